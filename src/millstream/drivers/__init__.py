@@ -1,0 +1,1 @@
+"""Floor 2: one kind of IO each; the drivers do not know each other."""

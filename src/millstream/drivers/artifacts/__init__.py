@@ -1,0 +1,1 @@
+"""Artifact stores: one file a kind, found through the table in `open.py`."""

@@ -1,0 +1,113 @@
+"""The tables, once: for the index of an `mlruns` directory and for a database.
+
+Runs have a small integer `rid` besides their public id, so that the wide tables below them stay small.
+NaN has no place in SQL comparisons: a NaN value is stored as NULL with its `…_nan` flag set.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("experiment_id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("artifact_location", Text, nullable=False),
+    Column("lifecycle_stage", String(16), nullable=False),
+    Column("creation_time", BigInteger),
+    Column("last_update_time", BigInteger),
+    Index("experiments_by_name", "name"),
+)
+
+experiment_tags = Table(
+    "experiment_tags",
+    metadata,
+    Column("experiment_id", String(64), primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("run_id", String(256), nullable=False, unique=True),
+    Column("experiment_id", String(64), nullable=False),
+    Column("run_name", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("lifecycle_stage", String(16), nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("start_time", BigInteger),
+    Column("end_time", BigInteger),
+    Column("artifact_uri", Text, nullable=False),
+    Index("runs_by_experiment", "experiment_id", "lifecycle_stage", "start_time"),
+)
+
+params = Table(
+    "params",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One row a metric of a run. `last_*` is the point with the highest (step, time, value): MLflow's "latest".
+series = Table(
+    "series",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("nan_count", BigInteger, nullable=False),
+    Column("total", Double, nullable=False),
+    Column("last_value", Double),
+    Column("last_nan", Boolean, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("last_time", BigInteger, nullable=False),
+    Column("min_value", Double),
+    Column("max_value", Double),
+    sqlite_with_rowid=False,
+)
+
+dataset_inputs = Table(
+    "dataset_inputs",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("name", String(500), primary_key=True),
+    Column("digest", String(36), primary_key=True),
+    Column("source_type", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("schema", Text),
+    Column("profile", Text),
+    Column("context", Text),
+    Column("tags", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `direction` is "in" for models a run used, "out" for models it made.
+model_links = Table(
+    "model_links",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("model_id", String(64), primary_key=True),
+    Column("direction", String(3), primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+for _table in (params, tags, series):
+    Index(f"{_table.name}_by_key", _table.c.key, _table.c.rid)

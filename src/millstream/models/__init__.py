@@ -1,0 +1,1 @@
+"""Floor 5: saving, loading and describing models."""

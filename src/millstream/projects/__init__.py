@@ -1,0 +1,1 @@
+"""Floor 5: running a directory of code as a run."""

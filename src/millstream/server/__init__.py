@@ -1,0 +1,1 @@
+"""Floor 6: the tracking server: HTTP in front of a store."""

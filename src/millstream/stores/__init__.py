@@ -1,0 +1,1 @@
+"""Floor 3: where ops are written and queries answered."""

@@ -1,0 +1,36 @@
+"""What every store promises. Callers above know this and nothing else of how runs are kept."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.values.ops import Op
+from millstream.values.queries import Query
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """Takes ops, answers queries. Safe to use from several threads."""
+
+    @property
+    def uri(self) -> str:
+        """The URI that opens this store again."""
+        ...
+
+    def write(self, op: Op[T]) -> T:
+        """Carry out `op`; when this returns, its effect survives the death of this process."""
+        ...
+
+    def read(self, query: Query[T]) -> T:
+        """Answer `query` from everything written before, by any process."""
+        ...
+
+    def artifacts(self, run_id: str) -> Artifacts:
+        """The artifact directory of a run, wherever its location says it is; NotFound for an unknown run."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections. A closed store may be used again; it reopens what it needs."""
+        ...

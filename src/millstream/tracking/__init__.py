@@ -1,0 +1,1 @@
+"""Floor 4: the API that training code calls."""

@@ -1,0 +1,144 @@
+"""Every rule on keys, names, ids and lengths, once. The limits are MLflow's (its REST interface and files)."""
+
+from __future__ import annotations
+
+import posixpath
+import random
+import re
+import uuid
+
+from millstream.values.errors import InvalidValue
+
+MAX_KEY = 250
+MAX_PARAM_VALUE = 6000
+MAX_TAG_VALUE = 8000
+MAX_EXPERIMENT_NAME = 500
+MAX_EXPERIMENT_TAG_VALUE = 20_000
+MAX_LOCATION = 2048
+MAX_BATCH_METRICS = 1000
+MAX_BATCH_PARAMS = 100
+MAX_BATCH_TAGS = 100
+MAX_BATCH = 1000
+MAX_RESULTS = 50_000
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+DEFAULT_EXPERIMENT_ID = "0"
+DEFAULT_EXPERIMENT_NAME = "Default"
+RUN_NAME_TAG = "mlflow.runName"
+PARENT_RUN_TAG = "mlflow.parentRunId"
+NOTE_TAG = "mlflow.note.content"
+USER_TAG = "mlflow.user"
+SOURCE_NAME_TAG = "mlflow.source.name"
+SOURCE_TYPE_TAG = "mlflow.source.type"
+GIT_COMMIT_TAG = "mlflow.source.git.commit"
+GIT_BRANCH_TAG = "mlflow.source.git.branch"
+GIT_REPO_TAG = "mlflow.source.git.repoURL"
+MODEL_HISTORY_TAG = "mlflow.log-model.history"
+TRACEBACK_TAG = "millstream.traceback"
+
+_KEY = re.compile(r"[\w\-. /:]+")
+_RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
+_EXPERIMENT_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,63}")
+RESERVED_RUN_IDS = frozenset({"tags", "datasets", "traces", "models"})
+
+
+def check_key(key: object, what: str) -> str:
+    """Return `key` when it may name a metric, param or tag (`what` says which), else raise InvalidValue.
+
+    A key becomes a file name, so it must be a normal relative POSIX path of at most 250 characters.
+    """
+    if not isinstance(key, str) or not key:
+        raise InvalidValue(f"The {what} needs a non-empty string as its name; got {key!r}.")
+    if len(key) > MAX_KEY:
+        raise InvalidValue(f"The {what} name {key[:60] + '…'!r} has {len(key)} characters; at most {MAX_KEY} are allowed.")
+    if not _KEY.fullmatch(key):
+        raise InvalidValue(
+            f"The {what} name {key!r} has a character that is not allowed. Use letters, digits, "
+            "underscores, dashes, periods, spaces, colons and slashes."
+        )
+    if posixpath.normpath(key) != key or key == "." or key.startswith(("..", "/")):
+        raise InvalidValue(
+            f"The {what} name {key!r} is not a plain path: leave out '.', '..', doubled, leading and trailing slashes."
+        )
+    if any(len(part.encode()) > 255 for part in key.split("/")):
+        raise InvalidValue(f"The {what} name {key[:60] + '…'!r} has a part of over 255 bytes, too long for a file name.")
+    return key
+
+
+def check_run_id(run_id: object) -> str:
+    """Return `run_id` when it has the form of a run id, else raise InvalidValue."""
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id) or run_id in RESERVED_RUN_IDS:
+        raise InvalidValue(f"{run_id!r} is not a run id: letters, digits, dashes and underscores, at most 256.")
+    return run_id
+
+
+def check_experiment_id(experiment_id: object) -> str:
+    """Return the id as a string (an int is accepted), else raise InvalidValue."""
+    text = str(experiment_id) if isinstance(experiment_id, int | str) and experiment_id is not True else ""
+    if not _EXPERIMENT_ID.fullmatch(text):
+        raise InvalidValue(f"{experiment_id!r} is not an experiment id; `experiments search` lists the ids.")
+    return text
+
+
+def check_experiment_name(name: object) -> str:
+    """Return `name` when it may name an experiment, else raise InvalidValue."""
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidValue(f"An experiment needs a non-empty string as its name; got {name!r}.")
+    if len(name) > MAX_EXPERIMENT_NAME:
+        raise InvalidValue(f"The experiment name has {len(name)} characters; at most {MAX_EXPERIMENT_NAME} are allowed.")
+    return check_text(name, "experiment name")
+
+
+def check_text(value: str, what: str, limit: int | None = None) -> str:
+    """Return `value` when it can be stored as UTF-8 text of at most `limit` characters, else raise InvalidValue."""
+    if limit is not None and len(value) > limit:
+        raise InvalidValue(f"The {what} has {len(value)} characters; at most {limit} are allowed. Log it as an artifact instead.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue(f"The {what} has a lone surrogate at position {error.start}; it is not valid text.") from error
+    if "\0" in value:
+        raise InvalidValue(f"The {what} has a NUL character, which cannot be stored.")
+    return value
+
+
+def check_int64(value: object, what: str) -> int:
+    """Return `value` when it is a whole number that fits 64 bits, else raise InvalidValue."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidValue(f"The {what} must be a whole number; got {value!r}.")
+    if not INT64_MIN <= value <= INT64_MAX:
+        raise InvalidValue(f"The {what} {value} does not fit in 64 bits.")
+    return value
+
+
+def new_run_id() -> str:
+    """A fresh run id: 32 hexadecimal digits (a UUID4)."""
+    return uuid.uuid4().hex
+
+
+def new_experiment_id() -> str:
+    """A fresh experiment id: 18 decimal digits, as MLflow's file store makes them."""
+    return str(_own_random.randrange(10**17, 10**18))
+
+
+# Names must not draw from the generator that the user seeds: a seeded script would get the same names
+# for every run, and its own random numbers would depend on whether it logs.
+_own_random = random.SystemRandom()
+
+_ADJECTIVES = (
+    "amber azure bold brave bright brisk calm clear clever cosy crisp dapper eager early fair fleet fond "
+    "gentle glad golden grand happy hardy honest jolly keen kind lively lucid mellow merry mild misty noble "
+    "patient plucky polite proud quick quiet ready rosy silver smart snowy steady still sunny swift tidy "
+    "upbeat warm wise witty young zesty"
+).split()
+_NOUNS = (
+    "acorn alder beck birch brook cedar clover creek crane dale delta dove elm fern field finch ford glen "
+    "grove hare harbor heron hill ibis jay lake lark leaf linden loch maple marsh meadow mill moss oak otter "
+    "owl pine pond quail reed ridge river robin rush sage spring stone stream swan thrush tide vale weir "
+    "wheel willow wren"
+).split()
+
+
+def random_name() -> str:
+    """A readable name for a run that was given none: adjective-noun-number, at most 20 characters."""
+    return f"{_own_random.choice(_ADJECTIVES)}-{_own_random.choice(_NOUNS)}-{_own_random.randrange(1000)}"

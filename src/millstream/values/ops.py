@@ -1,0 +1,133 @@
+"""Every write as one small frozen struct. A store's `write(op)` returns the op's result type.
+
+An op carries everything that must not differ between a first try and a retry: ids and times are made by
+the caller, so writing the same op twice has one effect wherever the sink can tell. `op_id` (writer id and
+sequence number, "" when the caller needs no such promise) is the idempotency key for sinks that keep one.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from millstream.values.entities import DatasetInput, Metric, ModelInput, ModelOutput, Param, Run, RunInfo, RunTag
+
+T = TypeVar("T")
+
+
+class Op(Struct, Generic[T], frozen=True, kw_only=True, tag=True):
+    """Base of all writes; `T` is what writing it returns."""
+
+    op_id: str = ""
+
+
+class CreateExperiment(Op[str], frozen=True, kw_only=True):
+    """Make an experiment; returns its id. `experiment_id` and `artifact_location` are chosen when None."""
+
+    name: str
+    time: int
+    experiment_id: str | None = None
+    artifact_location: str | None = None
+    tags: dict[str, str] = {}
+
+
+class RenameExperiment(Op[None], frozen=True, kw_only=True):
+    """Give an experiment another name."""
+
+    experiment_id: str
+    name: str
+    time: int
+
+
+class DeleteExperiment(Op[None], frozen=True, kw_only=True):
+    """Mark an experiment and its runs as deleted; `RestoreExperiment` undoes it."""
+
+    experiment_id: str
+    time: int
+
+
+class RestoreExperiment(Op[None], frozen=True, kw_only=True):
+    """Undo `DeleteExperiment`."""
+
+    experiment_id: str
+    time: int
+
+
+class SetExperimentTag(Op[None], frozen=True, kw_only=True):
+    """Set or overwrite one tag of an experiment."""
+
+    experiment_id: str
+    key: str
+    value: str
+
+
+class DeleteExperimentTag(Op[None], frozen=True, kw_only=True):
+    """Remove one tag of an experiment; NotFound when it has none of that name."""
+
+    experiment_id: str
+    key: str
+
+
+class CreateRun(Op[Run], frozen=True, kw_only=True):
+    """Start a run in status RUNNING; returns it. The name falls back to tag ``mlflow.runName``, then to a made one."""
+
+    run_id: str
+    experiment_id: str
+    start_time: int
+    user_id: str = ""
+    run_name: str | None = None
+    tags: dict[str, str] = {}
+
+
+class UpdateRun(Op[RunInfo], frozen=True, kw_only=True):
+    """Change what is given (not None) of status, end time and name; returns the new info."""
+
+    run_id: str
+    status: str | None = None
+    end_time: int | None = None
+    run_name: str | None = None
+
+
+class DeleteRun(Op[None], frozen=True, kw_only=True):
+    """Mark a run as deleted; `RestoreRun` undoes it."""
+
+    run_id: str
+    time: int
+
+
+class RestoreRun(Op[None], frozen=True, kw_only=True):
+    """Undo `DeleteRun`."""
+
+    run_id: str
+
+
+class LogBatch(Op[None], frozen=True, kw_only=True):
+    """Append metric points, add params, set tags of one run, in that order: params, metrics, tags."""
+
+    run_id: str
+    metrics: tuple[Metric, ...] = ()
+    params: tuple[Param, ...] = ()
+    tags: tuple[RunTag, ...] = ()
+
+
+class DeleteTag(Op[None], frozen=True, kw_only=True):
+    """Remove one tag of a run; NotFound when it has none of that name."""
+
+    run_id: str
+    key: str
+
+
+class LogInputs(Op[None], frozen=True, kw_only=True):
+    """Note datasets and logged models that a run used; noting one again changes nothing."""
+
+    run_id: str
+    datasets: tuple[DatasetInput, ...] = ()
+    models: tuple[ModelInput, ...] = ()
+
+
+class LogOutputs(Op[None], frozen=True, kw_only=True):
+    """Note logged models that a run made; noting one again changes nothing."""
+
+    run_id: str
+    models: tuple[ModelOutput, ...] = ()

@@ -1,0 +1,135 @@
+"""Every read as one small frozen struct. A store's `read(query)` returns the query's result type."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from millstream.values.entities import Experiment, FileInfo, Metric, Page, Run, ViewType
+
+T = TypeVar("T")
+
+
+class Query(Struct, Generic[T], frozen=True, kw_only=True):
+    """Base of all reads; `T` is the type of the answer."""
+
+
+class GetExperiment(Query[Experiment], frozen=True, kw_only=True):
+    """One experiment by id, deleted ones too."""
+
+    experiment_id: str
+
+
+class GetExperimentByName(Query[Experiment], frozen=True, kw_only=True):
+    """One experiment by name, deleted ones too."""
+
+    name: str
+
+
+class SearchExperiments(Query[Page[Experiment]], frozen=True, kw_only=True):
+    """Experiments that match `filter`, newest first unless `order_by` says otherwise."""
+
+    view: int = ViewType.ACTIVE_ONLY
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    max_results: int = 1000
+    page_token: str | None = None
+
+
+class GetRun(Query[Run], frozen=True, kw_only=True):
+    """One run by id with its latest data, deleted ones too."""
+
+    run_id: str
+
+
+class SearchRuns(Query[Page[Run]], frozen=True, kw_only=True):
+    """Runs of `experiment_ids` that match `filter`, newest first unless `order_by` says otherwise."""
+
+    experiment_ids: tuple[str, ...]
+    filter: str = ""
+    view: int = ViewType.ACTIVE_ONLY
+    order_by: tuple[str, ...] = ()
+    max_results: int = 1000
+    page_token: str | None = None
+
+
+class RunTable(Struct, frozen=True):
+    """A window of a run search as columns: item i of every list belongs to run i; None where a run has no value.
+
+    `total` counts all matching runs, not only this window. Metrics are the latest values.
+    """
+
+    total: int
+    run_id: list[str]
+    experiment_id: list[str]
+    run_name: list[str]
+    status: list[str]
+    lifecycle_stage: list[str]
+    user_id: list[str]
+    start_time: list[int | None]
+    end_time: list[int | None]
+    artifact_uri: list[str]
+    metrics: dict[str, list[float | None]]
+    params: dict[str, list[str | None]]
+    tags: dict[str, list[str | None]]
+
+
+class TabulateRuns(Query[RunTable], frozen=True, kw_only=True):
+    """A window of matching runs in columns, with the count of all; for tables and data frames."""
+
+    experiment_ids: tuple[str, ...]
+    filter: str = ""
+    view: int = ViewType.ACTIVE_ONLY
+    order_by: tuple[str, ...] = ()
+    offset: int = 0
+    limit: int = 1000
+
+
+class MetricHistory(Query[Page[Metric]], frozen=True, kw_only=True):
+    """Every point of one metric of one run, in the order it was written; `max_results` None means all."""
+
+    run_id: str
+    key: str
+    max_results: int | None = None
+    page_token: str | None = None
+
+
+class MetricHistories(Query[list[Metric]], frozen=True, kw_only=True):
+    """Points of one metric of many runs (each with its `run_id`), by run, time, step and value, at most `max_results`."""
+
+    run_ids: tuple[str, ...]
+    key: str
+    max_results: int = 25_000
+
+
+class SampledHistories(Query[list[Metric]], frozen=True, kw_only=True):
+    """At most about `max_results` points a run that keep the first, last, lowest and highest of every stretch of steps."""
+
+    run_ids: tuple[str, ...]
+    key: str
+    start_step: int | None = None
+    end_step: int | None = None
+    max_results: int = 2500
+
+
+class ListArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):
+    """Files and directories directly below `path` in a run's artifacts, by name."""
+
+    run_id: str
+    path: str = ""
+
+
+class StoreFacts(Struct, frozen=True):
+    """What a store says of itself: what it is, where, whether it exists yet, how much it holds, what it could not read."""
+
+    kind: str
+    location: str
+    exists: bool
+    experiments: int
+    runs: int
+    problems: tuple[str, ...] = ()
+
+
+class DescribeStore(Query[StoreFacts], frozen=True, kw_only=True):
+    """Counts and location, for `doctor`, the UI's empty state and start-up messages."""

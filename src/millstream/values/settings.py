@@ -1,0 +1,80 @@
+"""Every environment variable Millstream reads, in one table: printed by `millstream doctor` and in the docs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from millstream.values.errors import InvalidValue
+
+
+class Setting(Struct, frozen=True):
+    """One setting: our variable is ``MILLSTREAM_<name>``, MLflow's is honoured after it."""
+
+    name: str
+    kind: type
+    default: object
+    mlflow: str | None
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """Our environment variable."""
+        return f"MILLSTREAM_{self.name}"
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("TRACKING_URI", str, None, "MLFLOW_TRACKING_URI", "Where runs are kept: a directory or file: URI."),
+    Setting("EXPERIMENT_ID", str, None, "MLFLOW_EXPERIMENT_ID", "Experiment of new runs, by id."),
+    Setting("EXPERIMENT_NAME", str, None, "MLFLOW_EXPERIMENT_NAME", "Experiment of new runs, by name; made when missing."),
+    Setting("RUN_ID", str, None, "MLFLOW_RUN_ID", "Run that the next start_run resumes (set by `run` for its child)."),
+    Setting("RUN_CONTEXT", str, None, "MLFLOW_RUN_CONTEXT", "JSON object of extra tags for new runs."),
+    Setting("TRACKING_USERNAME", str, None, "MLFLOW_TRACKING_USERNAME", "User name noted in tag mlflow.user."),
+    Setting("INDEX_DIR", str, None, None, "Where the index of an mlruns directory is cached (default: the user's cache)."),
+    Setting("HOST", str, "127.0.0.1", "MLFLOW_HOST", "Address that `ui` and `server` listen on."),
+    Setting("PORT", int, 5000, "MLFLOW_PORT", "Port that `ui` and `server` listen on."),
+    Setting("BACKEND_STORE_URI", str, None, "MLFLOW_BACKEND_STORE_URI", "Store that `ui` and `server` show."),
+    Setting(
+        "ALLOWED_HOSTS", str, None, "MLFLOW_SERVER_ALLOWED_HOSTS",
+        "Comma-separated Host names the server answers to, beside localhost and IP literals.",
+    ),
+    Setting("TRUST_MODELS", bool, False, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "Load models that can run code, whoever wrote them."),
+)  # fmt: skip
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def setting(name: str, environ: Mapping[str, str] | None = None) -> object:
+    """Value of the setting `name` now: ours, else MLflow's variable, else the default.
+
+    Read at the moment of use: `set_experiment` and `run` hand values to children through the environment.
+    """
+    spec = _BY_NAME[name]
+    environ = os.environ if environ is None else environ
+    for variable in (spec.variable, spec.mlflow):
+        if variable and (text := environ.get(variable)):
+            return _parse(spec, variable, text)
+    return spec.default
+
+
+def text_setting(name: str) -> str | None:
+    """Value of a text setting, None when unset."""
+    value = setting(name)
+    return None if value is None else str(value)
+
+
+def _parse(spec: Setting, variable: str, text: str) -> object:
+    if spec.kind is bool:
+        if text.lower() in ("1", "true", "yes", "on"):
+            return True
+        if text.lower() in ("0", "false", "no", "off"):
+            return False
+        raise InvalidValue(f"{variable}={text!r} is neither true nor false.")
+    if spec.kind is int:
+        try:
+            return int(text)
+        except ValueError as error:
+            raise InvalidValue(f"{variable}={text!r} is not a whole number.") from error
+    return text
