@@ -1,0 +1,25 @@
+"""What every test stands on: no setting of the machine leaks in, no file of the user is touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Machines differ in speed, so an example may take as long as it takes.
+hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start each test without MILLSTREAM_* and MLFLOW_* variables and with caches of its own."""
+    for variable in list(os.environ):
+        if variable.startswith(("MILLSTREAM_", "MLFLOW_")):
+            monkeypatch.delenv(variable)
+    caches: Path = tmp_path_factory.getbasetemp() / "caches"
+    monkeypatch.setenv("MILLSTREAM_INDEX_DIR", str(caches / "index"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
+    monkeypatch.setenv("MPLBACKEND", "Agg")
