@@ -1,0 +1,188 @@
+"""Reading one experiment or one run of a tree, whole: what is damaged is named, the rest is returned."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from millstream.drivers.files.atomic import failure
+from millstream.formats.mlruns import layout, meta
+from millstream.formats.mlruns.points import Summary, parse_points
+from millstream.values.entities import DatasetInput, Experiment, ModelInput, ModelOutput, RunInfo
+from millstream.values.errors import DataDamaged
+
+# Series are read in blocks so that a file of any length takes little memory.
+BLOCK = 1 << 22
+
+
+class SeriesScan(Struct):
+    """A metric file as far as it was read: complete lines up to `offset` of the file with number `inode`."""
+
+    inode: int
+    offset: int
+    summary: Summary
+    bad: int = 0
+
+
+class RunScan(Struct):
+    """All that a run's directory says, and `problems`: sentences about files that could not be read."""
+
+    info: RunInfo
+    params: dict[str, str]
+    tags: dict[str, str]
+    series: dict[str, SeriesScan]
+    datasets: list[DatasetInput]
+    models_in: list[ModelInput]
+    models_out: list[ModelOutput]
+    problems: list[str]
+
+
+def read_bytes(path: str) -> bytes:
+    """Content of a file; DataDamaged when it is missing or unreadable."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise DataDamaged(f"cannot be read ({error.strerror})") from error
+
+
+def read_experiment(directory: str, experiment_id: str, *, in_trash: bool) -> Experiment:
+    """An experiment with its tags; DataDamaged when its meta.yaml is not good."""
+    fields = meta.load(read_bytes(os.path.join(directory, layout.META)))
+    tags = read_texts(os.path.join(directory, layout.TAGS), [])
+    return meta.experiment_from_fields(fields, experiment_id, in_trash=in_trash, tags=tags)
+
+
+def read_info(directory: str) -> RunInfo:
+    """A run's info; DataDamaged when its meta.yaml is not good."""
+    fields = meta.load(read_bytes(os.path.join(directory, layout.META)))
+    return meta.run_from_fields(fields, os.path.basename(directory), os.path.basename(os.path.dirname(directory)))
+
+
+def read_run(directory: str, known: dict[str, SeriesScan]) -> RunScan:
+    """A run, reading only what is new of the series in `known`; DataDamaged when it is no good run at all."""
+    info = read_info(directory)
+    for part in layout.RUN_PARTS:
+        if not os.path.isdir(os.path.join(directory, part)):
+            raise DataDamaged(f"its directory has no {part}/")
+    problems: list[str] = []
+    scan = RunScan(
+        info=info,
+        params=read_texts(os.path.join(directory, layout.PARAMS), problems),
+        tags=read_texts(os.path.join(directory, layout.TAGS), problems),
+        series=_read_series(os.path.join(directory, layout.METRICS), known, problems),
+        datasets=[],
+        models_in=[],
+        models_out=[],
+        problems=problems,
+    )
+    _read_links(directory, scan)
+    return scan
+
+
+def walk_keys(directory: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """(key, entry) of every file below a metrics, params or tags directory; '/' in keys for sub-directories."""
+    try:
+        with os.scandir(directory) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in found:
+        if entry.name.startswith(layout.TEMPORARY_PREFIX):
+            continue
+        if entry.is_dir():
+            yield from walk_keys(entry.path, f"{prefix}{entry.name}/")
+        elif entry.is_file():
+            yield prefix + entry.name, entry
+
+
+def read_texts(directory: str, problems: list[str]) -> dict[str, str]:
+    """Params or tags: file name to whole text."""
+    texts: dict[str, str] = {}
+    for key, entry in walk_keys(directory):
+        try:
+            data = read_bytes(entry.path)
+        except DataDamaged as error:
+            problems.append(f"{entry.path}: {error}")
+            continue
+        try:
+            texts[key] = data.decode()
+        except UnicodeDecodeError:
+            problems.append(f"{entry.path}: is not UTF-8 text; undecodable bytes are shown as �")
+            texts[key] = data.decode(errors="replace")
+    return texts
+
+
+def _read_series(directory: str, known: dict[str, SeriesScan], problems: list[str]) -> dict[str, SeriesScan]:
+    series: dict[str, SeriesScan] = {}
+    for key, entry in walk_keys(directory):
+        try:
+            scan = continue_series(entry.path, known.get(key))
+        except OSError as error:
+            problems.append(f"{entry.path}: cannot be read ({error.strerror})")
+            continue
+        if scan.bad:
+            problems.append(f"{entry.path}: {scan.bad} line(s) are not points and are left out")
+        if scan.summary.count:
+            series[key] = scan
+    return series
+
+
+def continue_series(path: str, known: SeriesScan | None) -> SeriesScan:
+    """Read what was appended since `known`; the whole file when it is another file or became shorter."""
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if known is None or known.inode != status.st_ino or known.offset > status.st_size:
+            scan = SeriesScan(status.st_ino, 0, Summary())
+        else:
+            scan = known
+        file.seek(scan.offset)
+        rest = b""
+        while block := file.read(BLOCK):
+            chunk = parse_points(rest + block)
+            rest = (rest + block)[chunk.size :]
+            scan.summary.add(chunk.points)
+            scan.offset += chunk.size
+            scan.bad += chunk.bad
+    return scan
+
+
+def read_points(directory: str, key: str) -> list[tuple[int, float, int]]:
+    """Every (timestamp, value, step) of a metric in the order written; [] when there is no such metric."""
+    path = os.path.join(directory, layout.METRICS, key)
+    try:
+        with open(path, "rb") as file:
+            return parse_points(file.read()).points
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise failure("read", path, error) from error
+
+
+def _read_links(directory: str, scan: RunScan) -> None:
+    for part in (layout.INPUTS, layout.OUTPUTS):
+        folder = os.path.join(directory, part)
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            path = os.path.join(folder, name, layout.META)
+            try:
+                fields = meta.load(read_bytes(path))
+                _take_link(directory, part, fields, scan)
+            except DataDamaged as error:
+                scan.problems.append(f"{path}: {error}")
+
+
+def _take_link(directory: str, part: str, fields: dict[str, object], scan: RunScan) -> None:
+    source = str(fields.get("source_id"))
+    if part == layout.OUTPUTS:
+        step = fields.get("step")
+        scan.models_out.append(ModelOutput(source, step if isinstance(step, int) else 0))
+    elif fields.get("source_type") == "MODEL":
+        scan.models_in.append(ModelInput(source))
+    else:
+        path = os.path.join(os.path.dirname(directory), layout.DATASETS, os.path.basename(source), layout.META)
+        dataset = meta.dataset_from_fields(meta.load(read_bytes(path)))
+        tags = fields.get("tags")
+        texts = {str(key): str(value) for key, value in tags.items()} if isinstance(tags, dict) else {}
+        scan.datasets.append(DatasetInput(dataset, texts))

@@ -1,0 +1,241 @@
+"""Writing runs into a tree."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+
+from msgspec import Struct, structs
+
+from millstream.drivers.files import reader
+from millstream.drivers.files.appender import Appender
+from millstream.drivers.files.atomic import create_file, failure, replace_file
+from millstream.drivers.files.stamps import file_stamp
+from millstream.drivers.files.tree import Tree, key_path
+from millstream.formats.mlruns import layout, meta
+from millstream.formats.mlruns.points import format_point
+from millstream.values import names, ops
+from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, ModelInput, RunInfo
+from millstream.values.errors import InvalidState, InvalidValue, NotFound
+from millstream.values.paths import Location
+
+# How long a writer may go on before it notices that somebody deleted the run it writes to.
+STATE_SECONDS = 1.0
+
+
+class Handle(Struct):
+    """A run that is being written to: where it lies, and when its state was last looked at."""
+
+    directory: str
+    checked: float
+    stamp: tuple[int, ...]
+    status: str
+
+
+class RunFiles:
+    """Writes runs of one tree. Safe for threads; several processes may write the same run."""
+
+    def __init__(self, tree: Tree, appender: Appender) -> None:
+        """Write below `tree`, points through `appender`."""
+        self._tree = tree
+        self._appender = appender
+        self._handles: dict[str, Handle] = {}
+        self._lock = Lock()
+
+    def create(self, op: ops.CreateRun, experiment: Experiment) -> RunInfo:
+        """Make a run's directory; its meta.yaml comes last, so that nobody sees half a run."""
+        directory = os.path.join(self._tree.root, op.experiment_id, op.run_id)
+        location = Location.parse(experiment.artifact_location or os.path.dirname(directory), base=Path(self._tree.root))
+        name = op.run_name or op.tags.get(names.RUN_NAME_TAG) or names.random_name()
+        info = RunInfo(
+            run_id=op.run_id,
+            experiment_id=op.experiment_id,
+            user_id=op.user_id,
+            status="RUNNING",
+            start_time=op.start_time,
+            end_time=None,
+            lifecycle_stage=ACTIVE,
+            artifact_uri=str(location / op.run_id / layout.ARTIFACTS),
+            run_name=name,
+        )
+        if os.path.isfile(os.path.join(directory, layout.META)):
+            return reader.read_info(directory)
+        try:
+            for part in (*layout.RUN_PARTS, layout.TAGS):
+                os.makedirs(os.path.join(directory, part), exist_ok=True)
+        except OSError as error:
+            raise failure("make the directory", directory, error) from error
+        for key, value in {**op.tags, names.RUN_NAME_TAG: name}.items():
+            replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+        replace_file(os.path.join(directory, layout.META), meta.dump(meta.run_to_fields(info)), directory)
+        self._tree.remember_run(op.run_id, directory)
+        return info
+
+    def update(self, op: ops.UpdateRun) -> RunInfo:
+        """Change status, end time and name, whichever are given."""
+        directory, info = self._read(op.run_id)
+        if info.lifecycle_stage != ACTIVE:
+            raise _deleted(op.run_id)
+        if op.run_name:
+            replace_file(key_path(directory, layout.TAGS, names.RUN_NAME_TAG), op.run_name.encode(), directory)
+        info = structs.replace(
+            info,
+            status=op.status or info.status,
+            end_time=info.end_time if op.end_time is None else op.end_time,
+            run_name=op.run_name or info.run_name,
+        )
+        rewrite_info(directory, info)
+        self._let_go(op.run_id, directory)
+        return info
+
+    def delete(self, op: ops.DeleteRun) -> None:
+        """Mark as deleted; deleting a deleted run changes nothing."""
+        directory, info = self._read(op.run_id)
+        if info.lifecycle_stage != DELETED:
+            rewrite_info(directory, structs.replace(info, lifecycle_stage=DELETED), deleted_time=op.time)
+        self._let_go(op.run_id, directory)
+
+    def restore(self, op: ops.RestoreRun) -> None:
+        """Mark as active; restoring an active run changes nothing."""
+        directory, info = self._read(op.run_id)
+        if os.path.dirname(os.path.dirname(directory)) == self._tree.trash:
+            raise InvalidState(
+                f"Run {op.run_id!r} belongs to the deleted experiment {info.experiment_id!r}. Restore that first: "
+                f"millstream experiments restore -x {info.experiment_id}"
+            )
+        if info.lifecycle_stage != ACTIVE:
+            rewrite_info(directory, structs.replace(info, lifecycle_stage=ACTIVE))
+        self._let_go(op.run_id, directory)
+
+    def log_batch(self, op: ops.LogBatch) -> None:
+        """Params (all are checked before the first is written), then points, then tags."""
+        handle = self._handle(op.run_id)
+        if op.params:
+            self._add_params(handle.directory, op)
+        if op.metrics:
+            self._append_points(handle, op.metrics)
+        for tag in op.tags:
+            self._set_tag(handle.directory, tag.key, tag.value)
+
+    def delete_tag(self, op: ops.DeleteTag) -> None:
+        """Remove a tag; NotFound when there is none."""
+        handle = self._handle(op.run_id)
+        try:
+            os.unlink(key_path(handle.directory, layout.TAGS, op.key))
+        except FileNotFoundError as error:
+            raise NotFound(f"Run {op.run_id!r} has no tag {op.key!r}.") from error
+
+    def log_inputs(self, op: ops.LogInputs) -> None:
+        """Note datasets (once an experiment) and models that the run used."""
+        directory = self._handle(op.run_id).directory
+        for source in (*op.datasets, *op.models):
+            source_id = source.model_id if isinstance(source, ModelInput) else self._put_dataset(directory, source)
+            folder = os.path.join(directory, layout.INPUTS, layout.input_id(source_id, op.run_id))
+            _create_meta(folder, meta.input_to_fields(source_id, source), directory)
+
+    def log_outputs(self, op: ops.LogOutputs) -> None:
+        """Note models that the run made."""
+        directory = self._handle(op.run_id).directory
+        for output in op.models:
+            folder = os.path.join(directory, layout.OUTPUTS, output.model_id)
+            _create_meta(folder, meta.output_to_fields(output), directory)
+
+    def _put_dataset(self, directory: str, source: DatasetInput) -> str:
+        dataset_id = layout.dataset_id(source.dataset.name, source.dataset.digest)
+        folder = os.path.join(os.path.dirname(directory), layout.DATASETS, dataset_id)
+        _create_meta(folder, meta.dataset_to_fields(source.dataset), directory)
+        return dataset_id
+
+    def _add_params(self, directory: str, op: ops.LogBatch) -> None:
+        for param in op.params:
+            _check_unchanged(directory, op.run_id, param.key, param.value)
+        for param in op.params:
+            path = key_path(directory, layout.PARAMS, param.key)
+            if not create_file(path, param.value.encode(), directory):
+                _check_unchanged(directory, op.run_id, param.key, param.value)
+
+    def _append_points(self, handle: Handle, metrics: tuple[Metric, ...]) -> None:
+        lines: dict[str, bytes] = {}
+        for metric in metrics:
+            line = format_point(metric.timestamp, metric.value, metric.step)
+            before = lines.get(metric.key)
+            lines[metric.key] = line if before is None else before + line
+        folder = f"{handle.directory}{os.sep}{layout.METRICS}{os.sep}"
+        for key, text in lines.items():
+            opened = self._appender.append(folder + key, text)
+            if opened and handle.status != "RUNNING":
+                # An append leaves no trace in directory times, and an index looks no deeper for a finished run.
+                with suppress(OSError):
+                    os.utime(folder)
+
+    def _set_tag(self, directory: str, key: str, value: str) -> None:
+        replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+        if key == names.RUN_NAME_TAG:
+            rewrite_info(directory, structs.replace(reader.read_info(directory), run_name=value))
+
+    def _handle(self, run_id: str) -> Handle:
+        handle = self._handles.get(run_id)
+        now = time.monotonic()
+        if handle is not None and now - handle.checked < STATE_SECONDS:
+            return handle
+        with self._lock:
+            return self._check_handle(run_id, handle, now)
+
+    def _check_handle(self, run_id: str, handle: Handle | None, now: float) -> Handle:
+        directory = self._tree.run_dir(run_id)
+        stamp = file_stamp(os.path.join(directory, layout.META))
+        if handle is not None and handle.directory == directory and handle.stamp == stamp:
+            handle.checked = now
+            return handle
+        info = reader.read_info(directory)
+        if info.lifecycle_stage != ACTIVE:
+            raise _deleted(run_id)
+        if handle is not None and handle.directory != directory:
+            self._appender.close(below=handle.directory)
+        handle = self._handles[run_id] = Handle(directory, now, stamp, info.status)
+        return handle
+
+    def _read(self, run_id: str) -> tuple[str, RunInfo]:
+        directory = self._tree.run_dir(run_id)
+        return directory, reader.read_info(directory)
+
+    def _let_go(self, run_id: str, directory: str) -> None:
+        with self._lock:
+            self._handles.pop(run_id, None)
+        self._appender.close(below=directory)
+
+
+def rewrite_info(directory: str, info: RunInfo, *, deleted_time: int | None = None) -> None:
+    """Write a run's meta.yaml anew."""
+    fields = meta.run_to_fields(info, deleted_time=deleted_time, rewritten=True)
+    replace_file(os.path.join(directory, layout.META), meta.dump(fields), directory)
+
+
+def _create_meta(folder: str, fields: dict[str, object], scratch: str) -> None:
+    create_file(os.path.join(folder, layout.META), meta.dump(fields), scratch)
+
+
+def _check_unchanged(directory: str, run_id: str, key: str, value: str) -> None:
+    try:
+        with open(key_path(directory, layout.PARAMS, key), "rb") as file:
+            present = file.read()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise failure("read", key_path(directory, layout.PARAMS, key), error) from error
+    if present != value.encode():
+        raise InvalidValue(
+            f"Changing param values is not allowed. Param {key!r} of run {run_id!r} is already "
+            f"{present.decode(errors='replace')!r}; the new value {value!r} was not stored. "
+            "Start another run, or use a tag for what changes."
+        )
+
+
+def _deleted(run_id: str) -> InvalidState:
+    return InvalidState(
+        f"Run {run_id!r} is deleted; only a run in the 'active' lifecycle_stage can be changed. "
+        f"Restore it first: millstream runs restore --run-id {run_id}"
+    )

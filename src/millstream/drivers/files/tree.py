@@ -1,0 +1,105 @@
+"""One `mlruns` tree: where its experiments and runs lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from millstream.drivers.files.atomic import failure, locked
+from millstream.formats.mlruns import layout
+from millstream.values.errors import NotFound
+from millstream.values.names import check_run_id
+
+
+class Tree:
+    """Directories of one tree. Makes nothing until `ensure` is called."""
+
+    def __init__(self, root: Path) -> None:
+        """Look at `root`, an absolute path that need not exist."""
+        self.root = os.fspath(root)
+        self.trash = os.path.join(self.root, layout.TRASH)
+        self._run_dirs: dict[str, str] = {}
+
+    def exists(self) -> bool:
+        """Whether the root is a directory."""
+        return os.path.isdir(self.root)
+
+    def ensure(self) -> None:
+        """Make the root and its trash when they are missing."""
+        try:
+            os.makedirs(self.trash, exist_ok=True)
+        except OSError as error:
+            raise failure("make the directory", self.trash, error) from error
+
+    def lock(self) -> AbstractContextManager[None]:
+        """An exclusive lock among all processes, for taking a name that must be unique."""
+        self.ensure()
+        return locked(self.root)
+
+    def experiment_dir(self, experiment_id: str) -> str | None:
+        """Directory of an experiment, in the trash too; None when there is none."""
+        for parent in (self.root, self.trash):
+            path = os.path.join(parent, experiment_id)
+            if os.path.isfile(os.path.join(path, layout.META)):
+                return path
+        return None
+
+    def require_experiment_dir(self, experiment_id: str) -> str:
+        """As `experiment_dir`, but NotFound when there is none."""
+        path = self.experiment_dir(experiment_id)
+        if path is None:
+            raise NotFound(
+                f"No experiment has the id {experiment_id!r} in {self.root}. `millstream experiments search` lists "
+                "them; `millstream experiments create -n NAME` makes one and prints its id."
+            )
+        return path
+
+    def experiment_dirs(self) -> Iterator[tuple[str, str, bool]]:
+        """(id, directory, whether in the trash) of everything that may be an experiment."""
+        for parent, in_trash in ((self.root, False), (self.trash, True)):
+            try:
+                with os.scandir(parent) as entries:
+                    names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise failure("read the directory", parent, error) from error
+            for name in names:
+                yield name, os.path.join(parent, name), in_trash
+
+    def run_dir(self, run_id: str) -> str:
+        """Directory of a run, of deleted experiments too; NotFound when there is none."""
+        known = self._run_dirs.get(run_id)
+        if known is not None and os.path.isfile(os.path.join(known, layout.META)):
+            return known
+        check_run_id(run_id)
+        for _, experiment_dir, _ in self.experiment_dirs():
+            path = os.path.join(experiment_dir, run_id)
+            if os.path.isfile(os.path.join(path, layout.META)):
+                self._run_dirs[run_id] = path
+                return path
+        self._run_dirs.pop(run_id, None)
+        raise NotFound(f"No run has the id {run_id!r} in {self.root}.")
+
+    def remember_run(self, run_id: str, path: str) -> None:
+        """Spare the search for a run whose directory the caller knows."""
+        self._run_dirs[run_id] = path
+
+    def run_ids(self, experiment_dir: str) -> list[str]:
+        """Names of the directories of an experiment that may be runs."""
+        try:
+            with os.scandir(experiment_dir) as entries:
+                return [
+                    entry.name
+                    for entry in entries
+                    if entry.name not in layout.NOT_RUNS and not entry.name.startswith(".") and entry.is_dir()
+                ]
+        except FileNotFoundError:
+            return []
+
+
+def key_path(directory: str, part: str, key: str) -> str:
+    """File of a metric, param or tag. `key` has passed `names.check_key`, so it stays below."""
+    return os.path.join(directory, part, key)

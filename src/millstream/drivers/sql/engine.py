@@ -1,0 +1,59 @@
+"""Connections: SQLite with the functions and settings that searches rely on."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from millstream.values.errors import StorageFailed
+
+BUSY_SECONDS = 30
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """An engine over the SQLite file `path` (made when missing); transactions that write start as such.
+
+    LIKE is case-sensitive, as in MLflow; `fold(x)` is Unicode case folding, for ILIKE.
+    """
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=28,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        query_cache_size=500,
+    )
+    event.listen(engine, "connect", _configure)
+    return engine
+
+
+def _configure(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # WAL needs shared memory; where the cache lies on a file system without it, the plain journal does.
+    with suppress(sqlite3.OperationalError):
+        cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA case_sensitive_like=ON")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.close()
+    connection.create_function("fold", 1, _fold, deterministic=True)
+
+
+def _fold(text: object) -> str | None:
+    return None if text is None else str(text).casefold()
+
+
+def begin_immediate(connection: Any) -> None:
+    """Take the write lock now rather than at the first write, so that what is read next cannot be outdated."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def storage_failure(path: Path, error: Exception) -> StorageFailed:
+    """The error for a database file that cannot be used."""
+    return StorageFailed(f"The database {str(path)!r} cannot be used: {error}.")

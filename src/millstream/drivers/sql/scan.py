@@ -1,0 +1,59 @@
+"""Tables that only the index of a directory has: what was seen of each file when it was last read."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+# Raised whenever the tables or the meaning of a column change: an index of another version is made anew.
+VERSION = 1
+
+# One row: `generation` counts the changes, so that a process knows when another one changed the index.
+state = Table(
+    "index_state",
+    metadata,
+    Column("generation", BigInteger, nullable=False),
+    Column("root", Text, nullable=False),
+)
+
+scanned_experiments = Table(
+    "scanned_experiments",
+    metadata,
+    Column("experiment_id", String(64), primary_key=True),
+    Column("stamp", Text, nullable=False),
+)
+
+# `rid` is NULL for a directory that is no readable run; it is looked at again when its stamp changes.
+scanned_runs = Table(
+    "scanned_runs",
+    metadata,
+    Column("experiment_id", String(64), primary_key=True),
+    Column("run_id", String(256), primary_key=True),
+    Column("rid", Integer),
+    Column("stamp", Text, nullable=False),
+    Column("deep", Text, nullable=False),
+    Column("directories", Text, nullable=False),
+    Column("open", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+scanned_series = Table(
+    "scanned_series",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("inode", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
