@@ -1,0 +1,58 @@
+"""Artifact listings on the wire. Contents travel outside of JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millstream.formats.wire import encode
+from millstream.formats.wire.decode import Text
+from millstream.formats.wire.route import Given, Request, Route
+from millstream.formats.wire.runs import checked_run
+from millstream.values import queries
+from millstream.values.entities import FileInfo
+from millstream.values.paths import RelPath
+
+
+class List(Request, frozen=True, kw_only=True):
+    """Fields of artifacts/list; `path` is from the run's artifact root."""
+
+    run_id: Text
+    path: str = ""
+
+
+class Fetch(Request, frozen=True, kw_only=True):
+    """Fields of get-artifact and upload-artifact."""
+
+    run_id: Text
+    path: Text
+
+
+def _get_run(request: List) -> queries.GetRun:
+    return queries.GetRun(run_id=checked_run(request.run_id))
+
+
+def _list(request: List, _given: Given) -> queries.ListArtifacts:
+    return queries.ListArtifacts(run_id=checked_run(request.run_id), path=str(RelPath.parse(request.path)))
+
+
+def _reply(files: list[FileInfo], given: Given) -> dict[str, Any]:
+    return encode.without_empty(
+        root_uri=given.first.info.artifact_uri,
+        files=[
+            encode.without_empty(path=item.path, is_dir=item.is_dir, file_size=None if item.is_dir else item.file_size)
+            for item in files
+        ],
+    )
+
+
+ROUTES = (
+    Route(
+        methods=("GET",),
+        path="artifacts/list",
+        request=List,
+        speaks=queries.ListArtifacts,
+        call=_list,
+        reply=_reply,
+        first=_get_run,
+    ),
+)

@@ -1,0 +1,55 @@
+"""What one row of the wire table says, and what the border hands to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from millstream.values.ops import Op
+from millstream.values.queries import Query
+
+PREFIXES = ("/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/")
+"""Where every route is found."""
+
+OLD_PREFIXES = ("/api/2.0/preview/mlflow/", "/ajax-api/2.0/preview/mlflow/")
+"""Where clients of MLflow 1.x look for them."""
+
+AJAX_PREFIXES = ("/ajax-api/2.0/mlflow/",)
+"""Where MLflow serves what only its own pages ask."""
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """Base of request bodies and query strings. A field with a default may be left out; others may not be empty."""
+
+
+class Given(Struct, frozen=True):
+    """What a request leaves out and the border adds: the time (ms), fresh ids, and the answer to `Route.first`."""
+
+    now: int
+    new_run_id: Callable[[], str]
+    first: Any = None
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """One endpoint: how a request becomes an op or query, and how its result becomes the reply's JSON object.
+
+    `first` asks the store something that `call` or `reply` needs beforehand. It is followed by a write only where
+    `alone` is set: such routes must not run twice at the same time for one store.
+    """
+
+    methods: tuple[str, ...]
+    path: str
+    request: type[Request]
+    speaks: type[Op[Any]] | type[Query[Any]]
+    call: Callable[[Any, Given], Op[Any] | Query[Any]]
+    reply: Callable[[Any, Given], dict[str, Any]]
+    first: Callable[[Any], Query[Any]] | None = None
+    alone: bool = False
+    prefixes: tuple[str, ...] = PREFIXES + OLD_PREFIXES
+
+
+def reply_nothing(_result: object, _given: Given) -> dict[str, Any]:
+    """The empty object, MLflow's answer to most writes."""
+    return {}
