@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from wheels import find_links, offers_torch
+from wheels import find_links, offers_torch, uv_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -55,7 +55,7 @@ def find_uv() -> list[str]:
 
 def install(uv: list[str]) -> None:
     """Install everything; torch as a CPU build from a wheel directory or torch's CPU index, only then from PyPI."""
-    links = find_links()
+    links, environment = find_links(), uv_environment()
     command = [*uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
     for link in links:
         command += ["--find-links", link]
@@ -63,10 +63,10 @@ def install(uv: list[str]) -> None:
     if (ROOT / "dropin" / "pyproject.toml").exists():
         command += ["--editable", str(ROOT / "dropin")]
     if sys.platform == "linux" and not offers_torch(links):
-        if subprocess.run([*command, "--torch-backend", "cpu"], check=False).returncode == 0:
+        if subprocess.run([*command, "--torch-backend", "cpu"], env=environment, check=False).returncode == 0:
             return
         print("setup: torch's CPU index cannot be reached; using the package index alone.", file=sys.stderr)
-    subprocess.run(command, check=True)
+    subprocess.run(command, env=environment, check=True)
 
 
 def main() -> None:
