@@ -1,0 +1,111 @@
+"""Ask a client that speaks MLflow's Python API everything, and answer in plain JSON values.
+
+The same code runs on the real MLflow (old and new) and on Millstream, so equal answers are equal JSON.
+Floats are kept as their `repr`, which keeps NaN, infinities and every bit.
+"""
+
+from __future__ import annotations
+
+
+def describe(client):
+    """Every experiment and run with data, inputs and metric histories, deleted ones included."""
+    experiments = client.search_experiments(view_type=3, max_results=1000)
+    runs = client.search_runs([e.experiment_id for e in experiments], run_view_type=3, max_results=1000)
+    ids = sorted(run.info.run_id for run in runs)
+    return {
+        "experiments": {e.experiment_id: _experiment(client.get_experiment(e.experiment_id)) for e in experiments},
+        "runs": {run_id: _run(client.get_run(run_id)) for run_id in ids},
+        "histories": {run.info.run_id: _histories(client, run) for run in runs},
+    }
+
+
+def _experiment(experiment):
+    names = ("experiment_id", "name", "artifact_location", "lifecycle_stage", "creation_time", "last_update_time")
+    return {**{name: getattr(experiment, name, None) for name in names}, "tags": dict(experiment.tags)}
+
+
+def _run(run):
+    info = run.info
+    times = ("start_time", "end_time")
+    names = ("run_id", "experiment_id", "user_id", "status", *times, "lifecycle_stage", "artifact_uri", "run_name")
+    return {
+        "info": {name: getattr(info, name, None) for name in names},
+        "params": dict(run.data.params),
+        "metrics": {key: repr(float(value)) for key, value in run.data.metrics.items()},
+        "tags": dict(run.data.tags),
+        "datasets": _datasets(run),
+    }
+
+
+def _datasets(run):
+    found = []
+    for used in getattr(getattr(run, "inputs", None), "dataset_inputs", None) or ():
+        names = ("name", "digest", "source_type", "source", "schema", "profile")
+        row = {name: getattr(used.dataset, name) for name in names}
+        row["tags"] = {tag.key: tag.value for tag in used.tags}
+        found.append(row)
+    return sorted(found, key=lambda row: (row["name"], row["digest"]))
+
+
+def _histories(client, run):
+    return {
+        key: [
+            [point.timestamp, repr(float(point.value)), point.step]
+            for point in client.get_metric_history(run.info.run_id, key)
+        ]
+        for key in sorted(run.data.metrics)
+    }
+
+
+def search_runs(client, queries):
+    """One answer a query: the ids page by page, or the error code."""
+    by_name = {e.name: e.experiment_id for e in client.search_experiments(view_type=3, max_results=1000)}
+    return [_search(_run_page(client, query, by_name), query, lambda run: run.info.run_id) for query in queries]
+
+
+def search_experiments(client, queries):
+    """One answer a query: the names page by page, or the error code."""
+    return [_search(_experiment_page(client, query), query, lambda experiment: experiment.name) for query in queries]
+
+
+def _run_page(client, query, by_name):
+    names = sorted(by_name) if query["experiments"] is None else query["experiments"]
+
+    def page(token):
+        return client.search_runs(
+            [by_name[name] for name in names],
+            filter_string=query["filter"],
+            run_view_type=query["view"],
+            max_results=query["page"] or 1000,
+            order_by=query["order_by"],
+            page_token=token,
+        )
+
+    return page
+
+
+def _experiment_page(client, query):
+    def page(token):
+        return client.search_experiments(
+            view_type=query["view"],
+            max_results=query["page"] or 1000,
+            filter_string=query["filter"],
+            order_by=query["order_by"] or None,
+            page_token=token,
+        )
+
+    return page
+
+
+def _search(page, query, label):
+    """All pages of a search as lists of labels; ``{"error": code}`` when it is refused."""
+    pages, token = [], None
+    try:
+        while True:
+            found = page(token)
+            pages.append([label(item) for item in found])
+            token = found.token
+            if not token:
+                return pages
+    except Exception as error:
+        return {"error": getattr(error, "error_code", type(error).__name__)}

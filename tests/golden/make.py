@@ -1,0 +1,92 @@
+"""Make a golden tree with the real MLflow that runs this script: ``python tests/golden/make.py``.
+
+Writes next to itself ``mlflow-<version>.tar.gz`` (the tree as that version left it, packed the same way each time)
+and ``mlflow-<version>.json`` (what that version answers about it). With a third argument, a tree made before is only
+read: ``make.py read ARCHIVE`` writes ``<archive>.read-by-<version>.json``, so that the newest MLflow's answers about
+old trees are kept too.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import sys
+import tarfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORK = "/tmp/golden"  # a neutral path: it ends up in the artifact URIs of the trees
+os.environ.update(MLFLOW_ALLOW_FILE_STORE="true", LOGNAME="golden", USER="golden", MLFLOW_DISABLE_TELEMETRY="true")
+sys.path.insert(0, HERE)
+
+import mlflow  # noqa: E402
+import mlflow.tracking  # noqa: E402
+from answers import describe, search_experiments, search_runs  # noqa: E402
+from queries import EXPERIMENT_QUERIES, NEW_RUN_QUERIES, RUN_QUERIES  # noqa: E402
+from world import write_world  # noqa: E402
+
+
+def answer(client):
+    """Everything `client` says about its tree."""
+    return {
+        "mlflow": mlflow.__version__,
+        "world": describe(client),
+        "runs": search_runs(client, RUN_QUERIES),
+        "new_runs": search_runs(client, NEW_RUN_QUERIES),
+        "experiments": search_experiments(client, EXPERIMENT_QUERIES),
+    }
+
+
+def make(version):
+    """Write, pack and answer."""
+    root = os.path.join(WORK, "mlruns")
+    client = mlflow.tracking.MlflowClient("file://" + root)
+    client.search_experiments()  # opens the store: makes the root, .trash and the Default experiment
+    write_world(client, root, long_value=500 if version.startswith("1.") else 5000)
+    name = os.path.join(HERE, "mlflow-" + version)
+    pack(root, name + ".tar.gz")
+    save(name + ".json", answer(client))
+
+
+def read(archive):
+    """Unpack a tree made by another version and answer."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(WORK)
+    client = mlflow.tracking.MlflowClient("file://" + os.path.join(WORK, "mlruns"))
+    save(archive[: -len(".tar.gz")] + ".read-by-" + mlflow.__version__ + ".json", answer(client))
+
+
+def save(path, value):
+    """JSON that diffs well."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+def pack(root, path):
+    """An archive whose bytes depend on the tree's content only: sorted, no owners, no times."""
+
+    def plain(info):
+        info.uid = info.gid = info.mtime = 0
+        info.uname = info.gname = ""
+        return info
+
+    with open(path, "wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:  # noqa: SIM117 (Python 3.8)
+        with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for folder, folders, files in os.walk(root):
+                folders.sort()
+                tar.add(folder, os.path.relpath(folder, WORK), recursive=False, filter=plain)
+                for name in sorted(files):
+                    full = os.path.join(folder, name)
+                    tar.add(full, os.path.relpath(full, WORK), recursive=False, filter=plain)
+
+
+if __name__ == "__main__":
+    shutil.rmtree(WORK, ignore_errors=True)
+    os.makedirs(WORK)
+    if sys.argv[1:2] == ["read"]:
+        read(os.path.abspath(sys.argv[2]))
+    else:
+        make(mlflow.__version__)
+    shutil.rmtree(WORK)

@@ -1,0 +1,164 @@
+"""Searches that every golden tree and the live comparison with MLflow answer.
+
+They walk MLflow's run and experiment grammar: each entity and alias, comparator, literal form, ordering and view.
+Plain data, readable by every Python that runs a supported MLflow (3.8 and newer).
+"""
+
+from __future__ import annotations
+
+ACTIVE, DELETED, ALL = 1, 2, 3
+
+
+def _runs(filter_string="", order_by=(), view=ACTIVE, experiments=None, page=None):
+    """One run search; `experiments` are names (None: all of them), `page` the page size to walk with."""
+    return {
+        "filter": filter_string,
+        "order_by": list(order_by),
+        "view": view,
+        "experiments": experiments,
+        "page": page,
+    }
+
+
+RUN_QUERIES = [
+    # Views, order and pages without a filter.
+    _runs(),
+    _runs(view=DELETED),
+    _runs(view=ALL),
+    _runs(view=ALL, page=4),
+    _runs(page=3, order_by=["metrics.loss ASC"]),
+    _runs(experiments=["digits"]),
+    _runs(experiments=["한국어 실험"]),
+    _runs(experiments=["trashed"], view=ALL),
+    _runs(experiments=["empty"]),
+    # Metrics.
+    _runs("metrics.loss < 0.5"),
+    _runs("metrics.loss <= 0.5"),
+    _runs("metrics.loss = 0.5"),
+    _runs("metrics.loss != 0.5"),
+    _runs("metric.loss >= 5e-1"),
+    _runs("metrics.loss > -1 AND metrics.loss < 1e3"),
+    _runs("metrics.`val/loss` > .25"),
+    _runs('metrics."val/loss" > 0.25'),
+    _runs("metrics.`with space` = 2"),
+    _runs("metrics.a.b = 3"),
+    _runs("metrics.`한글 지표` > 0"),
+    _runs("metrics.odd = 0"),
+    _runs("metrics.odd != 0"),
+    _runs("metrics.odd > 1000000"),
+    _runs("metrics.odd < -1000000"),
+    _runs("metrics.absent > 0"),
+    _runs("metrics.absent != 0"),
+    _runs("metrics.ancient >= 0"),
+    # Params.
+    _runs("params.model = 'tree'"),
+    _runs('param.model = "tree"'),
+    _runs("parameters.model != 'tree'"),
+    _runs("parameter.model LIKE 'Tr%'"),
+    _runs("params.model ILIKE 'tr%'"),
+    _runs("params.model like '%e_'"),
+    _runs("params.empty = ''"),
+    _runs("params.empty != ''"),
+    _runs("params.`이름` = '밀물'"),
+    _runs("params.`이름` LIKE '%물'"),
+    _runs("params.lines LIKE '%second%'"),
+    _runs('params.quoted = "it\'s"'),
+    _runs("params.percent LIKE '100%'"),
+    _runs("params.dotted LIKE 'a.c'"),
+    # Tags.
+    _runs("tags.stage = 'dev'"),
+    _runs("tag.stage != 'dev'"),
+    _runs("tags.`team name` = 'north'"),
+    _runs('tags."team name" ILIKE "NORTH"'),
+    _runs("tags.mlflow.runName = 'run-03'"),
+    _runs("tags.mlflow.runName LIKE 'run-0%'"),
+    # Attributes.
+    _runs("status = 'FINISHED'"),
+    _runs("attributes.status != 'FINISHED'"),
+    _runs("attribute.status LIKE 'F%'"),
+    _runs("attr.status ILIKE 'k%'"),
+    _runs("run.status = 'RUNNING'"),
+    _runs("run_name = 'run-03'"),
+    _runs("attributes.run_name LIKE 'run-1_'"),
+    _runs("attributes.`run name` = 'run-04'"),
+    _runs("attributes.`Run Name` = 'run-04'"),
+    _runs("start_time > 1700000004000"),
+    _runs("attributes.start_time <= 1700000004000"),
+    _runs("created = 1700000004000"),
+    _runs("attributes.end_time != 0"),
+    _runs("end_time >= 1700000103000"),
+    _runs("user_id = 'golden'"),
+    _runs("attributes.artifact_uri LIKE '%/artifacts'"),
+    # Conjunctions.
+    _runs("metrics.loss < 1 and params.model = 'tree' AND tags.stage = 'dev' And status = 'FINISHED'"),
+    _runs("   metrics.loss   <   1   AND   status='FINISHED'   "),
+    # Datasets.
+    _runs("datasets.name = 'train set'"),
+    _runs("dataset.name LIKE 'train%'"),
+    _runs("dataset.digest = 'd1'"),
+    _runs("datasets.digest != 'd1'"),
+    _runs("dataset.context = 'training'"),
+    _runs("datasets.name IN ('train set', 'test set')"),
+    # Orders.
+    _runs(order_by=["metrics.loss DESC"]),
+    _runs(order_by=["metrics.odd"]),
+    _runs(order_by=["metrics.odd DESC"]),
+    _runs(order_by=["metrics.`val/loss` ASC", "start_time ASC"]),
+    _runs(order_by=["params.model"]),
+    _runs(order_by=["params.model DESC", "metrics.loss ASC"]),
+    _runs(order_by=["tags.stage desc", "attributes.end_time asc"]),
+    _runs(order_by=["attributes.start_time ASC"]),
+    _runs(order_by=["start_time DESC"]),
+    _runs(order_by=["end_time"]),
+    _runs(order_by=["end_time DESC"]),
+    _runs(order_by=["attributes.status", "run_name DESC"]),
+    _runs(order_by=["run_id"]),
+    _runs(order_by=["params.absent", "metrics.absent DESC"]),
+    _runs("params.model LIKE '%'", order_by=["tag.stage", "metric.loss"], view=ALL, page=2),
+    # Refused by every MLflow, whatever the reader adds to the grammar.
+    _runs("metrics.loss < 'much'"),
+    _runs("metrics.loss LIKE '%'"),
+    _runs("colour.loss = 1"),
+    _runs("metrics.loss ="),
+    _runs("lifecycle_stage = 'active'"),
+    _runs("start_time = 'noon'"),
+    _runs("dataset.colour = 'red'"),
+    _runs(order_by=["metrics.loss SIDEWAYS"]),
+    _runs(order_by=["colour.loss"]),
+]
+
+# Accepted by the newest MLflow only; older writers refuse some or all of them.
+NEW_RUN_QUERIES = [
+    _runs("params.model IS NULL"),
+    _runs("params.model IS NOT NULL"),
+    _runs("tags.stage is null"),
+    _runs("tags.stage IS NOT NULL AND params.empty IS NULL"),
+]
+
+
+def _experiments(filter_string="", order_by=(), view=ACTIVE, page=None):
+    return {"filter": filter_string, "order_by": list(order_by), "view": view, "page": page}
+
+
+EXPERIMENT_QUERIES = [
+    _experiments(),
+    _experiments(view=DELETED),
+    _experiments(view=ALL),
+    _experiments(view=ALL, page=2, order_by=["name"]),
+    _experiments("name = 'digits'"),
+    _experiments("name != 'digits'"),
+    _experiments("name LIKE '%실험'"),
+    _experiments("name ILIKE 'DIG%'"),
+    _experiments("attribute.name LIKE 'd%'"),
+    _experiments("tags.team = 'vision'"),
+    _experiments("tag.team != 'vision'"),
+    _experiments("tags.`team name` ILIKE 'NORTH%'"),
+    _experiments("tags.team = 'vision' AND name LIKE 'd%'"),
+    _experiments(order_by=["name DESC"]),
+    _experiments(order_by=["name ASC"], view=ALL),
+    _experiments("creation_time > 0", order_by=["name"]),
+    _experiments("last_update_time < 0"),
+    _experiments("name > 'a'"),
+    _experiments("colour = 'red'"),
+    _experiments(order_by=["tags.team"]),
+]

@@ -1,0 +1,166 @@
+"""The small world that golden trees hold: written through any client that speaks MLflow's Python API.
+
+Used by `make.py` with old and new MLflow versions and by the live comparison with both libraries, so it stays
+within Python 3.8 and the calls that MLflow 1.30 already had, and asks before it uses newer ones.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+
+T0 = 1_700_000_000_000
+NAN, INF = float("nan"), float("inf")
+
+# One row a run: experiment, params, metric points {key: [(value, step), ...]}, tags, final status.
+# None as status leaves the run RUNNING. Start times collide on purpose every third run.
+DIGITS = [
+    (
+        {"model": "tree", "depth": "3"},
+        {"loss": [(0.9, 0), (0.5, 1)], "val/loss": [(0.6, 0)]},
+        {"stage": "dev"},
+        "FINISHED",
+    ),
+    ({"model": "tree", "empty": ""}, {"loss": [(0.25, 0)], "odd": [(NAN, 0)]}, {"stage": "prod"}, "FINISHED"),
+    ({"model": "Trie", "이름": "밀물"}, {"loss": [(0.5, 5), (0.7, 3)], "odd": [(INF, 0)]}, {"stage": "dev"}, "FAILED"),
+    (
+        {"model": "forest", "이름": "썰물"},
+        {"loss": [(NAN, 0)], "odd": [(-INF, 0)], "val/loss": [(0.2, 0)]},
+        {},
+        "KILLED",
+    ),
+    ({"lines": "first\nsecond\n"}, {"odd": [(0.0, 0), (1.0, 1), (0.0, 2)]}, {"stage": "Dev"}, "FINISHED"),
+    (
+        {"lines": "a\r\nsecond", "quoted": "it's"},
+        {"loss": [(1e-308, 0)], "with space": [(2, 0)]},
+        {"team name": "north"},
+        None,
+    ),
+    ({"long": "긴 값 " * 100}, {"loss": [(1e308, -3)], "a.b": [(3, 0)]}, {"team name": "North"}, "FINISHED"),
+    (
+        {"percent": "100%", "dotted": "a.c"},
+        {"loss": [(-0.5, 0)], "한글 지표": [(1, 0)]},
+        {"note": "둘째 줄\n셋째"},
+        "FINISHED",
+    ),
+    (
+        {"percent": "100 per cent", "dotted": "abc"},
+        {"deep/er/key": [(1, 0), (2, 0), (1, 0)]},
+        {"deep/tag": "x"},
+        "FINISHED",
+    ),
+    (
+        {"model": "tree", "true": "True", "none": "None", "number": "0.1"},
+        {"odd": [(NAN, 0), (2.5, 1)]},
+        {},
+        "SCHEDULED",
+    ),
+    ({"model": "tree"}, {"loss": [(0.5, 0)], "odd": [(2.5, 0), (NAN, 1)]}, {"stage": "dev", "empty": ""}, "FINISHED"),
+    ({"한글/매개 변수": "값"}, {"한글/손실": [(0.125, 0)]}, {"한글/꼬리표": "값"}, "FINISHED"),
+]
+
+
+def write_world(client, root, long_value=5000):
+    """Write the world with `client` into the file store at directory `root`; returns ids by name.
+
+    `long_value` is the length of the longest param, which old versions limit.
+    """
+    ids = {}
+    digits = client.create_experiment("digits", tags={"team": "vision", "mlflow.note.content": "설명\n둘째 줄"})
+    korean = client.create_experiment("한국어 실험", tags={"team": "language", "team name": "north"})
+    trashed = client.create_experiment("trashed")
+    client.create_experiment("empty")
+    renamed = client.create_experiment("old name", tags={"team/sub": "x"})
+    client.rename_experiment(renamed, "new name")
+    for number, row in enumerate(DIGITS):
+        _write_run(client, ids, digits, number, row)
+    client.log_param(ids["run-06"], "longest", "x" * long_value)
+    _write_family(client, ids, korean)
+    for number in (20, 21):
+        _write_run(
+            client, ids, trashed, number, ({"model": "tree"}, {"loss": [(0.1, 0)]}, {"stage": "dev"}, "FINISHED")
+        )
+    for number in (30, 31):
+        _write_run(client, ids, digits, number, ({"model": "gone"}, {"loss": [(0.1, 0)]}, {}, "FINISHED"))
+        client.delete_run(ids[f"run-{number:02d}"])
+    client.delete_run(ids["run-08"])
+    client.restore_run(ids["run-08"])
+    client.set_tag(ids["run-00"], "rewritten", "one")
+    client.set_tag(ids["run-00"], "rewritten", "둘")
+    client.set_tag(ids["run-00"], "dropped", "soon")
+    client.delete_tag(ids["run-00"], "dropped")
+    client.log_text(ids["run-00"], "hello\n한글\n", "notes/hello.txt")
+    client.delete_experiment(trashed)
+    _write_inputs(client, ids)
+    _write_dataset_metric(client, ids)
+    _write_ancient(root, digits, ids["run-04"])
+    return ids
+
+
+def _write_run(client, ids, experiment, number, row, tags=None):
+    params, metrics, run_tags, status = row
+    name = f"run-{number:02d}"
+    start = T0 + (number - number % 3) * 1000 + (1000 if number == 4 else 0)
+    user = {"mlflow.user": "golden"} if number % 2 == 0 else {}
+    run = client.create_run(
+        experiment, start_time=start, tags={"mlflow.runName": name, **user, **(tags or {}), **run_tags}
+    )
+    ids[name] = run.info.run_id
+    for key, value in params.items():
+        client.log_param(run.info.run_id, key, value)
+    for key, points in metrics.items():
+        for index, (value, step) in enumerate(points):
+            client.log_metric(run.info.run_id, key, value, timestamp=start + index, step=step)
+    if status is not None:
+        client.set_terminated(run.info.run_id, status=status, end_time=T0 + 100_000 + number * 1000)
+
+
+def _write_family(client, ids, experiment):
+    _write_run(client, ids, experiment, 12, ({"model": "부모"}, {"loss": [(0.3, 0)]}, {"stage": "dev"}, "FINISHED"))
+    parent = {"mlflow.parentRunId": ids["run-12"]}
+    _write_run(client, ids, experiment, 13, ({"model": "자식"}, {"loss": [(0.4, 0)]}, {}, "FINISHED"), parent)
+    grandparent = {"mlflow.parentRunId": ids["run-13"]}
+    _write_run(client, ids, experiment, 14, ({"model": "손자"}, {}, {}, None), grandparent)
+
+
+def _write_inputs(client, ids):
+    """Datasets, where the client knows them (MLflow 2.4 and newer)."""
+    if not hasattr(client, "log_inputs"):
+        return
+    for name, dataset, digest, context in (
+        ("run-00", "train set", "d1", "training"),
+        ("run-00", "test set", "d2", "evaluation"),
+        ("run-02", "train set", "d3", "training"),
+        ("run-12", "학습", "d1", None),
+    ):
+        client.log_inputs(ids[name], datasets=[dataset_input(client, dataset, digest, context)])
+
+
+def _write_dataset_metric(client, ids):
+    """A metric measured on a dataset, where the client knows that (MLflow 3): five fields a line."""
+    if "dataset_digest" in inspect.signature(client.log_metric).parameters:
+        client.log_metric(
+            ids["run-00"], "on data", 0.75, timestamp=T0, step=0, dataset_name="train", dataset_digest="d1"
+        )
+
+
+def dataset_input(client, name, digest, context):
+    """A dataset with its tags as the library behind `client` spells them."""
+    library = type(client).__module__.split(".")[0]
+    entities = __import__(library + ".entities", fromlist=["entities"])
+    dataset = entities.Dataset(
+        name=name,
+        digest=digest,
+        source_type="local",
+        source='{"uri": "데이터.csv"}',
+        schema='{"cols": 3}',
+        profile=None,
+    )
+    tags = [entities.InputTag("mlflow.data.context", context)] if context else []
+    return entities.DatasetInput(dataset=dataset, tags=tags)
+
+
+def _write_ancient(root, experiment, run_id):
+    """A metric as MLflow 1.0 wrote it: two fields a line, no step."""
+    with open(os.path.join(root, experiment, run_id, "metrics", "ancient"), "w", newline="\n") as file:
+        file.write(f"{T0} 0.5\n{T0 + 1} 0.25\n")
