@@ -96,8 +96,8 @@ class _PlainLoader(yaml.SafeLoader):
     """YAML without aliases (a short file could otherwise grow without bound) and without repeated keys."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
-            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1
             raise InvalidValue(f"{FILE_NAME}, line {line}: YAML aliases (*name) are not allowed; write the value out.")
         return super().compose_node(parent, index)  # type: ignore[no-untyped-call]
 
@@ -113,7 +113,7 @@ class _PlainLoader(yaml.SafeLoader):
 
 def _load(text: str) -> dict[Any, Any]:
     try:
-        content = yaml.load(text, _PlainLoader)  # noqa: S506  (a SafeLoader with less, not more)
+        content = yaml.load(text, _PlainLoader)
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise InvalidValue(f"{FILE_NAME}{line} is not valid YAML: {error.problem or error.context}.") from error
@@ -133,7 +133,9 @@ def _mapping(value: Any, what: str) -> dict[Any, Any]:
 def _environment(content: Mapping[Any, Any]) -> EnvironmentSpec | None:
     given = [key for key in ENVIRONMENT_KEYS if content.get(key) is not None]
     if len(given) > 1:
-        raise InvalidValue(f"Project cannot contain multiple environment fields; {FILE_NAME} has {' and '.join(given)}.")
+        raise InvalidValue(
+            f"Project cannot contain multiple environment fields; {FILE_NAME} has {' and '.join(given)}."
+        )
     if not given:
         return None
     key, value = given[0], content[given[0]]
@@ -150,7 +152,9 @@ def _docker(content: Mapping[Any, Any]) -> DockerEnvironment:
         raise InvalidValue(f"{FILE_NAME}: docker_env needs an image, e.g. image: python:3.12-slim.")
     volumes = content.get("volumes") or []
     if not isinstance(volumes, list) or not all(isinstance(volume, str) for volume in volumes):
-        raise InvalidValue(f"{FILE_NAME}: docker_env volumes must be a list of 'host:container' texts; got {volumes!r}.")
+        raise InvalidValue(
+            f"{FILE_NAME}: docker_env volumes must be a list of 'host:container' texts; got {volumes!r}."
+        )
     variables = content.get("environment") or []
     if not isinstance(variables, list):
         raise InvalidValue(f"{FILE_NAME}: docker_env environment must be a list; got {variables!r}.")
