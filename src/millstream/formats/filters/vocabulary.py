@@ -1,0 +1,156 @@
+"""What may be searched, as tables: one `Vocabulary` for each kind of thing, its entities, keys and comparators.
+
+The tables are MLflow's; IN and NOT IN for params and tags, and the null tests for tags of models and versions, are
+Millstream's additions.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+NUMERIC = ("=", "!=", ">", ">=", "<", "<=")
+TEXTUAL = ("=", "!=", "LIKE", "ILIKE")
+LISTS = ("IN", "NOT IN")
+NULLS = ("IS NULL", "IS NOT NULL")
+
+ANY = "*"
+
+
+class Field(Struct, frozen=True):
+    """One key: whether it holds numbers, the comparators it takes (none: it only sorts), whether it sorts.
+
+    `quoted` lets numbers be written as strings; `nan` lets ``NaN`` be a number.
+    """
+
+    numeric: bool
+    comparators: tuple[str, ...] = ()
+    sorts: bool = False
+    quoted: bool = False
+    nan: bool = False
+
+
+class Entity(Struct, frozen=True):
+    """A group of keys: the words that may stand before the dot, its keys (`ANY`: every key), other names of keys."""
+
+    name: str
+    prefixes: tuple[str, ...]
+    fields: dict[str, Field]
+    aliases: dict[str, str] = {}
+
+    def field(self, key: str) -> Field | None:
+        """Rules of a canonical `key`, None when there is no such key."""
+        return self.fields.get(key) or self.fields.get(ANY)
+
+    def keys(self, *, sorting: bool) -> list[str]:
+        """Keys that may be sorted by, or filtered by."""
+        return [key for key, field in self.fields.items() if (field.sorts if sorting else field.comparators)]
+
+
+class Vocabulary(Struct, frozen=True):
+    """Everything that one kind of search understands. A key without a prefix belongs to entity ``attribute``."""
+
+    name: str
+    entities: tuple[Entity, ...]
+
+    def entity(self, prefix: str) -> Entity | None:
+        """The entity that `prefix` stands for."""
+        return next((entity for entity in self.entities if prefix in entity.prefixes), None)
+
+    @property
+    def attribute(self) -> Entity:
+        """The entity of keys without a prefix."""
+        return next(entity for entity in self.entities if entity.name == "attribute")
+
+
+_text = Field(False, TEXTUAL, sorts=True)
+_listed = Field(False, TEXTUAL + LISTS, sorts=True)
+_number = Field(True, NUMERIC, sorts=True)
+_sort_only = Field(True, sorts=True)
+_noted = Field(False, TEXTUAL + LISTS + NULLS, sorts=True)
+_noted_unsorted = Field(False, TEXTUAL + LISTS + NULLS)
+_unsorted_list = Field(False, TEXTUAL + LISTS)
+
+RUNS = Vocabulary(
+    "runs",
+    (
+        Entity(
+            "attribute",
+            ("attribute", "attributes", "attr", "run"),
+            {
+                "run_id": _listed,
+                "run_name": _text,
+                "status": _text,
+                "user_id": _text,
+                "artifact_uri": _text,
+                "start_time": _number,
+                "end_time": _number,
+            },
+            {
+                "run name": "run_name",
+                "Run name": "run_name",
+                "Run Name": "run_name",
+                "created": "start_time",
+                "Created": "start_time",
+            },
+        ),
+        Entity("metric", ("metric", "metrics"), {ANY: Field(True, NUMERIC, sorts=True, nan=True)}),
+        Entity("param", ("parameter", "parameters", "param", "params"), {ANY: _noted}),
+        Entity("tag", ("tag", "tags"), {ANY: _noted}),
+        Entity(
+            "dataset",
+            ("dataset", "datasets"),
+            {"name": _unsorted_list, "digest": _unsorted_list, "context": _unsorted_list},
+        ),
+    ),
+)
+
+_tags = Entity("tag", ("tag", "tags"), {ANY: _noted_unsorted})
+
+EXPERIMENTS = Vocabulary(
+    "experiments",
+    (
+        Entity(
+            "attribute",
+            ("attribute",),
+            {
+                "name": _text,
+                "experiment_id": Field(False, ("=", "!=", *LISTS), sorts=True),
+                "creation_time": _number,
+                "last_update_time": _number,
+            },
+        ),
+        _tags,
+    ),
+)
+
+MODELS = Vocabulary(
+    "registered models",
+    (
+        Entity(
+            "attribute",
+            ("attribute",),
+            {"name": _listed, "creation_timestamp": _sort_only, "last_updated_timestamp": _sort_only},
+            {"timestamp": "last_updated_timestamp"},
+        ),
+        _tags,
+    ),
+)
+
+VERSIONS = Vocabulary(
+    "model versions",
+    (
+        Entity(
+            "attribute",
+            ("attribute",),
+            {
+                "name": _listed,
+                "run_id": Field(False, TEXTUAL + LISTS),
+                "source_path": Field(False, TEXTUAL),
+                "version_number": Field(True, NUMERIC, sorts=True, quoted=True),
+                "creation_timestamp": _sort_only,
+                "last_updated_timestamp": _sort_only,
+            },
+        ),
+        _tags,
+    ),
+)
