@@ -1,0 +1,49 @@
+"""The table is whole: every verb of the house can be said over the wire, under every prefix MLflow used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millstream.formats.wire.table import ROUTES, by_path
+from millstream.values import ops, queries
+
+ELSEWHERE = {
+    queries.TabulateRuns: "the UI's own columns, api/ui/runs",
+    queries.DescribeStore: "the UI's own facts, api/ui/about",
+}
+
+
+def verbs(module: Any, base: type) -> set[type]:
+    return {
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value is not base
+    }
+
+
+def test_every_op_and_query_has_a_route() -> None:
+    spoken = {route.speaks for route in ROUTES}
+    assert verbs(ops, ops.Op) - spoken == set()
+    assert verbs(queries, queries.Query) - spoken == set(ELSEWHERE)
+
+
+def test_reads_never_change_and_writes_are_never_got() -> None:
+    for route in ROUTES:
+        if issubclass(route.speaks, ops.Op):
+            assert route.methods == ("POST",), route.path
+        assert not (route.alone and issubclass(route.speaks, queries.Query)), route.path
+
+
+def test_both_prefixes_and_the_old_ones() -> None:
+    paths = by_path()
+    for prefix in (
+        "/api/2.0/mlflow",
+        "/ajax-api/2.0/mlflow",
+        "/api/2.0/preview/mlflow",
+        "/ajax-api/2.0/preview/mlflow",
+    ):
+        assert set(paths[f"{prefix}/experiments/search"]) == {"GET", "POST"}
+        assert set(paths[f"{prefix}/experiments/list"]) == {"GET", "POST"}
+        assert set(paths[f"{prefix}/runs/get"]) == {"GET"}
+    assert "/ajax-api/2.0/mlflow/metrics/get-history-bulk" in paths
+    assert "/api/2.0/mlflow/metrics/get-history-bulk" not in paths
