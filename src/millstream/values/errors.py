@@ -4,6 +4,7 @@
     ├── InvalidValue                INVALID_PARAMETER_VALUE    400
     │   └── InvalidState            INVALID_PARAMETER_VALUE    400   e.g. writing to a deleted run
     ├── BadRequest                  BAD_REQUEST                400
+    │   └── TooLarge                BAD_REQUEST                413
     ├── AlreadyExists               RESOURCE_ALREADY_EXISTS    400
     ├── NotFound                    RESOURCE_DOES_NOT_EXIST    404
     ├── EndpointNotFound            ENDPOINT_NOT_FOUND         404
@@ -59,6 +60,12 @@ class BadRequest(MillstreamError):
 
     error_code = "BAD_REQUEST"
     http_status = 400
+
+
+class TooLarge(BadRequest):
+    """A request that is longer than the server reads."""
+
+    http_status = 413
 
 
 class AlreadyExists(MillstreamError):
