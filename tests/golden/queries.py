@@ -162,3 +162,9 @@ EXPERIMENT_QUERIES = [
     _experiments("colour = 'red'"),
     _experiments(order_by=["tags.team"]),
 ]
+
+# Where MLflow's file store answers otherwise than its database, and the database is right:
+# LIKE takes a line break for a character that % does not cover.
+BETTER = {"params.lines LIKE '%second%'"}
+# Wrong in old versions, right in the newest: a dot in a LIKE pattern stood for any character.
+WRONG_ONCE = {"params.dotted LIKE 'a.c'"}

@@ -1,0 +1,36 @@
+"""A process that carries out `verbs` with one library: ``python peer.py mlflow`` or ``python peer.py millstream``.
+
+Reads one JSON request a line from stdin, ``{"call": name, "arguments": {…}}``, writes one JSON answer a line to
+stdout. Loading the real MLflow takes seconds, so one process serves a whole test session.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import traceback
+
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(__file__), "..", "golden")]
+
+import verbs  # noqa: E402
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print must not mix with answers
+    library = importlib.import_module(sys.argv[1])
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = {"result": getattr(verbs, request["call"])(library, **request["arguments"])}
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

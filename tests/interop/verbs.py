@@ -1,0 +1,156 @@
+"""What a peer can be asked to do: each function takes the library and plain JSON values, and returns those.
+
+Nothing here knows which of the two libraries it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import answers
+import world
+
+
+def client(library: Any, store: str) -> Any:
+    """A client of a store: a URI, or the root directory of a tree."""
+    return library.MlflowClient(store if "://" in store else Path(store).as_uri())
+
+
+def write_world(library: Any, store: str, root: str) -> dict[str, str]:
+    """The golden world into `store`, whose files are at `root`; ids by name."""
+    speaker = client(library, store)
+    speaker.search_experiments()  # opens the store, which makes the Default experiment
+    return world.write_world(speaker, root)
+
+
+def describe(library: Any, store: str) -> Any:
+    """Everything in the store."""
+    return answers.describe(client(library, store))
+
+
+def search(library: Any, store: str, runs: list[Any], experiments: list[Any]) -> Any:
+    """Answers to run and experiment searches."""
+    speaker = client(library, store)
+    return {
+        "runs": answers.search_runs(speaker, runs),
+        "experiments": answers.search_experiments(speaker, experiments),
+    }
+
+
+def write_rows(library: Any, store: str, name: str, rows: list[Any]) -> list[str]:
+    """An experiment `name` with a run a row of `generator`; their ids."""
+    speaker = client(library, store)
+    experiment = speaker.create_experiment(name)
+    return [_write_row(speaker, experiment, row) for row in rows]
+
+
+def _write_row(speaker: Any, experiment: str, row: Any) -> str:
+    run_id: str = speaker.create_run(experiment, start_time=row["start"], tags=row["tags"]).info.run_id
+    for key, value in row["params"].items():
+        speaker.log_param(run_id, key, value)
+    for key, points in row["metrics"].items():
+        for step, value in enumerate(points):
+            speaker.log_metric(run_id, key, float(value), timestamp=row["start"] + step, step=step)
+    if row["status"] != "RUNNING":
+        speaker.set_terminated(run_id, row["status"], row["end"])
+    if row["deleted"]:
+        speaker.delete_run(run_id)
+    return run_id
+
+
+def call(library: Any, store: str, method: str, arguments: dict[str, Any]) -> Any:
+    """One client method; its result when JSON can hold it, a run's id, else None."""
+    result = getattr(client(library, store), method)(**arguments)
+    if hasattr(result, "info"):
+        return result.info.run_id
+    return result if isinstance(result, str | int | float) else None
+
+
+def log_points(library: Any, store: str, run_id: str, key: str, first: int, count: int) -> None:
+    """`count` points of one metric, one call each, with steps from `first`."""
+    speaker = client(library, store)
+    for step in range(first, first + count):
+        speaker.log_metric(run_id, key, step / 8, timestamp=world.T0 + step, step=step)
+
+
+def artifacts(library: Any, store: str, run_id: str) -> Any:
+    """Every artifact of a run with its size and text, found by walking the listing."""
+    speaker = client(library, store)
+    found, folders = {}, [""]
+    with tempfile.TemporaryDirectory() as target:
+        while folders:
+            for entry in speaker.list_artifacts(run_id, folders.pop() or None):
+                if entry.is_dir:
+                    folders.append(entry.path)
+                    continue
+                local = Path(speaker.download_artifacts(run_id, entry.path, target))
+                found[entry.path] = [entry.file_size, local.read_bytes().decode("utf-8", "replace")]
+    return found
+
+
+def fluent_day(library: Any, store: str) -> Any:
+    """What a notebook user does in a day; returns what they see, without ids and times."""
+    library.set_tracking_uri(store if "://" in store else Path(store).as_uri())
+    library.set_experiment("하루")
+    with library.start_run(run_name="parent", tags={"day": "1"}, description="설명") as parent:
+        seen = _log_some(library)
+        with library.start_run(run_name="child", nested=True):
+            library.log_metric("loss", 0.25, step=3)
+        seen["active"] = library.active_run().info.run_id == parent.info.run_id
+        seen["uri"] = library.get_artifact_uri("notes").endswith(parent.info.run_id + "/artifacts/notes")
+    try:
+        with library.start_run(run_name="broken"):
+            raise ValueError("on purpose")
+    except ValueError:
+        pass
+    library.start_run(run_name="killed")
+    library.end_run("KILLED")
+    seen["last"] = library.last_active_run().data.tags["mlflow.runName"]
+    with library.start_run(run_id=parent.info.run_id):
+        library.set_tag("day", "2")
+    return {**seen, **_look_back(library, parent.info.run_id)}
+
+
+def _log_some(library: Any) -> dict[str, Any]:
+    library.log_param("lr", 0.1)
+    library.log_params({"layers": [1, 2], "nothing": None, "flag": True, "말": "한국어"})
+    library.log_metric("loss", 1)
+    library.log_metric("loss", 0.5, step=1)
+    library.log_metrics({"acc": 0.5, "val/acc": 0.25}, step=2)
+    library.set_tags({"a": 1, "b": None})
+    library.log_text("첫 줄\n", "notes/첫 줄.txt")
+    library.log_dict({"a": [1, 2.5], "한글": None}, "config.json")
+    library.log_dict({"a": [1, 2.5], "한글": None}, "config.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "table.csv")
+        Path(path).write_text("a,b\n1,2\n", encoding="utf-8")
+        library.log_artifact(path)
+        library.log_artifact(path, "data/raw")
+        library.log_artifacts(folder, "whole")
+    return {"param": library.log_param("again", 5)}
+
+
+def _look_back(library: Any, run_id: str) -> dict[str, Any]:
+    run = library.get_run(run_id)
+    speaker = library.MlflowClient()
+    listed = library.search_runs(experiment_names=["하루"], order_by=["tags.mlflow.runName"], output_format="list")
+    frame = library.search_runs(experiment_names=["하루"], order_by=["tags.mlflow.runName"])
+    columns = [name for name in frame.columns if "source.git" not in name]  # there only inside a git work tree
+    cells = frame[["status", "metrics.loss", "metrics.acc", "params.lr", "tags.day"]].values.tolist()
+    return {
+        "params": run.data.params,
+        "metrics": run.data.metrics,
+        "tags": {k: v for k, v in run.data.tags.items() if "source.git" not in k},
+        "runs": [[r.info.run_name, r.info.status, r.data.tags.get("mlflow.parentRunId") == run_id] for r in listed],
+        "columns": [name for name in columns if "." not in name] + sorted(name for name in columns if "." in name),
+        "groups": [name.split(".")[0] for name in columns],
+        "types": {name: str(frame[name].dtype) for name in columns},
+        "cells": [[None if cell != cell else cell for cell in row] for row in cells],
+        "history": [[m.value, m.step] for m in speaker.get_metric_history(run_id, "loss")],
+        "text": library.artifacts.load_text(f"runs:/{run_id}/notes/첫 줄.txt"),
+        "loaded": library.artifacts.load_dict(f"runs:/{run_id}/config.json"),
+        "listed": sorted(entry.path for entry in library.artifacts.list_artifacts(run_id=run_id)),
+    }
