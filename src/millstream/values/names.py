@@ -10,8 +10,10 @@ import uuid
 from millstream.values.errors import InvalidValue
 
 MAX_KEY = 250
-MAX_PARAM_VALUE = 6000
-MAX_TAG_VALUE = 8000
+# MLflow cuts params at 6,000 and tags at 8,000 characters without a word. Here they are kept whole, and what is
+# longer than anyone could mean is refused.
+MAX_PARAM_VALUE = 500_000
+MAX_TAG_VALUE = 500_000
 MAX_EXPERIMENT_NAME = 500
 MAX_EXPERIMENT_TAG_VALUE = 20_000
 MAX_LOCATION = 2048

@@ -40,6 +40,14 @@ SETTINGS: tuple[Setting, ...] = (
         "ALLOWED_HOSTS", str, None, "MLFLOW_SERVER_ALLOWED_HOSTS",
         "Comma-separated Host names the server answers to, beside localhost and IP literals.",
     ),
+    Setting(
+        "PREDICTION_DEVICE", str, None, "MLFLOW_DEFAULT_PREDICTION_DEVICE",
+        "Device that PyTorch models predict on, e.g. cpu or cuda:1 (default: a GPU when there is one).",
+    ),
+    Setting(
+        "SCORING_TIMEOUT", int, 60, "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",
+        "Seconds after which `models serve` answers 504.",
+    ),
     Setting("TRUST_MODELS", bool, False, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "Load models that can run code, whoever wrote them."),
 )  # fmt: skip
 
@@ -51,12 +59,18 @@ def setting(name: str, environ: Mapping[str, str] | None = None) -> object:
 
     Read at the moment of use: `set_experiment` and `run` hand values to children through the environment.
     """
+    value = given(name, environ)
+    return _BY_NAME[name].default if value is None else value
+
+
+def given(name: str, environ: Mapping[str, str] | None = None) -> object | None:
+    """Value of the setting `name` that somebody set, None when nobody did."""
     spec = _BY_NAME[name]
     environ = os.environ if environ is None else environ
     for variable in (spec.variable, spec.mlflow):
         if variable and (text := environ.get(variable)):
             return _parse(spec, variable, text)
-    return spec.default
+    return None
 
 
 def text_setting(name: str) -> str | None:

@@ -134,8 +134,9 @@ def continue_series(path: str, known: SeriesScan | None) -> SeriesScan:
     """Read what was appended since `known`; the whole file when it is another file or became shorter."""
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
-        if known is None or known.inode != status.st_ino or known.offset > status.st_size:
-            scan = SeriesScan(status.st_ino, 0, Summary())
+        inode = status.st_ino & (2**63 - 1)
+        if known is None or known.inode != inode or known.offset > status.st_size:
+            scan = SeriesScan(inode, 0, Summary())
         else:
             scan = known
         file.seek(scan.offset)

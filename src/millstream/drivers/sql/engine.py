@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from millstream.values.errors import StorageFailed
@@ -29,6 +30,7 @@ def sqlite_engine(path: Path) -> Engine:
         query_cache_size=500,
     )
     event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -49,9 +51,17 @@ def _fold(text: object) -> str | None:
     return None if text is None else str(text).casefold()
 
 
-def begin_immediate(connection: Any) -> None:
-    """Take the write lock now rather than at the first write, so that what is read next cannot be outdated."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    # A transaction that will write takes the lock at once: upgrading later fails when another process wrote meanwhile.
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that holds the write lock from its start; commits at the end, rolls back on an error."""
+    with engine.connect().execution_options(immediate=True) as connection, connection.begin():
+        yield connection
 
 
 def storage_failure(path: Path, error: Exception) -> StorageFailed:

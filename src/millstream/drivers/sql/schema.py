@@ -65,7 +65,7 @@ tags = Table(
     sqlite_with_rowid=False,
 )
 
-# One row a metric of a run. `last_*` is the point with the highest (step, time, value): MLflow's "latest".
+# One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `last_*` is the point with the highest (step, time, value): MLflow's "latest".
 series = Table(
     "series",
     metadata,
@@ -73,7 +73,7 @@ series = Table(
     Column("key", String(250), primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("nan_count", BigInteger, nullable=False),
-    Column("total", Double, nullable=False),
+    Column("total", Double),
     Column("last_value", Double),
     Column("last_nan", Boolean, nullable=False),
     Column("last_step", BigInteger, nullable=False),

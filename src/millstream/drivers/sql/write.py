@@ -1,18 +1,32 @@
-"""Entities into tables. Each function replaces what the tables say of one thing, inside the caller's transaction."""
+"""Entities into tables. Each function replaces what the tables say of its things, inside the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from millstream.drivers.sql import schema
+from millstream.formats.mlruns.points import Summary
 from millstream.values.entities import DatasetInput, Experiment, ModelInput, ModelOutput, RunInfo
 
 OF_RUN = (schema.params, schema.tags, schema.series, schema.dataset_inputs, schema.model_links)
 CONTEXT_TAG = "mlflow.data.context"
+
+
+class RunRecord(msgspec.Struct):
+    """All that the tables keep of a run."""
+
+    info: RunInfo
+    params: dict[str, str]
+    tags: dict[str, str]
+    series: dict[str, Summary]
+    datasets: list[DatasetInput]
+    models_in: list[ModelInput]
+    models_out: list[ModelOutput]
 
 
 def put_experiment(connection: Connection, experiment: Experiment) -> None:
@@ -20,10 +34,9 @@ def put_experiment(connection: Connection, experiment: Experiment) -> None:
     drop_experiment(connection, experiment.experiment_id)
     row = experiment.to_dictionary()
     tags = row.pop("tags")
-    connection.execute(insert(schema.experiments), [row])
+    insert_rows(connection, schema.experiments, [row])
     rows = [{"experiment_id": experiment.experiment_id, "key": key, "value": value} for key, value in tags.items()]
-    if rows:
-        connection.execute(insert(schema.experiment_tags), rows)
+    insert_rows(connection, schema.experiment_tags, rows)
 
 
 def drop_experiment(connection: Connection, experiment_id: str) -> None:
@@ -32,52 +45,90 @@ def drop_experiment(connection: Connection, experiment_id: str) -> None:
         connection.execute(delete(table).where(table.c.experiment_id == experiment_id))
 
 
-def put_run(connection: Connection, info: RunInfo) -> int:
-    """Store a run's info; returns its `rid`, which a run keeps for good."""
-    row = info.to_dictionary()
-    rid = connection.execute(select(schema.runs.c.rid).where(schema.runs.c.run_id == info.run_id)).scalar()
-    if rid is None:
-        return int(connection.execute(insert(schema.runs).values(row)).inserted_primary_key[0])
-    connection.execute(update(schema.runs).where(schema.runs.c.rid == rid).values(row))
-    return int(rid)
+def put_runs(connection: Connection, records: Sequence[RunRecord]) -> list[int]:
+    """Store runs whole; returns their `rid`s, which they keep for good."""
+    ids = [record.info.run_id for record in records]
+    runs = schema.runs
+    statement = select(runs.c.run_id, runs.c.rid).where(runs.c.run_id.in_(ids))
+    known: dict[str, int] = {row.run_id: row.rid for row in connection.execute(statement)}
+    drop_runs(connection, list(known.values()))
+    highest = connection.execute(select(func.max(runs.c.rid))).scalar() or 0
+    rids = []
+    for run_id in ids:
+        if run_id not in known:
+            highest += 1
+        rids.append(known.get(run_id, highest))
+    pairs = list(zip(rids, records, strict=True))
+    insert_rows(connection, runs, [{"rid": rid, **record.info.to_dictionary()} for rid, record in pairs])
+    for table, name in ((schema.params, "params"), (schema.tags, "tags")):
+        rows = [
+            {"rid": rid, "key": key, "value": value}
+            for rid, record in pairs
+            for key, value in getattr(record, name).items()
+        ]
+        insert_rows(connection, table, rows)
+    insert_rows(
+        connection, schema.series, [_series_row(rid, key, s) for rid, record in pairs for key, s in record.series.items()]
+    )
+    insert_rows(connection, schema.dataset_inputs, [row for rid, record in pairs for row in _dataset_rows(rid, record)])
+    insert_rows(connection, schema.model_links, [row for rid, record in pairs for row in _link_rows(rid, record)])
+    return rids
 
 
-def drop_run(connection: Connection, rid: int) -> None:
-    """Forget a run and all of its data."""
-    for table in (*OF_RUN, schema.runs):
-        connection.execute(delete(table).where(table.c.rid == rid))
+def drop_runs(connection: Connection, rids: Iterable[int]) -> None:
+    """Forget runs and all of their data."""
+    rids = list(rids)
+    for start in range(0, len(rids), 1000):
+        for table in (*OF_RUN, schema.runs):
+            connection.execute(delete(table).where(table.c.rid.in_(rids[start : start + 1000])))
 
 
-def put_texts(connection: Connection, table: Table, rid: int, texts: Mapping[str, str]) -> None:
-    """Store all params or all tags (`table` says which) of a run."""
-    replace_rows(connection, table, rid, [{"rid": rid, "key": key, "value": text} for key, text in texts.items()])
+def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert `rows` in one go."""
+    if rows:
+        connection.execute(insert(table), rows)
 
 
-def put_inputs(
-    connection: Connection, rid: int, datasets: Iterable[DatasetInput], used: Iterable[ModelInput], made: Iterable[ModelOutput]
-) -> None:
-    """Store all datasets and logged models of a run."""
-    rows = {(source.dataset.name, source.dataset.digest): _dataset_row(rid, source) for source in datasets}
-    replace_rows(connection, schema.dataset_inputs, rid, list(rows.values()))
-    links = {(model.model_id, "in"): 0 for model in used} | {(model.model_id, "out"): model.step for model in made}
-    link_rows = [
-        {"rid": rid, "model_id": model_id, "direction": direction, "step": step}
-        for (model_id, direction), step in links.items()
-    ]
-    replace_rows(connection, schema.model_links, rid, link_rows)
-
-
-def _dataset_row(rid: int, source: DatasetInput) -> dict[str, Any]:
+def _series_row(rid: int, key: str, summary: Summary) -> dict[str, Any]:
+    is_nan = math.isnan(summary.last_value)
     return {
         "rid": rid,
-        **source.dataset.to_dictionary(),
-        "context": source.tags.get(CONTEXT_TAG),
-        "tags": msgspec.json.encode(source.tags).decode(),
+        "key": key,
+        "count": summary.count,
+        "nan_count": summary.nan_count,
+        "total": None if math.isnan(summary.total) else summary.total,
+        "last_value": None if is_nan else summary.last_value,
+        "last_nan": is_nan,
+        "last_step": summary.last_step,
+        "last_time": summary.last_time,
+        "min_value": summary.min_value,
+        "max_value": summary.max_value,
     }
 
 
-def replace_rows(connection: Connection, table: Table, rid: int, rows: list[dict[str, Any]]) -> None:
-    """Make `rows` all that `table` says of the run `rid`."""
-    connection.execute(delete(table).where(table.c.rid == rid))
-    if rows:
-        connection.execute(insert(table), rows)
+def summary_of(row: Any) -> Summary:
+    """The summary that a row of `series` holds."""
+    return Summary(
+        count=row.count_,
+        nan_count=row.nan_count,
+        total=math.nan if row.total is None else row.total,
+        last_value=math.nan if row.last_nan else row.last_value,
+        last_step=row.last_step,
+        last_time=row.last_time,
+        min_value=row.min_value,
+        max_value=row.max_value,
+    )
+
+
+def _dataset_rows(rid: int, record: RunRecord) -> Iterable[dict[str, Any]]:
+    sources = {(source.dataset.name, source.dataset.digest): source for source in record.datasets}
+    for source in sources.values():
+        tags = msgspec.json.encode(source.tags).decode()
+        yield {"rid": rid, **source.dataset.to_dictionary(), "context": source.tags.get(CONTEXT_TAG), "tags": tags}
+
+
+def _link_rows(rid: int, record: RunRecord) -> Iterable[dict[str, Any]]:
+    links = {(model.model_id, "in"): 0 for model in record.models_in}
+    links |= {(model.model_id, "out"): model.step for model in record.models_out}
+    for (model_id, direction), step in links.items():
+        yield {"rid": rid, "model_id": model_id, "direction": direction, "step": step}

@@ -1,0 +1,135 @@
+"""Artifacts in a directory of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from millstream.values.entities import FileInfo
+from millstream.values.errors import InvalidValue, MillstreamError, NotFound, StorageFailed
+from millstream.values.paths import Location, RelPath
+
+_TEMPORARY = ".millstream-part-"
+
+
+class LocalArtifacts:
+    """Files below one directory. A symbolic link that leads out of it is as good as not there."""
+
+    def __init__(self, location: Location, root: Path | None = None) -> None:
+        """Serve `location`; `root` is where its files lie when that is not where the location says."""
+        self.location = location
+        self._root = Path(location.path) if root is None else root
+
+    def list(self, path: RelPath) -> list[FileInfo]:
+        """Entries directly below `path`, by name; [] when there is no such directory."""
+        directory = self._resolve(path)
+        try:
+            with os.scandir(directory) as entries:
+                found = [self._info(path, entry) for entry in entries if not entry.name.startswith(_TEMPORARY)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _failure("list", directory, error) from error
+        return sorted((info for info in found if info is not None), key=lambda info: info.path)
+
+    def _info(self, parent: RelPath, entry: os.DirEntry[str]) -> FileInfo | None:
+        path = RelPath((*parent.segments, entry.name))
+        try:
+            if entry.is_symlink():
+                self._resolve(path)
+            return FileInfo(str(path), entry.is_dir(), None if entry.is_dir() else entry.stat().st_size)
+        except (OSError, MillstreamError):
+            return None
+
+    def put_file(self, source: Path, path: RelPath) -> None:
+        """Copy the local file `source` to `path`."""
+        target = self._target(path)
+        temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+        try:
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, target)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise _failure(f"copy {source} to", target, error) from error
+
+    def put_bytes(self, data: bytes, path: RelPath) -> None:
+        """Write `data` to `path`."""
+        target = self._target(path)
+        temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+        try:
+            temporary.write_bytes(data)
+            os.replace(temporary, target)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise _failure("write", target, error) from error
+
+    def open(self, path: RelPath) -> BinaryIO:
+        """Open `path` for reading; NotFound when there is no such file."""
+        target = self._resolve(path)
+        try:
+            return target.open("rb")
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise NotFound(f"There is no file {str(path)!r} among the artifacts in {self._root}.") from error
+        except OSError as error:
+            raise _failure("read", target, error) from error
+
+    def delete(self, path: RelPath) -> None:
+        """Remove a file or directory below the root; NotFound when there is none."""
+        if not path.segments:
+            raise InvalidValue("Name the file or directory to delete; the whole artifact root cannot be deleted.")
+        target = self._resolve(path)
+        try:
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            else:
+                target.unlink()
+        except FileNotFoundError as error:
+            raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.") from error
+        except OSError as error:
+            raise _failure("delete", target, error) from error
+
+    def local_path(self, path: RelPath) -> Path | None:
+        """Where `path` lies."""
+        return self._resolve(path)
+
+    def download(self, path: RelPath, target: Path) -> Path:
+        """Copy the file or directory `path` into the directory `target`, under its own name."""
+        source = self._resolve(path)
+        if not source.exists():
+            raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.")
+        goal = target / path.name if path.segments else target
+        try:
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, goal, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(source, goal)
+        except OSError as error:
+            raise _failure(f"copy {source} to", goal, error) from error
+        return goal
+
+    def _target(self, path: RelPath) -> Path:
+        if not path.segments:
+            raise InvalidValue("An artifact needs a file name.")
+        target = self._resolve(path)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _failure("make the directory", target.parent, error) from error
+        return target
+
+    def _resolve(self, path: RelPath) -> Path:
+        target = self._root.joinpath(*path.segments)
+        real, root = os.path.realpath(target), os.path.realpath(self._root)
+        if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
+            raise InvalidValue(f"Invalid path: {str(path)!r} leads out of the artifact directory.")
+        return target
+
+
+def _failure(verb: str, path: Path, error: OSError) -> StorageFailed:
+    return StorageFailed(f"Cannot {verb} {str(path)!r}: {error.strerror or error}.")

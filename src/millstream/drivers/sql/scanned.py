@@ -1,0 +1,190 @@
+"""Keeping the index's own tables: what was seen of each file, and which could not be read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy.exc import DatabaseError
+
+from millstream.drivers.sql import scan, schema
+from millstream.drivers.sql.engine import sqlite_engine, writing
+from millstream.drivers.sql.read import batches
+from millstream.drivers.sql.write import insert_rows, summary_of
+from millstream.formats.mlruns.points import Summary
+
+
+class RunState(Struct):
+    """What is known of a run's directory. `rid` is None when it is no readable run; "" is a stamp that never matches."""
+
+    rid: int | None
+    stamp: str
+    deep: str
+    directories: tuple[str, ...]
+    is_open: bool
+
+
+class SeriesState(Struct):
+    """How far a metric file was read, and what the points up to there come down to."""
+
+    inode: int
+    offset: int
+    bad: int
+    summary: Summary
+
+
+class State(Struct):
+    """All stamps of an index as of `generation`."""
+
+    generation: int
+    experiments: dict[str, str]
+    runs: dict[str, dict[str, RunState]]
+
+
+def open_index(path: Path, root: str) -> Engine:
+    """The index database at `path` for the tree `root`; one of another version or a damaged one is made anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for attempt in (1, 2):
+        engine = sqlite_engine(path)
+        try:
+            with engine.connect() as connection:
+                version = connection.exec_driver_sql("PRAGMA user_version").scalar()
+            if version not in (0, scan.VERSION):
+                raise sqlite3.DatabaseError(f"index version {version}")
+            if version == 0:
+                _create(engine, root)
+            return engine
+        except (sqlite3.DatabaseError, DatabaseError):
+            engine.dispose()
+            if attempt == 2:
+                raise
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
+    raise AssertionError("unreachable")
+
+
+def _create(engine: Engine, root: str) -> None:
+    with writing(engine) as connection:
+        if connection.exec_driver_sql("PRAGMA user_version").scalar() == scan.VERSION:
+            return
+        schema.metadata.create_all(connection)
+        scan.metadata.create_all(connection)
+        connection.execute(insert(scan.state), [{"generation": 0, "root": root}])
+        connection.exec_driver_sql(f"PRAGMA user_version = {scan.VERSION}")
+
+
+def clear(connection: Connection) -> None:
+    """Forget everything."""
+    for table in (*schema.metadata.sorted_tables, *scan.metadata.sorted_tables):
+        if table is not scan.state:
+            connection.execute(delete(table))
+
+
+def generation(connection: Connection) -> int:
+    """How often the index was changed."""
+    return int(connection.exec_driver_sql("SELECT generation FROM index_state").scalar_one())
+
+
+def raise_generation(connection: Connection) -> int:
+    """Count a change; returns the new generation."""
+    connection.execute(update(scan.state).values(generation=scan.state.c.generation + 1))
+    return generation(connection)
+
+
+def load_state(connection: Connection) -> State:
+    """All stamps."""
+    rows = connection.execute(select(scan.scanned_experiments))
+    state = State(generation(connection), {row.experiment_id: row.stamp for row in rows}, {})
+    for row in connection.execute(select(scan.scanned_runs)):
+        run = RunState(row.rid, row.stamp, row.deep, tuple(row.directories.split("\n")), bool(row.open))
+        state.runs.setdefault(row.experiment_id, {})[row.run_id] = run
+    return state
+
+
+def put_experiment_stamp(connection: Connection, experiment_id: str, stamp: str) -> None:
+    """Note how an experiment looked when it was read."""
+    _delete(connection, scan.scanned_experiments, scan.scanned_experiments.c.experiment_id, [experiment_id])
+    insert_rows(connection, scan.scanned_experiments, [{"experiment_id": experiment_id, "stamp": stamp}])
+
+
+def drop_experiment_stamp(connection: Connection, experiment_id: str) -> None:
+    """Forget an experiment and all of its runs' stamps."""
+    for table in (scan.scanned_experiments, scan.scanned_runs):
+        _delete(connection, table, table.c.experiment_id, [experiment_id])
+
+
+def put_run_states(connection: Connection, experiment_id: str, states: dict[str, RunState]) -> None:
+    """Note how runs of an experiment looked when they were read."""
+    drop_run_states(connection, experiment_id, states)
+    rows = [
+        {
+            "experiment_id": experiment_id,
+            "run_id": run_id,
+            "rid": state.rid,
+            "stamp": state.stamp,
+            "deep": state.deep,
+            "directories": "\n".join(state.directories),
+            "open": int(state.is_open),
+        }
+        for run_id, state in states.items()
+    ]
+    insert_rows(connection, scan.scanned_runs, rows)
+
+
+def drop_run_states(connection: Connection, experiment_id: str, run_ids: Iterable[str]) -> None:
+    """Forget how runs of an experiment looked."""
+    table = scan.scanned_runs
+    for batch in batches(list(run_ids)):
+        connection.execute(delete(table).where(table.c.experiment_id == experiment_id, table.c.run_id.in_(batch)))
+
+
+def load_series(connection: Connection, rids: Sequence[int]) -> dict[int, dict[str, SeriesState]]:
+    """How far the metric files of these runs were read."""
+    seen, series = scan.scanned_series, schema.series
+    found: dict[int, dict[str, SeriesState]] = {}
+    both = seen.join(series, (seen.c.rid == series.c.rid) & (seen.c.key == series.c.key))
+    columns = [column for column in series.c if column.name not in ("rid", "key", "count")]
+    for batch in batches(rids):
+        statement = (
+            select(seen, series.c.count.label("count_"), *columns).select_from(both).where(seen.c.rid.in_(batch))
+        )
+        for row in connection.execute(statement):
+            state = SeriesState(row.inode, row.offset, row.bad, summary_of(row))
+            found.setdefault(row.rid, {})[row.key] = state
+    return found
+
+
+def put_series(connection: Connection, series: dict[int, dict[str, SeriesState]]) -> None:
+    """Note how far the metric files of these runs were read."""
+    _delete(connection, scan.scanned_series, scan.scanned_series.c.rid, list(series))
+    rows = [
+        {"rid": rid, "key": key, "inode": state.inode, "offset": state.offset, "bad": state.bad}
+        for rid, states in series.items()
+        for key, state in states.items()
+    ]
+    insert_rows(connection, scan.scanned_series, rows)
+
+
+def put_problems(connection: Connection, problems: dict[str, list[str]]) -> None:
+    """Note what could not be read of each owner (an experiment's or a run's directory name); [] when all is well."""
+    _delete(connection, scan.problems, scan.problems.c.owner, list(problems))
+    rows = [
+        {"owner": owner, "number": number, "text": text}
+        for owner, texts in problems.items()
+        for number, text in enumerate(texts)
+    ]
+    insert_rows(connection, scan.problems, rows)
+
+
+def problems(connection: Connection) -> tuple[str, ...]:
+    """Everything that could not be read."""
+    return tuple(row.text for row in connection.execute(select(scan.problems).order_by(scan.problems.c.owner)))
+
+
+def _delete(connection: Connection, table: Table, column: Any, values: Sequence[Any]) -> None:
+    for batch in batches(values):
+        connection.execute(delete(table).where(column.in_(batch)))

@@ -1,0 +1,147 @@
+"""What changed in a tree since an index last read it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from msgspec import Struct
+
+from millstream.drivers.files import stamps
+from millstream.drivers.files.reader import walk_keys
+from millstream.drivers.files.tree import Tree
+from millstream.drivers.sql.scanned import RunState, State
+from millstream.formats.mlruns import layout
+
+# Finished runs that each look examines file by file, in turn.
+CLOSE_LOOKS = 16
+
+
+class ChangedRun(Struct, frozen=True):
+    """A run's directory to be read (again)."""
+
+    experiment_id: str
+    run_id: str
+    directory: str
+
+
+class ChangedExperiment(Struct, frozen=True):
+    """An experiment's directory to be read (again), and its stamp from before reading."""
+
+    experiment_id: str
+    directory: str
+    in_trash: bool
+    stamp: str
+
+
+class Changes(Struct):
+    """Everything to be taken in; `total` counts the runs there were to read at first."""
+
+    experiments: list[ChangedExperiment]
+    gone_experiments: list[str]
+    runs: list[ChangedRun]
+    gone_runs: list[tuple[str, str]]
+    total: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.experiments or self.gone_experiments or self.runs or self.gone_runs)
+
+    def without(self, batch: list[ChangedRun]) -> Changes:
+        """What is left when the experiments, what is gone, and `batch`, the first runs, have been taken in."""
+        return Changes([], [], self.runs[len(batch) :], [], self.total)
+
+
+class Looker:
+    """Compares a tree with an index's state."""
+
+    def __init__(self, tree: Tree) -> None:
+        """Look at `tree`."""
+        self._tree = tree
+        self._turn = 0
+
+    def look(self, state: State, focus: str | None = None) -> Changes:
+        """All changes; the run `focus` and a few finished runs are looked at file by file."""
+        changes = Changes([], [], [], [])
+        close = self._close_looks(state)
+        if focus is not None:
+            close.add(focus)
+        present: set[str] = set()
+        for experiment_id, directory, in_trash in self._tree.experiment_dirs():
+            if experiment_id in present or not os.path.exists(os.path.join(directory, layout.META)):
+                continue
+            present.add(experiment_id)
+            stamp = experiment_stamp(directory, in_trash)
+            if stamp != state.experiments.get(experiment_id):
+                young = stamps.is_racy(_numbers(stamp))
+                changes.experiments.append(
+                    ChangedExperiment(experiment_id, directory, in_trash, "" if young else stamp)
+                )
+                ids = self._tree.run_ids(directory)
+                gone = state.runs.get(experiment_id, {}).keys() - set(ids)
+                changes.gone_runs.extend((experiment_id, run_id) for run_id in gone)
+            else:
+                ids = list(state.runs.get(experiment_id, ()))
+            self._look_at_runs(state.runs.get(experiment_id, {}), experiment_id, directory, ids, close, changes)
+        changes.gone_experiments.extend(state.experiments.keys() - present)
+        changes.total = len(changes.runs)
+        return changes
+
+    def _look_at_runs(
+        self,
+        known: dict[str, RunState],
+        experiment_id: str,
+        parent: str,
+        ids: list[str],
+        close: set[str],
+        changes: Changes,
+    ) -> None:
+        for run_id in ids:
+            directory = f"{parent}{os.sep}{run_id}"
+            run = known.get(run_id)
+            if run is None or _has_changed(run, directory, close=run.is_open or run_id in close):
+                changes.runs.append(ChangedRun(experiment_id, run_id, directory))
+
+    def _close_looks(self, state: State) -> set[str]:
+        total = sum(len(runs) for runs in state.runs.values())
+        if total == 0:
+            return set()
+        self._turn %= total
+        every = chain.from_iterable(state.runs.values())
+        chosen = set(islice(every, self._turn, self._turn + CLOSE_LOOKS))
+        self._turn += CLOSE_LOOKS
+        return chosen
+
+
+def _has_changed(run: RunState, directory: str, *, close: bool) -> bool:
+    directories = [f"{directory}{os.sep}{name}" for name in run.directories]
+    if stamp_text(stamps.shallow_stamp(directory, directories)) != run.stamp:
+        return True
+    return close and stamp_text(stamps.deep_stamp(directory)) != run.deep
+
+
+def stamp_text(stamp: stamps.Stamp) -> str:
+    """A stamp as the index keeps it."""
+    return ",".join(map(str, stamp))
+
+
+def settled_text(stamp: stamps.Stamp) -> str:
+    """As `stamp_text`, but "", which never matches, when the stamp is too young to be relied on."""
+    return "" if stamps.is_racy(stamp) else stamp_text(stamp)
+
+
+def experiment_stamp(directory: str, in_trash: bool) -> str:
+    """Changes when an experiment's meta.yaml or tags change, it moves, or a run comes or goes."""
+    parts = [int(in_trash), stamps.directory_stamp(directory)]
+    parts.extend(stamps.file_stamp(os.path.join(directory, layout.META)))
+    parts.extend(_tag_stamps(os.path.join(directory, layout.TAGS)))
+    return stamp_text(tuple(parts))
+
+
+def _tag_stamps(directory: str) -> Iterator[int]:
+    for _, entry in walk_keys(directory):
+        yield from stamps.file_stamp(entry.path)
+
+
+def _numbers(stamp: str) -> stamps.Stamp:
+    return tuple(map(int, stamp.split(",")))

@@ -1,0 +1,177 @@
+"""The embedded store: an `mlruns` tree is the truth, an index in the user's cache answers."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, TypeVar, cast
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.artifacts.local import LocalArtifacts
+from millstream.drivers.artifacts.open import open_artifacts
+from millstream.drivers.files import experiments, reader
+from millstream.drivers.files.appender import Appender
+from millstream.drivers.files.runs import RunFiles
+from millstream.drivers.files.tree import Tree
+from millstream.formats.mlruns import layout
+from millstream.stores.answers import Answers
+from millstream.stores.index import Index, Progress
+from millstream.values import names, ops
+from millstream.values.entities import Experiment, Run, RunData
+from millstream.values.errors import AlreadyExists, NotSupported
+from millstream.values.paths import Location, RelPath
+from millstream.values.queries import Query
+from millstream.values.rules import check, check_batch
+from millstream.values.settings import text_setting
+
+T = TypeVar("T")
+
+
+class EmbeddedStore:
+    """Experiments and runs in one directory, in MLflow's layout. Nothing is made before the first write."""
+
+    def __init__(self, root: Path) -> None:
+        """Keep everything below `root`, an absolute path."""
+        self.root = root
+        self._tree = Tree(root)
+        self._appender = Appender()
+        self._runs = RunFiles(self._tree, self._appender)
+        self._index = Index(self._tree, index_path(root))
+        self._answers = Answers(self._tree, self._index, self.artifacts)
+        runs, tree = self._runs, self._tree
+        self._writers: dict[type, Callable[[Any], Any]] = {
+            ops.CreateExperiment: self._create_experiment,
+            ops.RenameExperiment: self._rename_experiment,
+            ops.DeleteExperiment: lambda op: experiments.delete(tree, op),
+            ops.RestoreExperiment: lambda op: experiments.restore(tree, op),
+            ops.SetExperimentTag: lambda op: experiments.set_tag(tree, op),
+            ops.DeleteExperimentTag: lambda op: experiments.delete_tag(tree, op),
+            ops.CreateRun: self._create_run,
+            ops.UpdateRun: runs.update,
+            ops.DeleteRun: runs.delete,
+            ops.RestoreRun: runs.restore,
+            ops.LogBatch: runs.log_batch,
+            ops.DeleteTag: runs.delete_tag,
+            ops.LogInputs: runs.log_inputs,
+            ops.LogOutputs: runs.log_outputs,
+        }
+
+    @property
+    def uri(self) -> str:
+        """The directory as a file: URI."""
+        return str(Location("file", "", self.root.as_posix()))
+
+    def write(self, op: ops.Op[T]) -> T:
+        """Carry out `op` on the files."""
+        if type(op) is ops.LogBatch:
+            check_batch(op)
+            self._runs.log_batch(op)
+            return cast(T, None)
+        check(op)
+        return cast(T, self._writers[type(op)](op))
+
+    def read(self, query: Query[T]) -> T:
+        """Answer `query` from the index, after taking in what changed in the files."""
+        return self._answers.answer(query)
+
+    def artifacts(self, run_id: str) -> Artifacts:
+        """The run's artifacts; those of a tree that was moved are found beside the run."""
+        directory = self._tree.run_dir(run_id)
+        beside = Path(directory, layout.ARTIFACTS)
+        text = reader.read_info(directory).artifact_uri
+        if not text:
+            return LocalArtifacts(Location("file", "", beside.as_posix()))
+        location = Location.parse(text, base=self.root.parent)
+        if location.scheme == "mlflow-artifacts":
+            return self._proxied(location, beside)
+        if location.local is not None and not location.local.is_dir() and beside.is_dir():
+            return LocalArtifacts(location, beside)
+        return open_artifacts(location)
+
+    def _proxied(self, location: Location, beside: Path) -> Artifacts:
+        # An MLflow server keeps these below ./mlartifacts, which usually lies beside its mlruns.
+        kept = self.root.parent.joinpath("mlartifacts", *RelPath.parse(location.path.strip("/")).segments)
+        for candidate in (kept, beside):
+            if candidate.is_dir():
+                return LocalArtifacts(location, candidate)
+        raise NotSupported(f"The artifacts at {location} belong to an MLflow server; they are not at {kept}.")
+
+    def reindex(self, progress: Progress | None = None) -> None:
+        """Read the whole tree again into a new index."""
+        self._index.rebuild(progress)
+
+    def close(self) -> None:
+        """Close files and the index; they open again when used."""
+        self._appender.close()
+        self._index.close()
+
+    def _create_experiment(self, op: ops.CreateExperiment) -> str:
+        with self._tree.lock():
+            self._create_default(op.time)
+            self._check_name_is_free(op.name)
+            experiment_id = op.experiment_id or names.new_experiment_id()
+            if self._tree.experiment_dir(experiment_id) is not None:
+                raise AlreadyExists(f"An experiment with the id {experiment_id!r} exists already.")
+            return experiments.create(self._tree, op, experiment_id)
+
+    def _rename_experiment(self, op: ops.RenameExperiment) -> None:
+        self._tree.require_experiment_dir(op.experiment_id)
+        with self._tree.lock():
+            self._check_name_is_free(op.name, but=op.experiment_id)
+            experiments.rename(self._tree, op)
+
+    def _check_name_is_free(self, name: str, but: str | None = None) -> None:
+        for taken in self._answers.experiments_named(name):
+            if taken.experiment_id != but:
+                raise AlreadyExists(_taken(taken))
+
+    def _create_default(self, time: int) -> None:
+        if next(iter(self._tree.experiment_dirs()), None) is None:
+            experiments.create_default(self._tree, time)
+
+    def _create_run(self, op: ops.CreateRun) -> Run:
+        if op.experiment_id == names.DEFAULT_EXPERIMENT_ID and self._tree.experiment_dir(op.experiment_id) is None:
+            with self._tree.lock():
+                experiments.create_default(self._tree, op.start_time)
+        experiment = experiments.require_active(self._tree, op.experiment_id)
+        info = self._runs.create(op, experiment)
+        return Run(info, RunData(tags={**op.tags, names.RUN_NAME_TAG: info.run_name}))
+
+
+def _taken(experiment: Experiment) -> str:
+    if experiment.lifecycle_stage == "deleted":
+        return (
+            f"The name {experiment.name!r} belongs to a deleted experiment. Restore it with "
+            f"`millstream experiments restore -x {experiment.experiment_id}`, or use another name."
+        )
+    return f"An experiment called {experiment.name!r} exists already; its id is {experiment.experiment_id}."
+
+
+def index_path(root: Path) -> Path:
+    """Where the index of the tree `root` is kept: the setting INDEX_DIR, else the user's cache, else a temporary place."""
+    name = sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:24] + ".db"
+    named = text_setting("INDEX_DIR")
+    if named:
+        return Path(named).expanduser() / name
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = Path(cache, "millstream", "index")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder / name
+    except OSError:
+        pass
+    return Path(_private_folder(), name)
+
+
+@lru_cache(maxsize=1)
+def _private_folder() -> str:
+    folder = mkdtemp(prefix="millstream-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

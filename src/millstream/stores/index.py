@@ -1,0 +1,109 @@
+"""The index of an `mlruns` tree: a SQLite cache, caught up with the files before every answer.
+
+The files are the truth; the index can be deleted at any time. What changed is found from modification times
+and sizes: a finished run by its meta.yaml and directories, a running one by every file. A file of a finished
+run that another program overwrote in place is found when that run is opened, or by the few runs that every
+catching up looks at closely, in turn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy import Connection, Engine
+
+from millstream.drivers.files.tree import Tree
+from millstream.drivers.sql import scanned
+from millstream.drivers.sql.engine import writing
+from millstream.stores.changes import Changes, Looker
+from millstream.stores.intake import Intake
+
+# Runs are read and stored so many at a time, so that the index can be used while a large tree is taken in.
+BATCH = 200
+
+Progress = Callable[[int, int], None]
+
+
+class Index:
+    """Answers come from `reading()`, a transaction over tables that are up to date."""
+
+    def __init__(self, tree: Tree, path: Path) -> None:
+        """Index `tree` in the database file `path`; nothing is opened yet."""
+        self._tree = tree
+        self._path = path
+        self._engine: Engine | None = None
+        self._state = scanned.State(-1, {}, {})
+        self._looker = Looker(tree)
+        self._lock = Lock()
+        self._last_look = 0.0
+
+    @contextmanager
+    def reading(self, run_id: str | None = None) -> Iterator[Connection]:
+        """A transaction after `catch_up`; the run `run_id` has been looked at closely."""
+        self.catch_up(run_id)
+        with self._open().connect() as connection:
+            yield connection
+
+    def catch_up(self, run_id: str | None = None, progress: Progress | None = None) -> None:
+        """Take in all that changed in the tree before this call."""
+        arrived = time.monotonic()
+        with self._lock:
+            if run_id is None and self._last_look > arrived:
+                return
+            looked = time.monotonic()
+            engine = self._open()
+            self._load_if_outdated(engine)
+            changes = self._looker.look(self._state, run_id)
+            while changes:
+                changes = self._take_in(engine, changes, run_id, progress)
+            self._last_look = looked
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Forget everything and read the whole tree again."""
+        with self._lock:
+            with writing(self._open()) as connection:
+                scanned.clear(connection)
+                scanned.raise_generation(connection)
+            self._last_look = 0.0
+        self.catch_up(progress=progress)
+
+    def close(self) -> None:
+        """Close the database; it is opened again when needed."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+                self._state = scanned.State(-1, {}, {})
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            self._engine = scanned.open_index(self._path, self._tree.root)
+        return self._engine
+
+    def _load_if_outdated(self, engine: Engine) -> None:
+        with engine.connect() as connection:
+            if scanned.generation(connection) != self._state.generation:
+                self._state = scanned.load_state(connection)
+
+    def _take_in(
+        self, engine: Engine, changes: Changes, run_id: str | None, progress: Progress | None
+    ) -> Changes | None:
+        """Store a batch of `changes`; returns what is left of them, found anew if another process was quicker."""
+        with writing(engine) as connection:
+            if scanned.generation(connection) != self._state.generation:
+                self._state = scanned.load_state(connection)
+                changes = self._looker.look(self._state, run_id)
+            intake = Intake(connection, self._state)
+            intake.experiments(changes)
+            batch = list(islice(changes.runs, BATCH))
+            intake.runs(batch)
+            self._state.generation = scanned.raise_generation(connection)
+        rest = changes.without(batch)
+        if progress is not None:
+            progress(changes.total - len(rest.runs), changes.total)
+        return rest or None

@@ -1,0 +1,174 @@
+"""What an op must be before any sink may see it. Every store checks every op here, so the rules hold everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from millstream.values import names, ops
+from millstream.values.entities import RunStatus
+from millstream.values.errors import InvalidValue
+
+# Training code logs the same few keys again and again.
+_known_key = lru_cache(maxsize=4096)(names.check_key)
+
+
+def check(op: ops.Op[Any]) -> None:
+    """Raise InvalidValue when `op` breaks a rule on names, lengths or numbers."""
+    rule = RULES.get(type(op))
+    if rule is None:
+        raise InvalidValue(f"{type(op).__name__} is not an operation that can be written.")
+    rule(op)
+
+
+def check_batch(op: ops.LogBatch) -> None:
+    """Rules of metrics, params and tags, and that no param is given twice with different values."""
+    for metric in op.metrics:
+        _known_key(metric.key, "metric")
+        if type(metric.value) is not float:
+            raise InvalidValue(f"The value of metric {metric.key!r} must be a float; got {metric.value!r}.")
+        names.check_int64(metric.step, "step of a metric")
+        if names.check_int64(metric.timestamp, "timestamp of a metric") < 0:
+            raise InvalidValue(f"The timestamp of metric {metric.key!r} is {metric.timestamp}; it must not be negative.")
+    if op.params:
+        _check_params(op)
+    for tag in op.tags:
+        _check_tag(tag.key, tag.value)
+
+
+def _check_params(op: ops.LogBatch) -> None:
+    seen: dict[str, str] = {}
+    for param in op.params:
+        _known_key(param.key, "param")
+        names.check_text(param.value, f"value of param {param.key!r}", names.MAX_PARAM_VALUE)
+        if seen.setdefault(param.key, param.value) != param.value:
+            raise InvalidValue(
+                f"Duplicate parameter keys have been submitted: {param.key!r} with {seen[param.key]!r} "
+                f"and {param.value!r}. Give each param once."
+            )
+
+
+def _check_tag(key: str, value: str) -> None:
+    _known_key(key, "tag")
+    names.check_text(value, f"value of tag {key!r}", names.MAX_TAG_VALUE)
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    for key, value in tags.items():
+        _check_tag(key, value)
+
+
+def _create_experiment(op: ops.CreateExperiment) -> None:
+    names.check_experiment_name(op.name)
+    if op.experiment_id is not None:
+        names.check_experiment_id(op.experiment_id)
+    if op.artifact_location is not None and len(op.artifact_location) > names.MAX_LOCATION:
+        raise InvalidValue(f"The artifact location has over {names.MAX_LOCATION} characters.")
+    for key, value in op.tags.items():
+        _check_experiment_tag(key, value)
+
+
+def _check_experiment_tag(key: str, value: str) -> None:
+    _known_key(key, "tag")
+    names.check_text(value, f"value of experiment tag {key!r}", names.MAX_EXPERIMENT_TAG_VALUE)
+
+
+def _create_run(op: ops.CreateRun) -> None:
+    names.check_run_id(op.run_id)
+    names.check_experiment_id(op.experiment_id)
+    names.check_int64(op.start_time, "start time of a run")
+    names.check_text(op.user_id, "user of a run", 256)
+    _check_tags(op.tags)
+    if op.run_name is not None:
+        names.check_text(op.run_name, "name of a run", names.MAX_KEY)
+        tagged = op.tags.get(names.RUN_NAME_TAG)
+        if op.run_name and tagged and tagged != op.run_name:
+            raise InvalidValue(
+                f"The run name is given twice: {op.run_name!r}, and {tagged!r} in tag {names.RUN_NAME_TAG!r}. Give one."
+            )
+
+
+def _update_run(op: ops.UpdateRun) -> None:
+    names.check_run_id(op.run_id)
+    if op.status is not None and op.status not in RunStatus.NAMES:
+        raise InvalidValue(f"{op.status!r} is no run status; use one of {', '.join(RunStatus.NAMES)}.")
+    if op.end_time is not None:
+        names.check_int64(op.end_time, "end time of a run")
+    if op.run_name is not None:
+        names.check_text(op.run_name, "name of a run", names.MAX_KEY)
+
+
+def _rename_experiment(op: ops.RenameExperiment) -> None:
+    names.check_experiment_id(op.experiment_id)
+    names.check_experiment_name(op.name)
+
+
+def _experiment(op: Any) -> None:
+    names.check_experiment_id(op.experiment_id)
+
+
+def _run(op: Any) -> None:
+    names.check_run_id(op.run_id)
+
+
+def _set_experiment_tag(op: ops.SetExperimentTag) -> None:
+    names.check_experiment_id(op.experiment_id)
+    _check_experiment_tag(op.key, op.value)
+
+
+def _delete_experiment_tag(op: ops.DeleteExperimentTag) -> None:
+    names.check_experiment_id(op.experiment_id)
+    _known_key(op.key, "tag")
+
+
+def _delete_tag(op: ops.DeleteTag) -> None:
+    names.check_run_id(op.run_id)
+    _known_key(op.key, "tag")
+
+
+def _log_inputs(op: ops.LogInputs) -> None:
+    names.check_run_id(op.run_id)
+    for source in op.datasets:
+        dataset = source.dataset
+        for value, what, limit in (
+            (dataset.name, "name", 500),
+            (dataset.digest, "digest", 36),
+            (dataset.source_type, "source type", 500),
+            (dataset.source, "source", 65_535),
+            (dataset.schema or "-", "schema", 1_048_575),
+            (dataset.profile or "-", "profile", 16_777_215),
+        ):
+            if not value:
+                raise InvalidValue(f"A dataset needs a {what}.")
+            names.check_text(value, f"{what} of a dataset", limit)
+        for key, value in source.tags.items():
+            names.check_text(key, "tag key of a dataset", 255)
+            names.check_text(value, "tag value of a dataset", 500)
+    for model in op.models:
+        names.check_run_id(model.model_id)
+
+
+def _log_outputs(op: ops.LogOutputs) -> None:
+    names.check_run_id(op.run_id)
+    for model in op.models:
+        names.check_run_id(model.model_id)
+        names.check_int64(model.step, "step of a model")
+
+
+RULES: dict[type, Callable[[Any], None]] = {
+    ops.CreateExperiment: _create_experiment,
+    ops.RenameExperiment: _rename_experiment,
+    ops.DeleteExperiment: _experiment,
+    ops.RestoreExperiment: _experiment,
+    ops.SetExperimentTag: _set_experiment_tag,
+    ops.DeleteExperimentTag: _delete_experiment_tag,
+    ops.CreateRun: _create_run,
+    ops.UpdateRun: _update_run,
+    ops.DeleteRun: _run,
+    ops.RestoreRun: _run,
+    ops.LogBatch: check_batch,
+    ops.DeleteTag: _delete_tag,
+    ops.LogInputs: _log_inputs,
+    ops.LogOutputs: _log_outputs,
+}
