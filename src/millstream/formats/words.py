@@ -131,6 +131,12 @@ def split_words(template: str) -> Iterator[tuple[Word, ...]]:
         yield step
 
 
+def quote_word(text: str) -> str:
+    """A template of one word that stands for `text` as it is."""
+    escaped = text.replace("'", "'\\''").replace("{", "{{").replace("}", "}}")
+    return f"'{escaped}'"
+
+
 class _Scanner:
     """Reads the template once from left to right; `parts` is the word in the making, None between words."""
 
