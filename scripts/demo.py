@@ -44,7 +44,8 @@ def train() -> set[str]:
     before = run_ids()
     say(f"training ({SWEEP.relative_to(ROOT)}); runs are kept in {TREE}")
     environment = {**os.environ, "MILLSTREAM_TRACKING_URI": str(TREE)}
-    subprocess.run([sys.executable, str(SWEEP)], cwd=DATA, env=environment, check=True)
+    if code := subprocess.run([sys.executable, str(SWEEP)], cwd=DATA, env=environment, check=False).returncode:
+        sys.exit(f"demo: the sweep failed (exit code {code}); see the lines above")
     made = run_ids() - before
     if not made:
         sys.exit(f"demo: the sweep made no run in {TREE}")
@@ -136,13 +137,8 @@ def end(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> None:
-    """Train, serve, and wait or check."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="prove that it works, then stop")
-    checking = parser.parse_args().check
-    signal.signal(signal.SIGTERM, end)
-    made = train()
+def show(made: set[str], checking: bool) -> None:
+    """Serve the runs: checked and ended, or until somebody ends it."""
     port = choose_port()
     base = f"http://{HOST}:{port}"
     process = start_ui(port)
@@ -150,13 +146,23 @@ def main() -> None:
         wait_for(base, process)
         if checking:
             check(base, made)
-            return
-        say(f"open {base} in the browser; Ctrl-C ends it")
-        process.wait()
-    except KeyboardInterrupt:
-        say("stopped")
+        else:
+            say(f"open {base} in the browser; Ctrl-C ends it")
+            process.wait()
     finally:
         stop(process)
+
+
+def main() -> None:
+    """Train, then serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="prove that it works, then stop")
+    checking = parser.parse_args().check
+    signal.signal(signal.SIGTERM, end)
+    try:
+        show(train(), checking)
+    except KeyboardInterrupt:
+        say("stopped")
 
 
 if __name__ == "__main__":
