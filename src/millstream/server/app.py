@@ -1,0 +1,95 @@
+"""The tracking server as an ASGI app: guards, routes, pages, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from millstream.formats.wire.table import ROUTES
+from millstream.server import interface
+from millstream.server.artifacts import Files
+from millstream.server.errors import Errors, error_reply
+from millstream.server.guards import Callers, SecurityHeaders
+from millstream.server.places import Places
+from millstream.server.routes import Api
+from millstream.server.static import Pages
+from millstream.stores.base import Store
+from millstream.values.errors import MillstreamError
+
+
+def make_app(
+    store: Store,
+    *,
+    static_prefix: str = "",
+    allowed_hosts: Iterable[str] = (),
+    started: int | None = None,
+    artifact_root: str | None = None,
+) -> ASGIApp:
+    """A server of `store`: MLflow's REST interface, the pages and what they ask.
+
+    `static_prefix` is the path that stands before every URL when a proxy passes it on; `allowed_hosts` are names
+    it answers to beside localhost and IP addresses; `started` is the start time to show (ms, default now);
+    `artifact_root` is where new experiments keep artifacts (default: the store decides).
+    """
+    now = time.time_ns() // 1_000_000
+    server = interface.Server(version("millstream"), now if started is None else started)
+    files = Files(store)
+    pages = Pages(static_prefix)
+    api = Api(store, Places.of(store.uri, artifact_root), ROUTES + interface.routes(server))
+
+    async def health(_request: Request) -> Response:
+        return PlainTextResponse("OK")
+
+    async def tell_version(_request: Request) -> Response:
+        return PlainTextResponse(server.version)
+
+    app = Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/version", tell_version),
+            Route("/get-artifact", files.get),
+            Route("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
+            Mount("/api", api),
+            Mount("/ajax-api", api),
+            Route("/{path:path}", pages.get),
+        ],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(Errors),
+            Middleware(Callers, allowed_hosts=allowed_hosts),
+        ],
+        exception_handlers={HTTPException: _answer, MillstreamError: _answer},
+    )
+    app.router.redirect_slashes = False
+    # Built now, so that a host name that is none is said at the start and not at the first request.
+    app.middleware_stack = app.build_middleware_stack()
+    return Prefix(app, pages.prefix) if pages.prefix else app
+
+
+async def _answer(_request: Request, error: Exception) -> Response:
+    return error_reply(error)
+
+
+class Prefix:
+    """Takes `prefix` off the path of every request that has it, so that a proxy may pass it on or cut it off."""
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        """Serve `app` below `prefix` too."""
+        self.app = app
+        self.prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on without the prefix."""
+        path = scope.get("path", "")
+        if path == self.prefix or path.startswith(self.prefix + "/"):
+            scope = {**scope, "path": path[len(self.prefix) :] or "/"}
+        await self.app(scope, receive, send)

@@ -1,0 +1,71 @@
+"""The one place where an exception becomes a reply: ``{"error_code", "message"}``, never a stack, path or SQL text."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from millstream.values.errors import MillstreamError
+
+log = logging.getLogger("millstream.server")
+
+_CODES = {404: "ENDPOINT_NOT_FOUND", 405: "BAD_REQUEST"}
+
+
+def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON reply of a value without NaN and infinities."""
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def error_reply(error: Exception) -> Response:
+    """The reply that stands for `error`.
+
+    What the caller can mend is told to him. Everything else is told to the server's log, under a reference
+    that the reply carries.
+    """
+    if isinstance(error, HTTPException):
+        code = _CODES.get(error.status_code, "BAD_REQUEST")
+        return json_reply({"error_code": code, "message": error.detail}, error.status_code, error.headers)
+    if isinstance(error, MillstreamError) and (error.http_status < 500 or error.http_status in (501, 503)):
+        return json_reply({"error_code": error.error_code, "message": error.message}, error.http_status)
+    reference = uuid.uuid4().hex[:8]
+    known = isinstance(error, MillstreamError)
+    log.error("Reference %s: %s", reference, error, exc_info=None if known else error)
+    code = error.error_code if isinstance(error, MillstreamError) else "INTERNAL_ERROR"
+    message = f"The server could not do this. Its log says why, under the reference {reference}."
+    return json_reply({"error_code": code, "message": message}, 500)
+
+
+class Errors:
+    """Turns every exception of the app into a reply, as long as none has begun."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Guard `app`."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; answer for what is raised."""
+        begun = False
+
+        async def watch(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if begun:
+                # Too late for a reply: the caller must see a broken connection, not a short file.
+                log.error("A reply to %s broke off: %r", scope["path"], error)
+                raise
+            await error_reply(error)(scope, receive, send)

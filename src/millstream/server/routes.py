@@ -1,0 +1,71 @@
+"""The wire table as an ASGI app: find the route, decode, ask the store in a thread, encode."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from msgspec import structs
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from millstream.formats.wire.decode import read_body, read_query
+from millstream.formats.wire.encode import write_body
+from millstream.formats.wire.route import Given, Route
+from millstream.formats.wire.table import by_path
+from millstream.server.guards import read_json
+from millstream.server.places import Places
+from millstream.stores.base import Store
+from millstream.values.errors import EndpointNotFound
+from millstream.values.names import new_run_id
+from millstream.values.ops import CreateExperiment, Op
+
+
+class Api:
+    """Answers every route of a table from one store. Other paths are 404, other methods 405, both in JSON."""
+
+    def __init__(self, store: Store, places: Places, routes: tuple[Route, ...]) -> None:
+        """Serve `routes` from `store`; `places` says where experiments may keep artifacts."""
+        self.store = store
+        self.places = places
+        self.routes = by_path(routes)
+        self.alone = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        route = self.find(scope["method"], scope["path"])
+        body = scope["query_string"] if scope["method"] in ("GET", "HEAD") else await read_json(Request(scope, receive))
+        answer = partial(self.answer, route, scope["method"], body)
+        # A read may be left behind when the server stops; a write is waited for.
+        text = await to_thread.run_sync(answer, abandon_on_cancel=not issubclass(route.speaks, Op))
+        await Response(text, media_type="application/json")(scope, receive, send)
+
+    def find(self, method: str, path: str) -> Route:
+        """The route, or the error that says there is none."""
+        methods = self.routes.get(path)
+        if methods is None:
+            raise EndpointNotFound(f"There is no endpoint {path[:200]!r} here.")
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            allowed = ", ".join(sorted(methods))
+            raise HTTPException(405, f"This endpoint takes {allowed}, not {method}.", {"Allow": allowed})
+        return route
+
+    def answer(self, route: Route, method: str, body: bytes) -> bytes:
+        """Body of the reply to one decoded request."""
+        request = (read_query if method in ("GET", "HEAD") else read_body)(body, route.request)
+        given = Given(time.time_ns() // 1_000_000, new_run_id)
+        with self.alone if route.alone else nullcontext():
+            if route.first is not None:
+                given = structs.replace(given, first=self.store.read(route.first(request)))
+            call = route.call(request, given)
+            if isinstance(call, CreateExperiment):
+                call = self.places.settle(call)
+            result: Any = self.store.write(call) if isinstance(call, Op) else self.store.read(call)
+        return write_body(route.reply(result, given))
