@@ -169,5 +169,5 @@ def test_written_and_read_back(spec: ProjectSpec) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         parse_project(text)
-    except MillstreamError as error:
-        assert error.message
+    except MillstreamError:
+        pass  # any other error fails the test
