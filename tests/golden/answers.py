@@ -42,7 +42,8 @@ def _datasets(run):
     for used in getattr(getattr(run, "inputs", None), "dataset_inputs", None) or ():
         names = ("name", "digest", "source_type", "source", "schema", "profile")
         row = {name: getattr(used.dataset, name) for name in names}
-        row["tags"] = {tag.key: tag.value for tag in used.tags}
+        tags = used.tags
+        row["tags"] = tags if isinstance(tags, dict) else {tag.key: tag.value for tag in tags}
         found.append(row)
     return sorted(found, key=lambda row: (row["name"], row["digest"]))
 

@@ -43,7 +43,8 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
 
 def test_experiments_runs_and_histories_are_the_writers(golden: Golden) -> None:
     found = answers.describe(golden.client)
-    assert found["experiments"] == golden.newest["world"]["experiments"]
+    # By their writer: 1.x left "active" in the files of a deleted experiment, and only 3.x believes it.
+    assert found["experiments"] == golden.writer["world"]["experiments"]
     assert found["runs"] == golden.newest["world"]["runs"]
     assert found["histories"] == golden.newest["world"]["histories"] == golden.writer["world"]["histories"]
 
