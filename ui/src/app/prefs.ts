@@ -1,0 +1,78 @@
+/** Language and theme: picked from the browser, changed by the reader, remembered on this machine. */
+
+import { createSignal } from "solid-js";
+import { pickLanguage, translate, type Fields, type Texts } from "../core/i18n";
+import type { Theme } from "../core/color";
+import type { DurationWords } from "../core/format";
+import en from "../i18n/en.json";
+import ko from "../i18n/ko.json";
+
+export type Language = "en" | "ko";
+export type ThemeChoice = "auto" | "light" | "dark";
+
+const TEXTS: Record<Language, Texts> = { en, ko };
+const LANGUAGES: readonly Language[] = ["en", "ko"];
+const THEMES: readonly ThemeChoice[] = ["auto", "light", "dark"];
+
+/** A remembered value, or null; storage may be off in a private window. */
+export function recall(key: string): string | null {
+  try {
+    return localStorage.getItem(`millstream.${key}`);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(key: string, value: string): void {
+  try {
+    localStorage.setItem(`millstream.${key}`, value);
+  } catch {
+    // Nothing to do: the choice holds until the page closes.
+  }
+}
+
+const asked = recall("language");
+const [language, showLanguage] = createSignal<Language>(
+  LANGUAGES.find((each) => each === asked) ?? pickLanguage(navigator.languages, LANGUAGES, "en"),
+);
+const [choice, showChoice] = createSignal<ThemeChoice>(THEMES.find((each) => each === recall("theme")) ?? "auto");
+const darkWish = matchMedia("(prefers-color-scheme: dark)");
+const [wishedDark, setWishedDark] = createSignal(darkWish.matches);
+darkWish.addEventListener("change", (event) => setWishedDark(event.matches));
+
+export { language, choice as themeChoice };
+
+export function setLanguage(next: Language): void {
+  remember("language", next);
+  showLanguage(next);
+  mark();
+}
+
+export function setTheme(next: ThemeChoice): void {
+  remember("theme", next);
+  showChoice(next);
+  mark();
+}
+
+/** The theme in force. */
+export function theme(): Theme {
+  const chosen = choice();
+  return chosen === "auto" ? (wishedDark() ? "dark" : "light") : chosen;
+}
+
+/** Puts language and theme on the document, where style and screen readers look. */
+export function mark(): void {
+  document.documentElement.lang = language();
+  if (choice() === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = choice();
+}
+
+/** The text of `key` in the reader's language. */
+export function t(key: string, fields?: Fields): string {
+  return translate(TEXTS[language()], language(), key, fields);
+}
+
+/** Units of time in the reader's language. */
+export function durationWords(): DurationWords {
+  return { d: t("unit.d"), h: t("unit.h"), m: t("unit.m"), s: t("unit.s"), ms: t("unit.ms") };
+}

@@ -1,0 +1,79 @@
+import { describe, expect, test } from "vitest";
+import { appPath, basePath, browserPath, fromOldHash, withQuery } from "./base";
+import { matchRoute, runPath } from "./router";
+import { EMPTY_STATE, formatState, nextSort, orderBy, parseState, type TableState } from "./url_state";
+
+describe("below any prefix", () => {
+  test.each([
+    ["http://h:5000/", "/"],
+    ["http://h/lab/ms/", "/lab/ms/"],
+    ["http://h/lab/ms/index.html?x=1", "/lab/ms/"],
+  ])("the base of %s is %s", (uri, base) => expect(basePath(uri)).toBe(base));
+
+  test("app and browser paths are each other's inverse", () => {
+    expect(appPath("/lab/", "/lab/e/0")).toBe("/e/0");
+    expect(browserPath("/lab/", "/e/0")).toBe("/lab/e/0");
+    expect(appPath("/lab/", "/elsewhere")).toBe("/");
+  });
+});
+
+test("links of MLflow's interface lead to the same run", () => {
+  expect(fromOldHash("#/experiments/0/runs/abc")).toBe("/r/abc");
+  expect(fromOldHash("#/experiments/12?x=1")).toBe("/e/12");
+  expect(fromOldHash("#top")).toBeNull();
+});
+
+describe("routes", () => {
+  test.each([
+    ["/", { page: "experiments" }],
+    ["/e/0", { page: "runs", experiment: "0" }],
+    ["/e/0/runs", { page: "runs", experiment: "0" }],
+    ["/r/abc", { page: "run", run: "abc", tab: "overview" }],
+    ["/r/abc/metrics", { page: "run", run: "abc", tab: "metrics" }],
+    ["/r/abc/nope", { page: "missing", path: "/r/abc/nope" }],
+    ["/e", { page: "missing", path: "/e" }],
+    ["/%E0%A4%A", { page: "missing", path: "/%E0%A4%A" }],
+  ])("%s", (path, route) => expect(matchRoute(path)).toEqual(route));
+
+  test("a file's path goes into the query, whatever it holds", () => {
+    const address = runPath("abc", "artifacts", "모델/a b&c.txt");
+    expect(new URL(address, "http://h").searchParams.get("path")).toBe("모델/a b&c.txt");
+  });
+});
+
+describe("state of the table in the address", () => {
+  test.each<Partial<TableState>>([
+    {},
+    { filter: "metrics.`a b` < 1 and params.x = '한글'" },
+    { sort: { column: "m:val/acc", descending: true } },
+    { sort: { column: "name", descending: false }, view: "DELETED_ONLY" },
+    { columns: ["status", "p:a,b", "m:x y"] },
+    { columns: [] },
+    { metric: "" },
+  ])("survives %j", (part) => {
+    const state = { ...EMPTY_STATE, ...part };
+    expect(parseState(formatState(state))).toEqual(state);
+  });
+
+  test("an empty state leaves no trace", () => expect(formatState(EMPTY_STATE)).toBe(""));
+
+  test("nonsense is left out", () => {
+    expect(parseState("?sort=zzz&col=nope&col=m:loss&view=x")).toEqual({ ...EMPTY_STATE, columns: ["m:loss"] });
+  });
+
+  test("keys that are no plain words are quoted for the server", () => {
+    expect(orderBy({ column: "m:val/acc", descending: true })).toEqual(["metrics.`val/acc` DESC"]);
+    expect(orderBy({ column: "p:lr", descending: false })).toEqual(["params.lr ASC"]);
+    expect(orderBy({ column: "name", descending: false })).toEqual(["attributes.run_name ASC"]);
+    expect(orderBy(null)).toEqual([]);
+  });
+
+  test("clicks go up, down, none", () => {
+    const up = nextSort(null, "m:a");
+    const down = nextSort(up, "m:a");
+    expect([up, down, nextSort(down, "m:a")]).toEqual([{ column: "m:a", descending: false }, { column: "m:a", descending: true }, null]);
+    expect(nextSort(down, "m:b")).toEqual({ column: "m:b", descending: false });
+  });
+});
+
+test("queries leave out what is not given", () => expect(withQuery("a", { x: "1 2", y: undefined })).toBe("a?x=1+2"));

@@ -1,0 +1,160 @@
+/** Calls to the server. Every failure becomes an `ApiError` that says what was asked and what came back. */
+
+import { withQuery } from "./base";
+import type { About, ArtifactFile, Experiment, Run, RunsRequest, RunTable, Series, ViewType } from "./wire";
+
+const REST = "ajax-api/2.0/mlflow/";
+
+/** A call that failed: `status` is 0 when no answer came at all. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly call: string,
+    readonly code: string = "",
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+}
+
+type Listener = (online: boolean) => void;
+const listeners = new Set<Listener>();
+
+/** Tells `listener` after every call whether the server answered; returns the way to stop. */
+export function onReach(listener: Listener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+async function send(path: string, init: RequestInit): Promise<Response> {
+  const call = `${init.method ?? "GET"} ${path}`;
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, document.baseURI), init);
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    for (const listener of listeners) listener(false);
+    throw new ApiError("", 0, call);
+  }
+  for (const listener of listeners) listener(true);
+  if (response.ok) return response;
+  throw await failure(response, call);
+}
+
+async function failure(response: Response, call: string): Promise<ApiError> {
+  const text = await response.text().catch(() => "");
+  try {
+    const body = JSON.parse(text) as { message?: unknown; error_code?: unknown };
+    return new ApiError(String(body.message ?? response.statusText), response.status, call, String(body.error_code ?? ""));
+  } catch {
+    return new ApiError(response.statusText, response.status, call);
+  }
+}
+
+async function read<T>(response: Response, call: string): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw new ApiError("The answer is not JSON.", response.status, call);
+  }
+}
+
+async function get<T>(path: string, query: Record<string, string | undefined> = {}, signal?: AbortSignal): Promise<T> {
+  const address = withQuery(path, query);
+  return read<T>(await send(address, { signal, headers: { accept: "application/json" } }), `GET ${address}`);
+}
+
+async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const init = { method: "POST", signal, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return read<T>(await send(path, init), `POST ${path}`);
+}
+
+export const getAbout = (signal?: AbortSignal): Promise<About> => get("api/ui/about", {}, signal);
+
+export const getRuns = (request: RunsRequest, signal?: AbortSignal): Promise<RunTable> =>
+  post("api/ui/runs", request, signal);
+
+export interface SeriesRequest {
+  run_ids: string[];
+  key: string;
+  width: number;
+  start_step: number | null;
+  end_step: number | null;
+}
+
+export const getSeries = async (request: SeriesRequest, signal?: AbortSignal): Promise<Series[]> =>
+  (await post<{ series?: Series[] }>("api/ui/series", request, signal)).series ?? [];
+
+export async function searchExperiments(
+  request: { view_type: ViewType; page_token?: string },
+  signal?: AbortSignal,
+): Promise<{ experiments: Experiment[]; next: string | undefined }> {
+  const body = { max_results: 1000, ...request };
+  const answer = await post<{ experiments?: Experiment[]; next_page_token?: string }>(
+    `${REST}experiments/search`, body, signal,
+  );
+  return { experiments: answer.experiments ?? [], next: answer.next_page_token || undefined };
+}
+
+export const getExperiment = async (id: string, signal?: AbortSignal): Promise<Experiment> =>
+  (await get<{ experiment: Experiment }>(`${REST}experiments/get`, { experiment_id: id }, signal)).experiment;
+
+export const getRun = async (id: string, signal?: AbortSignal): Promise<Run> =>
+  (await get<{ run: Run }>(`${REST}runs/get`, { run_id: id }, signal)).run;
+
+export const deleteRun = (id: string): Promise<unknown> => post(`${REST}runs/delete`, { run_id: id });
+
+export const restoreRun = (id: string): Promise<unknown> => post(`${REST}runs/restore`, { run_id: id });
+
+export const listArtifacts = async (runId: string, path: string, signal?: AbortSignal): Promise<ArtifactFile[]> =>
+  (await get<{ files?: ArtifactFile[] }>(`${REST}artifacts/list`, { run_id: runId, path: path || undefined }, signal))
+    .files ?? [];
+
+/** The address of an artifact, relative to the page's base. */
+export const artifactAddress = (runId: string, path: string): string => withQuery("get-artifact", { run_id: runId, path });
+
+export interface ArtifactHead {
+  bytes: Uint8Array;
+  /** Size of the whole file when the server told, else null. */
+  total: number | null;
+}
+
+/** The first `limit` bytes of an artifact; more is never read, even when the server ignores the range. */
+export async function getArtifactHead(runId: string, path: string, limit: number, signal?: AbortSignal): Promise<ArtifactHead> {
+  const address = artifactAddress(runId, path);
+  let response: Response;
+  try {
+    response = await send(address, { signal, headers: { range: `bytes=0-${limit - 1}` } });
+  } catch (error) {
+    // An empty file has no satisfiable range.
+    if (error instanceof ApiError && error.status === 416) return { bytes: new Uint8Array(), total: 0 };
+    throw error;
+  }
+  const range = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+  const length = response.status === 206 ? range?.[1] : response.headers.get("content-length");
+  const bytes = await readUpTo(response, limit);
+  const total = length === undefined || length === null ? null : Number(length);
+  return { bytes, total: total ?? (bytes.length < limit ? bytes.length : null) };
+}
+
+async function readUpTo(response: Response, limit: number): Promise<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return new Uint8Array();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  while (size < limit) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    size += value.length;
+  }
+  void reader.cancel().catch(() => undefined);
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes.subarray(0, limit);
+}

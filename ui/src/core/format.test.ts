@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import { exactNumber, formatBytes, formatDuration, formatMoment, formatNumber } from "./format";
+
+describe("formatNumber", () => {
+  test.each([
+    [0.1234567, "0.12346"],
+    [123456.789, "123460"],
+    [-1.5, "−1.5"],
+    [42, "42"],
+    [1234567, "1234567"],
+    [12345678, "1.2346e7"],
+    [0.00001234567, "1.2346e-5"],
+    [0, "0"],
+    [NaN, "NaN"],
+    [Infinity, "∞"],
+    [-Infinity, "−∞"],
+    [null, ""],
+  ])("%s is shown as %s", (value, text) => expect(formatNumber(value)).toBe(text));
+
+  test("the exact value keeps every digit", () => expect(exactNumber(0.1 + 0.2)).toBe("0.30000000000000004"));
+});
+
+describe("formatDuration", () => {
+  test.each([
+    [12, "12ms"],
+    [1234, "1.2s"],
+    [59_999, "59.9s"],
+    [61_000, "1m 1s"],
+    [3_600_000, "1h 0m"],
+    [90_000_000, "1d 1h"],
+    [-5, "0ms"],
+    [null, ""],
+  ])("%s ms is %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
+});
+
+test("sizes are in binary units", () => {
+  expect([0, 1023, 1024, 1536, 5 * 1024 ** 3].map(formatBytes)).toEqual(["0 B", "1023 B", "1 KiB", "1.5 KiB", "5 GiB"]);
+});
+
+test("a moment of today shows its time, one of another year its date", () => {
+  const now = new Date(2026, 4, 17, 15, 4, 5).getTime();
+  expect(formatMoment(now, "en", now)).toBe("15:04:05");
+  expect(formatMoment(new Date(2024, 0, 2).getTime(), "ko", now)).toContain("2024");
+});

@@ -1,0 +1,13 @@
+import { render } from "solid-js/web";
+import { Shell } from "./app/shell";
+import { mark } from "./app/prefs";
+import "./style/tokens.css";
+import "./style/base.css";
+import "./style/shell.css";
+import "./style/pages.css";
+import "./style/grid.css";
+import "./style/chart.css";
+
+mark();
+const root = document.getElementById("app");
+if (root) render(() => <Shell />, root);
