@@ -126,7 +126,9 @@ def _prepare(
     try:
         sock = process.bind(host, port)
     except OSError as error:
-        raise process.explain(error, host, port, _command(context)) from error
+        from millstream.server.ports import explain
+
+        raise explain(error, host, port, _command(context)) from error
     found = find_tree(store_uri or text_setting("BACKEND_STORE_URI"))
     store = open_store(found.path.as_uri())
     app = make_app(

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import http.client
 import ipaddress
-import json
 import logging
 import os
-import shlex
 import signal
 import socket
 import sys
@@ -18,16 +14,13 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-import psutil
 import uvicorn
-from msgspec import Struct
 from starlette.types import ASGIApp
 
-from millstream.values.errors import InvalidValue, Unavailable
+from millstream.values.errors import InvalidValue
 
 DRAIN_SECONDS = 3
 BACKLOG = 1024
-_NEXT_PORTS = 100
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -54,41 +47,6 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-class Holder(Struct, frozen=True):
-    """The process that listens on a port, as far as this user may know."""
-
-    pid: int | None = None
-    command: str = ""
-
-
-def find_holder(port: int) -> Holder:
-    """Who listens on `port` of this machine."""
-    try:
-        listening = psutil.net_connections("tcp")
-    except (psutil.Error, OSError):
-        return Holder()
-    for connection in listening:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-            try:
-                return Holder(connection.pid, shlex.join(psutil.Process(connection.pid).cmdline()))
-            except psutil.Error:
-                return Holder(connection.pid)
-    return Holder()
-
-
-def ask_about(host: str, port: int) -> str | None:
-    """Directory that the Millstream server on this port shows; None when it is none or takes over a second."""
-    connection = http.client.HTTPConnection(reachable(host), port, timeout=1)
-    try:
-        connection.request("GET", "/api/ui/about", headers={"Host": f"localhost:{port}"})
-        store = json.loads(connection.getresponse().read(2**16))["store"]
-        return str(store["location"])
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
-        return None
-    finally:
-        connection.close()
-
-
 def reachable(host: str) -> str:
     """`host`, or the loopback address where it stands for every address."""
     return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)
@@ -103,42 +61,6 @@ def url(host: str, port: int, prefix: str = "") -> str:
 def open_to_all(sock: socket.socket) -> bool:
     """Whether other machines may reach the socket."""
     return not ipaddress.ip_address(sock.getsockname()[0]).is_loopback
-
-
-def next_free_port(host: str, port: int) -> int | None:
-    """The first free port after `port`, None when there is none nearby."""
-    for candidate in range(port + 1, min(port + _NEXT_PORTS, 65_536)):
-        try:
-            bind(host, candidate).close()
-        except OSError:
-            continue
-        return candidate
-    return None
-
-
-def explain(error: OSError, host: str, port: int, command: list[str]) -> Unavailable:
-    """Why `bind` failed, and what to type instead; `command` is the command line without its port."""
-    if error.errno == errno.EACCES:
-        return Unavailable(
-            f"Ports below 1024, like {port}, need special rights. Use another: {_with_port(command, 5000)}"
-        )
-    if error.errno != errno.EADDRINUSE:
-        return Unavailable(f"Cannot listen on {host}, port {port}: {error.strerror}. Give another --host.")
-    holder = find_holder(port)
-    served = ask_about(host, port)
-    who = f"process {holder.pid} ({holder.command[:300]})" if holder.pid else "a process of another user"
-    lines = [f"Port {port} on {host} is taken by {who}."]
-    if served:
-        lines.append(f"It is Millstream, serving {served} at {url(host, port)}")
-    if (free := next_free_port(host, port)) is not None:
-        lines.append(f"To use the next free port:  {_with_port(command, free)}")
-    if holder.pid:
-        lines.append(f"To stop that process:       kill {holder.pid}")
-    return Unavailable("\n".join(lines))
-
-
-def _with_port(command: list[str], port: int) -> str:
-    return shlex.join([*command, "--port", str(port)])
 
 
 class _Server(uvicorn.Server):
