@@ -1,0 +1,122 @@
+"""`millstream doctor`: what this installation is, which store it uses and why, and every setting."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from typing import Any
+
+import click
+
+from millstream.cli.options import json_option, open_store
+from millstream.cli.output import echo_json, echo_table, visible
+from millstream.stores.embedded import index_path
+from millstream.stores.open import find_tree
+from millstream.values.errors import MillstreamError
+from millstream.values.queries import DescribeStore
+from millstream.values.settings import SETTINGS, Setting, setting
+from millstream.values.version import VERSION
+
+_SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|CREDENTIAL|(^|_)KEY", re.IGNORECASE)
+_USER_IN_URI = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+@click.command()
+@click.option("--mask-envs", is_flag=True, help="Hide the values of all environment variables.")
+@json_option
+def doctor(mask_envs: bool, as_json: bool) -> None:
+    """Show the version, the store and how it was found, its problems, and every setting with its origin.
+
+    Ends with code 1 when the store cannot be used.
+    """
+    report: dict[str, Any] = {
+        "version": VERSION,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "system": platform.platform(),
+        "store": _store(),
+        "settings": [_setting(item, mask_envs) for item in SETTINGS],
+    }
+    if as_json:
+        echo_json(report)
+    else:
+        _echo_report(report)
+    if report["store"]["error"]:
+        sys.exit(1)
+
+
+def _store() -> dict[str, Any]:
+    found: dict[str, Any] = {"how": None, "index": None, "error": None, "problems": []}
+    try:
+        tree = find_tree()
+        found |= {"kind": "directory", "location": str(tree.path), "how": mask(tree.how)}
+        facts = open_store().read(DescribeStore())
+        found |= {"kind": facts.kind, "location": facts.location, "exists": facts.exists}
+        found |= {"experiments": facts.experiments, "runs": facts.runs, "problems": list(facts.problems)}
+        found["index"] = str(index_path(tree.path))
+    except MillstreamError as error:
+        found["error"] = mask(error.message)
+    return found
+
+
+def _setting(item: Setting, mask_envs: bool) -> dict[str, Any]:
+    variables = [name for name in (item.variable, item.mlflow) if name]
+    origin = next((name for name in variables if os.environ.get(name)), None)
+    error = None
+    try:
+        value = setting(item.name)
+    except MillstreamError as problem:
+        value, error = os.environ.get(origin or ""), problem.message
+    hidden = origin is not None and (mask_envs or _SECRET.search(item.name))
+    if hidden:
+        value = "***"
+        error = error and f"The value of {origin} cannot be read."
+    elif isinstance(value, str):
+        value = mask(value)
+    return {
+        "name": item.variable,
+        "value": value,
+        "origin": origin or "default",
+        "alias": item.mlflow,
+        "help": item.help,
+        "error": error and mask(error),
+    }
+
+
+def mask(text: str) -> str:
+    """`text` with the user name and password of every URI hidden."""
+    return _USER_IN_URI.sub("***", text)
+
+
+def _echo_report(report: dict[str, Any]) -> None:
+    store = report["store"]
+    rows = [
+        ("Millstream", report["version"]),
+        ("Python", f"{report['python']} ({report['executable']})"),
+        ("System", report["system"]),
+    ]
+    if store["error"]:
+        rows.append(("Store", f"cannot be used: {store['error']}"))
+    else:
+        missing = "" if store["exists"] else "; it is made by the first run"
+        rows += [
+            ("Store", f"{store['kind']} {store['location']}"),
+            ("Found", f"{store['how']}{missing}"),
+            ("Index", store["index"]),
+            ("Experiments", str(store["experiments"])),
+            ("Runs", str(store["runs"])),
+        ]
+    rows.append(("Problems", str(len(store["problems"])) if store["problems"] else "none"))
+    for label, text in rows:
+        click.echo(f"{label:<12} {visible(text)}")
+    for problem in store["problems"]:
+        click.echo(f"  - {visible(problem)}")
+    click.echo()
+    echo_table(("Setting", "Value", "From", "Meaning"), [_row(item) for item in report["settings"]])
+
+
+def _row(item: dict[str, Any]) -> tuple[str, str, str, str]:
+    value = "" if item["value"] is None else str(item["value"])
+    return item["name"], value, item["origin"], item["error"] or item["help"]

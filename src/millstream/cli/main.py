@@ -1,0 +1,72 @@
+"""The command `millstream`: a table of commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from millstream.values.errors import MillstreamError
+from millstream.values.version import VERSION
+
+# command: (module, its click command there, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "artifacts": ("millstream.cli.artifacts", "artifacts", "List, download and store files of runs."),
+    "db": ("millstream.cli.db", "db", "Rebuild the index."),
+    "doctor": ("millstream.cli.doctor", "doctor", "Show the store, its problems and every setting."),
+    "experiments": ("millstream.cli.experiments", "experiments", "Create, list, rename, delete, export experiments."),
+    "models": ("millstream.cli.models", "models", "Serve models and predict with them."),
+    "run": ("millstream.cli.run", "run", "Run a project from a directory or a Git repository."),
+    "runs": ("millstream.cli.runs", "runs", "List, show, follow, delete and restore runs."),
+    "server": ("millstream.cli.server", "server", "Start the tracking server."),
+    "ui": ("millstream.cli.server", "ui", "Show runs in the browser."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called, and turns our errors into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, loaded now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error raised on purpose becomes `Error: …` and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except MillstreamError as error:
+            raise click.ClickException(error.message) from error
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"max_content_width": 100},
+    epilog="Runs are kept in ./mlruns, or where MLFLOW_TRACKING_URI says; `doctor` shows the place.",
+)
+@click.version_option(VERSION, message="millstream, version %(version)s")
+def millstream() -> None:
+    """Track experiments, run projects, serve models. Speaks MLflow's language."""
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets its escape, not a traceback.
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    millstream()

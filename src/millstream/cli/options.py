@@ -1,0 +1,85 @@
+"""Options that several commands share, and the store they work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from millstream.stores.open import open_store
+from millstream.values.entities import Experiment, ViewType
+from millstream.values.names import MAX_RESULTS
+from millstream.values.queries import GetExperiment, GetExperimentByName, SearchExperiments
+
+if TYPE_CHECKING:
+    from millstream.stores.base import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+filter_option = click.option("--filter", "filter_text", default="", metavar="TEXT", help="Only those that match.")
+order_option = click.option(
+    "--order-by", "order_by", multiple=True, metavar="KEY [ASC|DESC]", help="Sort by; may be given several times."
+)
+view_option = click.option(
+    "-v",
+    "--view",
+    type=click.Choice(ViewType.NAMES, case_sensitive=False),
+    default="ACTIVE_ONLY",
+    show_default=True,
+    help="Which life-cycle stages to show.",
+)
+
+
+def view_number(view: str) -> int:
+    """The view type that the option's word stands for."""
+    return ViewType.NAMES.index(view.upper()) + 1
+
+
+def one_experiment(command: Command) -> Command:
+    """Add `-x/--experiment-id` and `-n/--experiment-name`, to be read by `find_experiment`."""
+    command = click.option("-n", "--experiment-name", "name", help="Name of the experiment.")(command)
+    return click.option("-x", "--experiment-id", "experiment_id", help="Id of the experiment.")(command)
+
+
+def find_experiment(store: Store, experiment_id: str | None, name: str | None) -> Experiment:
+    """The experiment with this id or this name; a usage error unless exactly one of them is given."""
+    if (experiment_id is None) == (name is None):
+        raise click.UsageError("Give either --experiment-id or --experiment-name.")
+    if experiment_id is not None:
+        return store.read(GetExperiment(experiment_id=experiment_id))
+    return store.read(GetExperimentByName(name=name or ""))
+
+
+def search_experiments(
+    store: Store, view: int, filter_text: str = "", order_by: Sequence[str] = (), max_results: int | None = None
+) -> list[Experiment]:
+    """Matching experiments, all of them unless `max_results` is given."""
+    found: list[Experiment] = []
+    token = None
+    while max_results is None or len(found) < max_results:
+        wanted = MAX_RESULTS if max_results is None else min(MAX_RESULTS, max_results - len(found))
+        page = store.read(
+            SearchExperiments(
+                view=view, filter=filter_text, order_by=tuple(order_by), max_results=wanted, page_token=token
+            )
+        )
+        found += page
+        token = page.token
+        if token is None:
+            break
+    return found
+
+
+__all__ = [
+    "filter_option",
+    "find_experiment",
+    "json_option",
+    "one_experiment",
+    "open_store",
+    "order_option",
+    "search_experiments",
+    "view_number",
+    "view_option",
+]
