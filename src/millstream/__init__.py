@@ -1,1 +1,48 @@
-"""Millstream: experiment tracking, projects and models, in MLflow's language. Names resolve on first use."""
+"""Millstream: experiment tracking, projects and models, in MLflow's language.
+
+``import millstream as mlflow`` and go on. Names and sub-modules load when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_FLUENT = "millstream.tracking.fluent"
+_NAMES = {
+    name: _FLUENT
+    for name in (
+        "ActiveRun active_run create_experiment delete_experiment delete_experiment_tag delete_run delete_tag end_run "
+        "flush_async_logging get_artifact_uri get_experiment get_experiment_by_name get_parent_run get_run "
+        "get_tracking_uri is_tracking_uri_set last_active_run log_artifact log_artifacts log_dict log_figure log_image "
+        "log_metric log_metrics log_param log_params log_text rename_experiment restore_experiment restore_run "
+        "search_experiments search_runs set_experiment set_experiment_tag set_experiment_tags set_tag set_tags "
+        "set_tracking_uri start_run"
+    ).split()
+} | {
+    "MlflowClient": "millstream.tracking.client",
+    "MlflowException": "millstream.exceptions",
+    "run": "millstream.projects",
+}
+_MODULES = frozenset(
+    {"artifacts", "client", "entities", "exceptions", "models", "projects", "pyfunc", "pytorch", "sklearn", "tracking"}
+)
+
+__all__ = ["__version__", *sorted(_NAMES), *sorted(_MODULES)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(import_module(_NAMES[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"millstream.{name}")
+    else:
+        raise AttributeError(f"module 'millstream' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,9 +8,11 @@ import shutil
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, TypeVar, cast
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.local import LocalArtifacts
@@ -20,8 +22,7 @@ from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.runs import RunFiles
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
-from millstream.stores.answers import Answers
-from millstream.stores.index import Index, Progress
+from millstream.stores.lookups import Lookups
 from millstream.values import names, ops
 from millstream.values.entities import Experiment, Run, RunData
 from millstream.values.errors import AlreadyExists, NotSupported
@@ -29,6 +30,10 @@ from millstream.values.paths import Location, RelPath
 from millstream.values.queries import Query
 from millstream.values.rules import check, check_batch
 from millstream.values.settings import text_setting
+
+if TYPE_CHECKING:
+    from millstream.stores.answers import Answers
+    from millstream.stores.index import Progress
 
 T = TypeVar("T")
 
@@ -42,8 +47,9 @@ class EmbeddedStore:
         self._tree = Tree(root)
         self._appender = Appender()
         self._runs = RunFiles(self._tree, self._appender)
-        self._index = Index(self._tree, index_path(root))
-        self._answers = Answers(self._tree, self._index, self.artifacts)
+        self._lookups = Lookups(self._tree, self.artifacts)
+        self._answers: Any = None
+        self._lock = Lock()
         runs, tree = self._runs, self._tree
         self._writers: dict[type, Callable[[Any], Any]] = {
             ops.CreateExperiment: self._create_experiment,
@@ -77,8 +83,9 @@ class EmbeddedStore:
         return cast(T, self._writers[type(op)](op))
 
     def read(self, query: Query[T]) -> T:
-        """Answer `query` from the index, after taking in what changed in the files."""
-        return self._answers.answer(query)
+        """Answer `query`: about one thing from its files, a search from the index, brought up to date first."""
+        lookup = self._lookups.readers.get(type(query))
+        return cast(T, lookup(query) if lookup is not None else self._searches().answer(query))
 
     def artifacts(self, run_id: str) -> Artifacts:
         """The run's artifacts; those of a tree that was moved are found beside the run."""
@@ -104,12 +111,22 @@ class EmbeddedStore:
 
     def reindex(self, progress: Progress | None = None) -> None:
         """Read the whole tree again into a new index."""
-        self._index.rebuild(progress)
+        self._searches().reindex(progress)
 
     def close(self) -> None:
         """Close files and the index; they open again when used."""
         self._appender.close()
-        self._index.close()
+        if self._answers is not None:
+            self._answers.close()
+
+    def _searches(self) -> Answers:
+        # SQLAlchemy takes longer to import than many a training script to run; only a search needs it.
+        with self._lock:
+            if self._answers is None:
+                module = import_module("millstream.stores.answers")
+                self._answers = module.Answers(self._tree, index_path(self.root))
+            answers: Answers = self._answers
+            return answers
 
     def _create_experiment(self, op: ops.CreateExperiment) -> str:
         with self._tree.lock():
@@ -127,7 +144,7 @@ class EmbeddedStore:
             experiments.rename(self._tree, op)
 
     def _check_name_is_free(self, name: str, but: str | None = None) -> None:
-        for taken in self._answers.experiments_named(name):
+        for taken in self._lookups.experiments_named(name):
             if taken.experiment_id != but:
                 raise AlreadyExists(_taken(taken))
 

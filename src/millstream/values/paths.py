@@ -75,7 +75,8 @@ def _decodes_to_trouble(segment: str) -> bool:
         decoded = unquote(segment)
         if decoded == segment:
             return False
-        if decoded in ("", ".", "..") or "/" in decoded or "\\" in decoded or _CONTROL.search(decoded):
+        # Control characters are let through here: MLflow's own image names hold such as "%timestamp%17…".
+        if decoded in ("", ".", "..") or "/" in decoded or "\\" in decoded or "\0" in decoded:
             return True
         segment = decoded
     return True

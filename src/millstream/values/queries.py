@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from millstream.values.entities import Experiment, FileInfo, Metric, Page, Run, ViewType
+from millstream.values.entities import Experiment, FileInfo, Metric, Page, Run, RunInfo, ViewType
 
 T = TypeVar("T")
 
@@ -39,6 +39,12 @@ class SearchExperiments(Query[Page[Experiment]], frozen=True, kw_only=True):
 
 class GetRun(Query[Run], frozen=True, kw_only=True):
     """One run by id with its latest data, deleted ones too."""
+
+    run_id: str
+
+
+class GetRunInfo(Query[RunInfo], frozen=True, kw_only=True):
+    """Identity, status and times of one run by id, deleted ones too; cheaper than all of its data."""
 
     run_id: str
 

@@ -51,8 +51,8 @@ def put_runs(connection: Connection, records: Sequence[RunRecord]) -> list[int]:
     runs = schema.runs
     statement = select(runs.c.run_id, runs.c.rid).where(runs.c.run_id.in_(ids))
     known: dict[str, int] = {row.run_id: row.rid for row in connection.execute(statement)}
-    drop_runs(connection, list(known.values()))
     highest = connection.execute(select(func.max(runs.c.rid))).scalar() or 0
+    drop_runs(connection, known.values())
     rids = []
     for run_id in ids:
         if run_id not in known:
