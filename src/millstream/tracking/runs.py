@@ -61,7 +61,7 @@ def start_run(
             store.read(GetRunInfo(run_id=parent_run_id))
         parent = parent_run_id or (active[-1].info.run_id if active else None)
         store = active[-1].store if active and nested else store
-        run = _create(store, _experiment_for_new_run(store, experiment_id), run_name, given_tags, parent)
+        run = _create(store, experiment_for_new_run(store, experiment_id), run_name, given_tags, parent)
         started = ActiveRun(run.info, store, run)
     state.push(started)
     return started
@@ -120,7 +120,8 @@ def _description(tags: Mapping[str, Any] | None, description: str | None) -> dic
     return {names.NOTE_TAG: description}
 
 
-def _experiment_for_new_run(store: Store, experiment_id: str | int | None) -> str:
+def experiment_for_new_run(store: Store, experiment_id: str | int | None) -> str:
+    """Id of the experiment that a run goes to now: the one given, else the active one, else the environment's, else "0"."""
     if experiment_id is not None:
         return names.check_experiment_id(experiment_id)
     active = state.active_experiment()
