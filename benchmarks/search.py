@@ -17,7 +17,7 @@ from pathlib import Path
 
 from measure import Answer, Clock, Worker, arguments, medians, pythons, report, serve
 
-FILTER = "metrics.m0 < 0.5 AND params.p1 = 'b' AND tags.t2 LIKE 'v%'"
+FILTER = "metrics.m0 < 0.9 AND params.p1 != 'b' AND tags.t2 LIKE 'v%'"
 ORDER = ["metrics.m3 DESC", "params.p4 ASC"]
 EXPERIMENT = "123456789012345678"
 T0 = 1_700_000_000_000

@@ -154,3 +154,62 @@ def _look_back(library: Any, run_id: str) -> dict[str, Any]:
         "loaded": library.artifacts.load_dict(f"runs:/{run_id}/config.json"),
         "listed": sorted(entry.path for entry in library.artifacts.list_artifacts(run_id=run_id)),
     }
+
+
+def long_history(library: Any, store: str) -> Any:
+    """A run with full batches and a long history. (The client itself cuts larger batches.)"""
+    speaker = client(library, store)
+    entities = library.entities
+    run_id = speaker.create_run(speaker.create_experiment("batches")).info.run_id
+    metrics = [entities.Metric("loss", step / 8, world.T0 + step, step) for step in range(1000)]
+    params = [entities.Param(f"p{number}", str(number)) for number in range(100)]
+    tags = [entities.RunTag(f"t{number}", "값") for number in range(100)]
+    speaker.log_batch(run_id, metrics=metrics[:800], params=params, tags=tags)
+    speaker.log_batch(run_id, metrics=metrics[800:])
+    run = speaker.get_run(run_id)
+    history = speaker.get_metric_history(run_id, "loss")
+    return {
+        "steps": [point.step for point in history] == list(range(1000)),
+        "latest": run.data.metrics,
+        "params": len(run.data.params),
+        "tags": {value for key, value in run.data.tags.items() if key.startswith("t")} == {"값"},
+    }
+
+
+def refusals(library: Any, store: str) -> dict[str, Any]:
+    """Error codes of calls that must be refused."""
+    speaker = client(library, store)
+    experiment = speaker.create_experiment("refusals")
+    run_id = speaker.create_run(experiment).info.run_id
+    gone = speaker.create_run(experiment).info.run_id
+    speaker.delete_run(gone)
+    speaker.log_param(run_id, "p", "1")
+    none = "0" * 32
+    calls = {
+        "unknown run": (speaker.get_run, none),
+        "unknown experiment": (speaker.get_experiment, "987654321"),
+        "name taken": (speaker.create_experiment, "refusals"),
+        "run of an unknown experiment": (speaker.create_run, "987654321"),
+        "other param value": (speaker.log_param, run_id, "p", "2"),
+        "metric name": (speaker.log_metric, run_id, "../up", 1.0),
+        "param name": (speaker.log_param, run_id, "a//b", "1"),
+        "tag name": (speaker.set_tag, run_id, "x" * 251, "1"),
+        "metric of a deleted run": (speaker.log_metric, gone, "m", 1.0),
+        "param of a deleted run": (speaker.log_param, gone, "q", "1"),
+        "tag of a deleted run": (speaker.set_tag, gone, "t", "1"),
+        "tag that is not there": (speaker.delete_tag, run_id, "t"),
+        "metric of an unknown run": (speaker.log_metric, none, "m", 1.0),
+        "page token": (speaker.search_runs, [experiment], "", 1, 10, [], "무엇"),
+        "filter": (speaker.search_runs, [experiment], "metrics.a ! 1"),
+        "too many results": (speaker.search_runs, [experiment], "", 1, 50_001),
+    }
+    return {name: refusal(*what) for name, what in calls.items()}
+
+
+def refusal(function: Any, *arguments: Any, **named: Any) -> str:
+    """Error code with which a call is refused, or what happened instead."""
+    try:
+        function(*arguments, **named)
+    except Exception as error:
+        return str(getattr(error, "error_code", type(error).__name__))
+    return "accepted"

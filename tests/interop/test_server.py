@@ -1,0 +1,118 @@
+"""The real MLflow client lives against our server, and our files and its answers say the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.golden.queries import BETTER, EXPERIMENT_QUERIES, NEW_RUN_QUERIES, RUN_QUERIES
+from tests.interop import generator
+from tests.interop.conftest import Peer
+from tests.interop.test_trees import differences
+
+QUERIES = [query for query in RUN_QUERIES + NEW_RUN_QUERIES if query["filter"] not in BETTER]
+
+
+class Server(NamedTuple):
+    """A running server and the tree it serves."""
+
+    address: str
+    root: str
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """`millstream server` on a free port over a tree of its own."""
+    root = tmp_path / "서버" / "mlruns"
+    start = "from millstream.cli.server import server; server(prog_name='millstream server')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, "--backend-store-uri", str(root), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=(log := open(tmp_path / "stderr", "w+", encoding="utf-8")),  # noqa: SIM115 (closed below)
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "MILLSTREAM_INDEX_DIR": str(tmp_path / "index")},
+    )
+    try:
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        log.seek(0)
+        assert address, log.read()
+        yield Server(address, str(root))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.communicate()
+        log.close()
+
+
+def test_a_world_written_over_http_is_the_same_on_every_way(mlflow: Peer, millstream: Peer, server: Server) -> None:
+    mlflow("write_world", store=server.address, root=server.root)
+    served = mlflow("describe", store=server.address)
+    assert len(served["runs"]) == 19
+    assert served == mlflow("describe", store=server.root)
+    assert served == millstream("describe", store=server.root)
+    ask = {"runs": QUERIES, "experiments": EXPERIMENT_QUERIES}
+    over_http = mlflow("search", store=server.address, **ask)
+    from_files = mlflow("search", store=server.root, **ask)
+    assert differences(QUERIES, over_http["runs"], from_files["runs"]) == []
+    assert differences(EXPERIMENT_QUERIES, over_http["experiments"], from_files["experiments"]) == []
+
+
+def test_random_searches_over_http_agree_with_the_files(mlflow: Peer, server: Server) -> None:
+    mlflow("write_rows", store=server.address, name="random", rows=generator.rows(11, 20))
+    queries = generator.searches(11, 100)
+    over_http = mlflow("search", store=server.address, runs=queries, experiments=[])
+    from_files = mlflow("search", store=server.root, runs=queries, experiments=[])
+    assert differences(queries, over_http["runs"], from_files["runs"]) == []
+
+
+def test_a_day_over_http_looks_like_a_day_on_files(mlflow: Peer, server: Server, tmp_path: Path) -> None:
+    over_http = mlflow("fluent_day", store=server.address)
+    on_files = mlflow("fluent_day", store=str(tmp_path / "theirs"))
+    assert over_http == on_files
+
+
+def test_artifacts_over_http_are_the_files_below_the_run(mlflow: Peer, millstream: Peer, server: Server) -> None:
+    mlflow("call", store=server.address, method="search_experiments", arguments={})
+    run_id = mlflow("call", store=server.address, method="create_run", arguments={"experiment_id": "0"})
+    texts = {"a.txt": "a", "깊은 곳/나 나.txt": "한글\n", "deep/er/b.csv": "1,2\n", "empty": "", "100%.txt": "%41"}
+    for path, text in texts.items():
+        arguments = {"run_id": run_id, "text": text, "artifact_file": path}
+        mlflow("call", store=server.address, method="log_text", arguments=arguments)
+    expected = {path: [len(text.encode()), text] for path, text in texts.items()}
+    assert mlflow("artifacts", store=server.address, run_id=run_id) == expected
+    assert millstream("artifacts", store=server.root, run_id=run_id) == expected
+
+
+def test_full_batches_and_long_histories_pass(mlflow: Peer, server: Server) -> None:
+    assert mlflow("long_history", store=server.address) == {
+        "steps": True,
+        "latest": {"loss": 999 / 8},
+        "params": 100,
+        "tags": True,
+    }
+
+
+def test_refusals_carry_the_codes_that_clients_know(mlflow: Peer, server: Server) -> None:
+    refused = mlflow("refusals", store=server.address)
+    missing = {name for name, code in refused.items() if code == "RESOURCE_DOES_NOT_EXIST"}
+    assert missing == {
+        "unknown run",
+        "unknown experiment",
+        "run of an unknown experiment",
+        "tag that is not there",
+        "metric of an unknown run",
+    }
+    assert {name: code for name, code in refused.items() if name not in missing} == {
+        "name taken": "RESOURCE_ALREADY_EXISTS",
+        **{name: "INVALID_PARAMETER_VALUE" for name in refused if name not in missing and name != "name taken"},
+    }
