@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from millstream.cli.main import main as command_line
+from millstream.cli.main import millstream as command_line
 from millstream.values.settings import SETTINGS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from millstream.values.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "millstream"
@@ -219,6 +222,14 @@ def top_names(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
         return [node.module.partition(".")[0]]
     return []
+
+
+def test_the_version_is_one() -> None:
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    dropin = tomllib.loads((ROOT / "dropin" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    ui = json.loads((ROOT / "ui" / "package.json").read_text(encoding="utf-8"))["version"]
+    assert [VERSION, dropin["version"], ui] == [ours] * 3
+    assert f"millstream=={ours}" in dropin["dependencies"]
 
 
 def test_values_and_formats_open_nothing() -> None:

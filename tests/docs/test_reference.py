@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from millstream.cli.main import main as command_line
+from millstream.cli.main import millstream as command_line
 from millstream.values.settings import SETTINGS
 from scripts import docs
 
