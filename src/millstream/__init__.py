@@ -11,17 +11,50 @@ from typing import Any
 __version__ = "0.1.0"
 
 _FLUENT = "millstream.tracking.fluent"
-_NAMES = {
-    name: _FLUENT
-    for name in (
-        "ActiveRun active_run create_experiment delete_experiment delete_experiment_tag delete_run delete_tag end_run "
-        "flush_async_logging get_artifact_uri get_experiment get_experiment_by_name get_parent_run get_run "
-        "get_tracking_uri is_tracking_uri_set last_active_run log_artifact log_artifacts log_dict log_figure log_image "
-        "log_metric log_metrics log_param log_params log_text rename_experiment restore_experiment restore_run "
-        "search_experiments search_runs set_experiment set_experiment_tag set_experiment_tags set_tag set_tags "
-        "set_tracking_uri start_run"
-    ).split()
-} | {
+_NAMES = dict.fromkeys(
+    [
+        "ActiveRun",
+        "active_run",
+        "create_experiment",
+        "delete_experiment",
+        "delete_experiment_tag",
+        "delete_run",
+        "delete_tag",
+        "end_run",
+        "flush_async_logging",
+        "get_artifact_uri",
+        "get_experiment",
+        "get_experiment_by_name",
+        "get_parent_run",
+        "get_run",
+        "get_tracking_uri",
+        "is_tracking_uri_set",
+        "last_active_run",
+        "log_artifact",
+        "log_artifacts",
+        "log_dict",
+        "log_figure",
+        "log_image",
+        "log_metric",
+        "log_metrics",
+        "log_param",
+        "log_params",
+        "log_text",
+        "rename_experiment",
+        "restore_experiment",
+        "restore_run",
+        "search_experiments",
+        "search_runs",
+        "set_experiment",
+        "set_experiment_tag",
+        "set_experiment_tags",
+        "set_tag",
+        "set_tags",
+        "set_tracking_uri",
+        "start_run",
+    ],
+    _FLUENT,
+) | {
     "MlflowClient": "millstream.tracking.client",
     "MlflowException": "millstream.exceptions",
     "run": "millstream.projects",
@@ -30,7 +63,7 @@ _MODULES = frozenset(
     {"artifacts", "client", "entities", "exceptions", "models", "projects", "pyfunc", "pytorch", "sklearn", "tracking"}
 )
 
-__all__ = ["__version__", *sorted(_NAMES), *sorted(_MODULES)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_NAMES), *sorted(_MODULES)]
 
 
 def __getattr__(name: str) -> Any:

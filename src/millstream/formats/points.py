@@ -8,10 +8,10 @@ from millstream.values.entities import Metric
 
 
 def thin(points: Sequence[Metric], limit: int) -> list[Metric]:
-    """At most `limit` (≥ 1) of `points`, in order of (step, time): first, last, minimum, maximum and a NaN of every bucket.
+    """At most `limit` (≥ 1) of `points`, in order of (step, time).
 
-    Buckets hold equally many points. With fewer than `limit` points all are returned. A bucket needs up to five
-    places, so `limit` below 5 keeps only the last points.
+    Every bucket keeps its first, last, minimum, maximum and a NaN; buckets hold equally many points. With fewer
+    than `limit` points all are returned. A bucket needs up to five places, so a `limit` below 5 keeps the last points.
     """
     ordered = sorted(points, key=lambda point: (point.step, point.timestamp))
     if len(ordered) <= limit:

@@ -40,3 +40,8 @@ def decode_token(text: str | None) -> int:
     if not 0 <= offset <= INT64_MAX:
         raise InvalidValue(f"Invalid page token: the offset {offset} is out of range.")
     return offset
+
+
+def next_token(offset: int, limit: int, found: int) -> str | None:
+    """Token of the page after one that starts at `offset` and holds `limit`, None when only `found` were left."""
+    return encode_token(offset + limit) if found > limit else None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import read, scanned, schema, search
 from millstream.formats.filters import EXPERIMENTS, RUNS, parse_filter, parse_order
-from millstream.formats.tokens import decode_token, encode_token
+from millstream.formats.tokens import decode_token, next_token
 from millstream.stores.index import Index, Progress
 from millstream.values import names, queries
 from millstream.values.entities import Experiment, Page, Run, ViewType
@@ -59,7 +59,7 @@ class Answers:
             rows = connection.execute(statement.offset(offset).limit(limit + 1))
             ids = [row[0] for row in rows]
             found = read.experiments(connection, ids[:limit])
-        return Page(found, _next_token(offset, limit, len(ids)))
+        return Page(found, next_token(offset, limit, len(ids)))
 
     def _run(self, query: queries.GetRun) -> Run:
         names.check_run_id(query.run_id)
@@ -78,7 +78,7 @@ class Answers:
         with self._index.reading() as connection:
             rids = [row[0] for row in connection.execute(statement.offset(offset).limit(limit + 1))]
             found = read.runs(connection, rids[:limit])
-        return Page(found, _next_token(offset, limit, len(rids)))
+        return Page(found, next_token(offset, limit, len(rids)))
 
     def _tabulate_runs(self, query: queries.TabulateRuns) -> queries.RunTable:
         if query.offset < 0 or query.limit < 0:
@@ -127,7 +127,3 @@ def _window(token: str | None, max_results: int) -> tuple[int, int]:
             f"of at most {names.MAX_RESULTS}."
         )
     return decode_token(token), max_results
-
-
-def _next_token(offset: int, limit: int, found: int) -> str | None:
-    return encode_token(offset + limit) if found > limit else None

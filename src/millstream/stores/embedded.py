@@ -171,7 +171,7 @@ def _taken(experiment: Experiment) -> str:
 
 
 def index_path(root: Path) -> Path:
-    """Where the index of the tree `root` is kept: the setting INDEX_DIR, else the user's cache, else a temporary place."""
+    """Where the index of the tree `root` is: the setting INDEX_DIR, else the user's cache, else a temporary place."""
     name = sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:24] + ".db"
     named = text_setting("INDEX_DIR")
     if named:

@@ -48,11 +48,21 @@ def _looks_like_tree(path: Path) -> bool:
 
 
 def _directory(uri: str, base: Path) -> Path:
-    location = Location.parse(uri, base=base) if not uri.startswith("~") else Location.parse(str(Path(uri).expanduser()))
+    location = (
+        Location.parse(uri, base=base) if not uri.startswith("~") else Location.parse(str(Path(uri).expanduser()))
+    )
     if location.local is None:
-        known = {"sqlite": "databases", "postgresql": "databases", "mysql": "databases", "http": "servers", "https": "servers"}
+        known = {
+            "sqlite": "databases",
+            "postgresql": "databases",
+            "mysql": "databases",
+            "http": "servers",
+            "https": "servers",
+        }
         kind = known.get(location.scheme.partition("+")[0])
         if kind is None:
-            raise InvalidValue(f"{uri!r} is no tracking URI: {location.scheme!r} is an unknown scheme. Name a directory.")
+            raise InvalidValue(
+                f"{uri!r} is no tracking URI: {location.scheme!r} is an unknown scheme. Name a directory."
+            )
         raise NotSupported(f"{uri!r}: this version keeps runs in directories; {kind} are not supported yet.")
     return location.local

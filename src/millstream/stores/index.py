@@ -90,9 +90,7 @@ class Index:
             if scanned.generation(connection) != self._state.generation:
                 self._state = scanned.load_state(connection)
 
-    def _take_in(
-        self, engine: Engine, changes: Changes, run_id: str | None, progress: Progress | None
-    ) -> Changes | None:
+    def _take_in(self, engine: Engine, changes: Changes, run_id: str | None, progress: Progress | None) -> Changes:
         """Store a batch of `changes`; returns what is left of them, found anew if another process was quicker."""
         with writing(engine) as connection:
             if scanned.generation(connection) != self._state.generation:
@@ -106,4 +104,4 @@ class Index:
         rest = changes.without(batch)
         if progress is not None:
             progress(changes.total - len(rest.runs), changes.total)
-        return rest or None
+        return rest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -13,7 +12,6 @@ from millstream.drivers.files.reader import RunScan, SeriesScan
 from millstream.drivers.sql import scanned, write
 from millstream.drivers.sql.scanned import RunState, SeriesState, State
 from millstream.drivers.sql.write import RunRecord
-from millstream.formats.mlruns import layout
 from millstream.stores.changes import ChangedExperiment, ChangedRun, Changes, settled_text
 from millstream.values.entities import RunStatus
 from millstream.values.errors import DataDamaged
@@ -74,12 +72,10 @@ class Intake:
     def _put_experiment(self, changed: ChangedExperiment) -> None:
         problems = []
         try:
-            experiment = reader.read_experiment(
-                changed.directory, changed.experiment_id, in_trash=changed.in_trash
-            )
+            experiment = reader.read_experiment(changed.directory, changed.experiment_id, in_trash=changed.in_trash)
             write.put_experiment(self._connection, experiment)
         except DataDamaged as error:
-            problems.append(f"{os.path.join(changed.directory, layout.META)}: {error}; the experiment is left out")
+            problems.append(f"{error}; the experiment is left out")
             write.drop_experiment(self._connection, changed.experiment_id)
         scanned.put_problems(self._connection, {changed.experiment_id: problems})
         scanned.put_experiment_stamp(self._connection, changed.experiment_id, changed.stamp)
@@ -107,9 +103,7 @@ class Intake:
             for rid, states in scanned.load_series(self._connection, list(rids)).items()
         }
 
-    def _read(
-        self, changed: ChangedRun, known: dict[str, dict[str, SeriesScan]], taken: dict[str, str]
-    ) -> _ReadRun:
+    def _read(self, changed: ChangedRun, known: dict[str, dict[str, SeriesScan]], taken: dict[str, str]) -> _ReadRun:
         directory = changed.directory
         # The stamps come from before the reading: what changes meanwhile is found at the next look.
         directories = stamps.run_directories(directory)
@@ -124,7 +118,7 @@ class Intake:
         twin = taken.setdefault(changed.run_id, self._twin(changed) or changed.experiment_id)
         if twin != changed.experiment_id:
             state.stamp = ""
-            return _ReadRun(changed, state, None, f"a run of the same id is in experiment {twin}")
+            return _ReadRun(changed, state, None, f"{directory}: a run of the same id is in experiment {twin}")
         state.is_open = not RunStatus.is_terminated(scan.info.status)
         return _ReadRun(changed, state, scan)
 
@@ -149,4 +143,4 @@ def _series_states(series: dict[str, SeriesScan]) -> dict[str, SeriesState]:
 def _problems(read: _ReadRun) -> list[str]:
     if read.scan is not None:
         return read.scan.problems
-    return [f"{read.changed.directory}: is left out because {read.reason}"]
+    return [f"{read.reason}; the run is left out"]

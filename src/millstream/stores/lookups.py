@@ -13,7 +13,7 @@ from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
 from millstream.formats.mlruns.points import to_metric
 from millstream.formats.points import thin
-from millstream.formats.tokens import decode_token, encode_token
+from millstream.formats.tokens import decode_token, next_token
 from millstream.values import names, queries
 from millstream.values.entities import Experiment, FileInfo, Metric, Page, RunInfo
 from millstream.values.errors import DataDamaged, InvalidValue, NotFound
@@ -61,9 +61,7 @@ class Lookups:
     def _experiment(self, query: queries.GetExperiment) -> Experiment:
         experiment_id = names.check_experiment_id(query.experiment_id)
         directory = self._tree.require_experiment_dir(experiment_id)
-        return reader.read_experiment(
-            directory, experiment_id, in_trash=os.path.dirname(directory) == self._tree.trash
-        )
+        return reader.read_experiment(directory, experiment_id, in_trash=os.path.dirname(directory) == self._tree.trash)
 
     def _experiment_by_name(self, query: queries.GetExperimentByName) -> Experiment:
         found = self.experiments_named(query.name)
@@ -82,7 +80,7 @@ class Lookups:
             return Page(points)
         offset = decode_token(query.page_token)
         page = points[offset : offset + query.max_results]
-        return Page(page, _next_token(offset, query.max_results, len(points) - offset))
+        return Page(page, next_token(offset, query.max_results, len(points) - offset))
 
     def _histories(self, query: queries.MetricHistories) -> list[Metric]:
         found: list[Metric] = []
@@ -97,9 +95,7 @@ class Lookups:
         for run_id in query.run_ids:
             points = self._points(run_id, query.key, own_id=True)
             if low is not None or high is not None:
-                points = [
-                    p for p in points if (low is None or p.step >= low) and (high is None or p.step <= high)
-                ]
+                points = [p for p in points if (low is None or p.step >= low) and (high is None or p.step <= high)]
             found += thin(points, query.max_results)
         return found
 
@@ -107,7 +103,7 @@ class Lookups:
         names.check_key(key, "metric")
         directory = self._tree.run_dir(run_id)
         owner = run_id if own_id else None
-        return [to_metric(key, point, owner) for point in read_points(directory, key)]
+        return [to_metric(key, point, owner) for point in reader.read_points(directory, key)]
 
     def _list_artifacts(self, query: queries.ListArtifacts) -> list[FileInfo]:
         return self._artifacts(query.run_id).list(RelPath.parse(query.path))

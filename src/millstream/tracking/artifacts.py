@@ -118,7 +118,9 @@ def _save_image(store: Store, run_id: str, image: Any, path: RelPath) -> None:
         try:
             image.save(local)
         except ValueError as error:
-            raise InvalidValue(f"Cannot save an image as {path.name!r}: {error}. Use a name such as plot.png.") from error
+            raise InvalidValue(
+                f"Cannot save an image as {path.name!r}: {error}. Use a name such as plot.png."
+            ) from error
         store.artifacts(run_id).put_file(local, path)
 
 
@@ -131,7 +133,9 @@ def _to_image(image: Any) -> Any:
         pillow = import_module("PIL.Image")
         numpy = import_module("numpy")
     except ImportError as error:
-        raise MissingDependency("Logging an array as an image needs Pillow and numpy: pip install pillow numpy") from error
+        raise MissingDependency(
+            "Logging an array as an image needs Pillow and numpy: pip install pillow numpy"
+        ) from error
     array = numpy.asarray(image)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
@@ -193,7 +197,10 @@ def download_artifacts(
     if (artifact_uri is None) == (run_id is None):
         raise InvalidValue("Name the artifact either by artifact_uri or by run_id (and artifact_path).")
     if artifact_uri is None:
-        artifacts, path = open_store(tracking_uri).artifacts(str(run_id)), RelPath.parse((artifact_path or "").strip("/"))
+        artifacts, path = (
+            open_store(tracking_uri).artifacts(str(run_id)),
+            RelPath.parse((artifact_path or "").strip("/")),
+        )
     else:
         artifacts, path = locate(artifact_uri, tracking_uri)
     local = artifacts.local_path(path)

@@ -131,7 +131,7 @@ class MlflowClient:
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Every point of a metric, in the order written."""
-        return list(self._store.read(queries.MetricHistory(run_id=run_id, key=key)))
+        return self._store.read(queries.MetricHistory(run_id=run_id, key=key))
 
     def search_runs(
         self,
@@ -144,7 +144,9 @@ class MlflowClient:
     ) -> Page[Run]:
         """A page of runs that match; its `token` asks for the next one."""
         if isinstance(experiment_ids, str | int):
-            raise InvalidValue(f"experiment_ids takes a list of ids; got {experiment_ids!r}. Write [{experiment_ids!r}].")
+            raise InvalidValue(
+                f"experiment_ids takes a list of ids; got {experiment_ids!r}. Write [{experiment_ids!r}]."
+            )
         return self._store.read(
             queries.SearchRuns(
                 experiment_ids=tuple(str(experiment_id) for experiment_id in experiment_ids),
@@ -229,15 +231,11 @@ class MlflowClient:
             run_id=run_id, artifact_path=path, dst_path=dst_path, tracking_uri=self.tracking_uri
         )
 
-    def log_artifact(
-        self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
-    ) -> None:
+    def log_artifact(self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Store a copy of a file (or of a directory under its name)."""
         artifacts.put(self._store, run_id, local_path, artifact_path)
 
-    def log_artifacts(
-        self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
-    ) -> None:
+    def log_artifacts(self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Store copies of all files below a directory."""
         artifacts.put_directory(self._store, run_id, local_dir, artifact_path)
 

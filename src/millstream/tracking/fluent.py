@@ -256,9 +256,7 @@ def restore_run(run_id: str) -> None:
     state.store().write(ops.RestoreRun(run_id=run_id))
 
 
-def create_experiment(
-    name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None
-) -> str:
+def create_experiment(name: str, artifact_location: str | None = None, tags: Mapping[str, Any] | None = None) -> str:
     """Make an experiment; returns its id. AlreadyExists when the name is taken, by a deleted one too."""
     texts = {tag.key: tag.value for tag in to_tags(tags or {})}
     location = os.fspath(artifact_location) if artifact_location else None
@@ -291,7 +289,7 @@ def search_experiments(
         order_by=tuple(order_by or ()),
         max_results=names.MAX_RESULTS if max_results is None else max_results,
     )
-    return list(state.store().read(query))
+    return state.store().read(query)
 
 
 def rename_experiment(experiment_id: str | int, new_name: str) -> None:

@@ -95,8 +95,8 @@ def _resume(
     expected = str(experiment_id) if experiment_id is not None else state.active_experiment()
     if expected is not None and expected != info.experiment_id:
         raise InvalidValue(
-            f"Run {run_id!r} belongs to experiment {info.experiment_id!r}, but experiment {expected!r} was asked for. "
-            "Leave out the experiment to resume the run where it is."
+            f"Run {run_id!r} belongs to experiment {info.experiment_id!r}, but {expected!r} was asked "
+            "for. Leave out the experiment to resume the run where it is."
         )
     info = store.write(UpdateRun(run_id=run_id, status="RUNNING", run_name=name))
     if tags:
@@ -121,7 +121,7 @@ def _description(tags: Mapping[str, Any] | None, description: str | None) -> dic
 
 
 def experiment_for_new_run(store: Store, experiment_id: str | int | None) -> str:
-    """Id of the experiment that a run goes to now: the one given, else the active one, else the environment's, else "0"."""
+    """Id of the experiment of a run that starts now: as given, else active, else from the environment, else "0"."""
     if experiment_id is not None:
         return names.check_experiment_id(experiment_id)
     active = state.active_experiment()

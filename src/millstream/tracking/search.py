@@ -111,7 +111,7 @@ def _all_runs(
 
 def _to_frame(table: RunTable) -> pandas.DataFrame:
     try:
-        pandas = import_module("pandas")
+        pd = import_module("pandas")
     except ImportError as error:
         raise MissingDependency(
             "search_runs returns a pandas DataFrame, and pandas is not installed: pip install pandas, "
@@ -122,13 +122,13 @@ def _to_frame(table: RunTable) -> pandas.DataFrame:
         "experiment_id": table.experiment_id,
         "status": table.status,
         "artifact_uri": table.artifact_uri,
-        "start_time": pandas.to_datetime(pandas.array(table.start_time, dtype="Int64"), unit="ms", utc=True),
-        "end_time": pandas.to_datetime(pandas.array(table.end_time, dtype="Int64"), unit="ms", utc=True),
+        "start_time": pd.to_datetime(pd.array(table.start_time, dtype="Int64"), unit="ms", utc=True),
+        "end_time": pd.to_datetime(pd.array(table.end_time, dtype="Int64"), unit="ms", utc=True),
     }
-    columns |= {f"metrics.{key}": pandas.array(values, dtype="float64") for key, values in _floats(table)}
+    columns |= {f"metrics.{key}": pd.array(values, dtype="float64") for key, values in _floats(table)}
     for prefix, texts in (("params", table.params), ("tags", table.tags)):
-        columns |= {f"{prefix}.{key}": pandas.Series(values, dtype="object") for key, values in texts.items()}
-    frame: pandas.DataFrame = pandas.DataFrame(columns)
+        columns |= {f"{prefix}.{key}": pd.Series(values, dtype="object") for key, values in texts.items()}
+    frame: pandas.DataFrame = pd.DataFrame(columns)
     return frame
 
 

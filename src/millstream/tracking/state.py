@@ -152,7 +152,7 @@ def _end_all(status: str, error: BaseException | None = None) -> None:
         try:
             end(run, status, error)
         except MillstreamError as failure:
-            print(f"millstream: run {run.info.run_id} could not be ended: {failure}", file=sys.stderr)
+            sys.stderr.write(f"millstream: run {run.info.run_id} could not be ended: {failure}\n")
 
 
 def _at_exit() -> None:

@@ -52,7 +52,9 @@ def check_key(key: object, what: str) -> str:
     if not isinstance(key, str) or not key:
         raise InvalidValue(f"The {what} needs a non-empty string as its name; got {key!r}.")
     if len(key) > MAX_KEY:
-        raise InvalidValue(f"The {what} name {key[:60] + '…'!r} has {len(key)} characters; at most {MAX_KEY} are allowed.")
+        raise InvalidValue(
+            f"The {what} name {key[:60] + '…'!r} has {len(key)} characters; at most {MAX_KEY} are allowed."
+        )
     if not _KEY.fullmatch(key):
         raise InvalidValue(
             f"The {what} name {key!r} has a character that is not allowed. Use letters, digits, "
@@ -63,7 +65,9 @@ def check_key(key: object, what: str) -> str:
             f"The {what} name {key!r} is not a plain path: leave out '.', '..', doubled, leading and trailing slashes."
         )
     if any(len(part.encode()) > 255 for part in key.split("/")):
-        raise InvalidValue(f"The {what} name {key[:60] + '…'!r} has a part of over 255 bytes, too long for a file name.")
+        raise InvalidValue(
+            f"The {what} name {key[:60] + '…'!r} has a part of over 255 bytes, too long for a file name."
+        )
     return key
 
 
@@ -87,18 +91,24 @@ def check_experiment_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         raise InvalidValue(f"An experiment needs a non-empty string as its name; got {name!r}.")
     if len(name) > MAX_EXPERIMENT_NAME:
-        raise InvalidValue(f"The experiment name has {len(name)} characters; at most {MAX_EXPERIMENT_NAME} are allowed.")
+        raise InvalidValue(
+            f"The experiment name has {len(name)} characters; at most {MAX_EXPERIMENT_NAME} are allowed."
+        )
     return check_text(name, "experiment name")
 
 
 def check_text(value: str, what: str, limit: int | None = None) -> str:
     """Return `value` when it can be stored as UTF-8 text of at most `limit` characters, else raise InvalidValue."""
     if limit is not None and len(value) > limit:
-        raise InvalidValue(f"The {what} has {len(value)} characters; at most {limit} are allowed. Log it as an artifact instead.")
+        raise InvalidValue(
+            f"The {what} has {len(value)} characters; at most {limit} are allowed. Log it as an artifact instead."
+        )
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise InvalidValue(f"The {what} has a lone surrogate at position {error.start}; it is not valid text.") from error
+        raise InvalidValue(
+            f"The {what} has a lone surrogate at position {error.start}; it is not valid text."
+        ) from error
     if "\0" in value:
         raise InvalidValue(f"The {what} has a NUL character, which cannot be stored.")
     return value
@@ -127,18 +137,124 @@ def new_experiment_id() -> str:
 # for every run, and its own random numbers would depend on whether it logs.
 _own_random = random.SystemRandom()
 
-_ADJECTIVES = (
-    "amber azure bold brave bright brisk calm clear clever cosy crisp dapper eager early fair fleet fond "
-    "gentle glad golden grand happy hardy honest jolly keen kind lively lucid mellow merry mild misty noble "
-    "patient plucky polite proud quick quiet ready rosy silver smart snowy steady still sunny swift tidy "
-    "upbeat warm wise witty young zesty"
-).split()
-_NOUNS = (
-    "acorn alder beck birch brook cedar clover creek crane dale delta dove elm fern field finch ford glen "
-    "grove hare harbor heron hill ibis jay lake lark leaf linden loch maple marsh meadow mill moss oak otter "
-    "owl pine pond quail reed ridge river robin rush sage spring stone stream swan thrush tide vale weir "
-    "wheel willow wren"
-).split()
+_ADJECTIVES = [
+    "amber",
+    "azure",
+    "bold",
+    "brave",
+    "bright",
+    "brisk",
+    "calm",
+    "clear",
+    "clever",
+    "cosy",
+    "crisp",
+    "dapper",
+    "eager",
+    "early",
+    "fair",
+    "fleet",
+    "fond",
+    "gentle",
+    "glad",
+    "golden",
+    "grand",
+    "happy",
+    "hardy",
+    "honest",
+    "jolly",
+    "keen",
+    "kind",
+    "lively",
+    "lucid",
+    "mellow",
+    "merry",
+    "mild",
+    "misty",
+    "noble",
+    "patient",
+    "plucky",
+    "polite",
+    "proud",
+    "quick",
+    "quiet",
+    "ready",
+    "rosy",
+    "silver",
+    "smart",
+    "snowy",
+    "steady",
+    "still",
+    "sunny",
+    "swift",
+    "tidy",
+    "upbeat",
+    "warm",
+    "wise",
+    "witty",
+    "young",
+    "zesty",
+]
+_NOUNS = [
+    "acorn",
+    "alder",
+    "beck",
+    "birch",
+    "brook",
+    "cedar",
+    "clover",
+    "creek",
+    "crane",
+    "dale",
+    "delta",
+    "dove",
+    "elm",
+    "fern",
+    "field",
+    "finch",
+    "ford",
+    "glen",
+    "grove",
+    "hare",
+    "harbor",
+    "heron",
+    "hill",
+    "ibis",
+    "jay",
+    "lake",
+    "lark",
+    "leaf",
+    "linden",
+    "loch",
+    "maple",
+    "marsh",
+    "meadow",
+    "mill",
+    "moss",
+    "oak",
+    "otter",
+    "owl",
+    "pine",
+    "pond",
+    "quail",
+    "reed",
+    "ridge",
+    "river",
+    "robin",
+    "rush",
+    "sage",
+    "spring",
+    "stone",
+    "stream",
+    "swan",
+    "thrush",
+    "tide",
+    "vale",
+    "weir",
+    "wheel",
+    "willow",
+    "wren",
+]
 
 
 def random_name() -> str:

@@ -34,7 +34,9 @@ class RelPath(Struct, frozen=True, order=True):
             return cls()
         segments = text.split("/")
         if len(segments) > MAX_SEGMENTS:
-            raise InvalidValue(f"Invalid path: the {what} has {len(segments)} parts; at most {MAX_SEGMENTS} are allowed.")
+            raise InvalidValue(
+                f"Invalid path: the {what} has {len(segments)} parts; at most {MAX_SEGMENTS} are allowed."
+            )
         for segment in segments:
             _check_segment(segment, text, what)
         return cls(tuple(segments))
@@ -97,7 +99,7 @@ class Location(Struct, frozen=True):
         """
         if not text or _CONTROL.search(text):
             raise InvalidValue(f"{text!r} is not a location: give a directory or a URI such as s3://bucket/dir.")
-        if not _SCHEME.match(text) or _WINDOWS_DRIVE.match(text[:2]) and len(text.split(":")[0]) == 1:
+        if not _SCHEME.match(text) or (_WINDOWS_DRIVE.match(text[:2]) and len(text.split(":")[0]) == 1):
             return cls._local(text, base)
         try:
             parts = urlsplit(text)

@@ -102,7 +102,7 @@ class MetricHistory(Query[Page[Metric]], frozen=True, kw_only=True):
 
 
 class MetricHistories(Query[list[Metric]], frozen=True, kw_only=True):
-    """Points of one metric of many runs (each with its `run_id`), by run, time, step and value, at most `max_results`."""
+    """Points of one metric of many runs, each with its `run_id`, by run, time, step, value; at most `max_results`."""
 
     run_ids: tuple[str, ...]
     key: str
@@ -110,7 +110,7 @@ class MetricHistories(Query[list[Metric]], frozen=True, kw_only=True):
 
 
 class SampledHistories(Query[list[Metric]], frozen=True, kw_only=True):
-    """At most about `max_results` points a run that keep the first, last, lowest and highest of every stretch of steps."""
+    """At most `max_results` points a run; the first, last, lowest and highest of every stretch are kept."""
 
     run_ids: tuple[str, ...]
     key: str
@@ -127,7 +127,7 @@ class ListArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):
 
 
 class StoreFacts(Struct, frozen=True):
-    """What a store says of itself: what it is, where, whether it exists yet, how much it holds, what it could not read."""
+    """What a store says of itself: kind, place, whether it exists yet, how much it holds, what it cannot read."""
 
     kind: str
     location: str

@@ -30,7 +30,9 @@ def check_batch(op: ops.LogBatch) -> None:
             raise InvalidValue(f"The value of metric {metric.key!r} must be a float; got {metric.value!r}.")
         names.check_int64(metric.step, "step of a metric")
         if names.check_int64(metric.timestamp, "timestamp of a metric") < 0:
-            raise InvalidValue(f"The timestamp of metric {metric.key!r} is {metric.timestamp}; it must not be negative.")
+            raise InvalidValue(
+                f"The timestamp of metric {metric.key!r} is {metric.timestamp}; it must not be negative."
+            )
     if op.params:
         _check_params(op)
     for tag in op.tags:

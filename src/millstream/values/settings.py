@@ -28,28 +28,47 @@ class Setting(Struct, frozen=True):
 SETTINGS: tuple[Setting, ...] = (
     Setting("TRACKING_URI", str, None, "MLFLOW_TRACKING_URI", "Where runs are kept: a directory or file: URI."),
     Setting("EXPERIMENT_ID", str, None, "MLFLOW_EXPERIMENT_ID", "Experiment of new runs, by id."),
-    Setting("EXPERIMENT_NAME", str, None, "MLFLOW_EXPERIMENT_NAME", "Experiment of new runs, by name; made when missing."),
+    Setting(
+        "EXPERIMENT_NAME", str, None, "MLFLOW_EXPERIMENT_NAME", "Experiment of new runs, by name; made when missing."
+    ),
     Setting("RUN_ID", str, None, "MLFLOW_RUN_ID", "Run that the next start_run resumes (set by `run` for its child)."),
     Setting("RUN_CONTEXT", str, None, "MLFLOW_RUN_CONTEXT", "JSON object of extra tags for new runs."),
     Setting("TRACKING_USERNAME", str, None, "MLFLOW_TRACKING_USERNAME", "User name noted in tag mlflow.user."),
-    Setting("INDEX_DIR", str, None, None, "Where the index of an mlruns directory is cached (default: the user's cache)."),
+    Setting(
+        "INDEX_DIR", str, None, None, "Where the index of an mlruns directory is cached (default: the user's cache)."
+    ),
     Setting("HOST", str, "127.0.0.1", "MLFLOW_HOST", "Address that `ui` and `server` listen on."),
     Setting("PORT", int, 5000, "MLFLOW_PORT", "Port that `ui` and `server` listen on."),
     Setting("BACKEND_STORE_URI", str, None, "MLFLOW_BACKEND_STORE_URI", "Store that `ui` and `server` show."),
     Setting(
-        "ALLOWED_HOSTS", str, None, "MLFLOW_SERVER_ALLOWED_HOSTS",
+        "ALLOWED_HOSTS",
+        str,
+        None,
+        "MLFLOW_SERVER_ALLOWED_HOSTS",
         "Comma-separated Host names the server answers to, beside localhost and IP literals.",
     ),
     Setting(
-        "PREDICTION_DEVICE", str, None, "MLFLOW_DEFAULT_PREDICTION_DEVICE",
+        "PREDICTION_DEVICE",
+        str,
+        None,
+        "MLFLOW_DEFAULT_PREDICTION_DEVICE",
         "Device that PyTorch models predict on, e.g. cpu or cuda:1 (default: a GPU when there is one).",
     ),
     Setting(
-        "SCORING_TIMEOUT", int, 60, "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",
+        "SCORING_TIMEOUT",
+        int,
+        60,
+        "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",
         "Seconds after which `models serve` answers 504.",
     ),
-    Setting("TRUST_MODELS", bool, False, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "Load models that can run code, whoever wrote them."),
-)  # fmt: skip
+    Setting(
+        "TRUST_MODELS",
+        bool,
+        False,
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION",
+        "Load models that can run code, whoever wrote them.",
+    ),
+)
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 

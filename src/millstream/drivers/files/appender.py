@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
+from errno import ENOSPC
 from threading import Lock
 
 from millstream.drivers.files.atomic import failure
@@ -40,8 +41,7 @@ class Appender:
                 raise failure("append to", path, error) from error
             if written != len(lines):
                 self._forget(path)
-                error = OSError(28, "No space left on device")
-                raise failure("append to", path, error)
+                raise failure("append to", path, OSError(ENOSPC, "No space left on device"))
             return opened
 
     def _open_file(self, path: str) -> int:

@@ -12,10 +12,8 @@ from pathlib import Path
 from millstream.formats.mlruns.layout import TEMPORARY_PREFIX
 from millstream.values.errors import MillstreamError, StorageFailed
 
-try:
+if os.name != "nt":
     import fcntl
-except ImportError:  # Windows: creation races are then left to the file system
-    fcntl = None  # type: ignore[assignment]
 
 _counter = itertools.count()
 
@@ -108,7 +106,7 @@ def locked(directory: str) -> Iterator[None]:
 
     Where directories cannot be locked (some network file systems), a lock file in the trash is used.
     """
-    if fcntl is None:
+    if os.name == "nt":  # without flock, creation races are left to the file system
         yield
         return
     descriptor = os.open(directory, os.O_RDONLY)

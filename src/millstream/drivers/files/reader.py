@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -48,17 +49,28 @@ def read_bytes(path: str) -> bytes:
         raise DataDamaged(f"cannot be read ({error.strerror})") from error
 
 
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    try:
+        yield
+    except DataDamaged as error:
+        raise DataDamaged(f"{path}: {error}") from error
+
+
 def read_experiment(directory: str, experiment_id: str, *, in_trash: bool) -> Experiment:
     """An experiment with its tags; DataDamaged when its meta.yaml is not good."""
-    fields = meta.load(read_bytes(os.path.join(directory, layout.META)))
+    path = os.path.join(directory, layout.META)
     tags = read_texts(os.path.join(directory, layout.TAGS), [])
-    return meta.experiment_from_fields(fields, experiment_id, in_trash=in_trash, tags=tags)
+    with _naming(path):
+        return meta.experiment_from_fields(meta.load(read_bytes(path)), experiment_id, in_trash=in_trash, tags=tags)
 
 
 def read_info(directory: str) -> RunInfo:
     """A run's info; DataDamaged when its meta.yaml is not good."""
-    fields = meta.load(read_bytes(os.path.join(directory, layout.META)))
-    return meta.run_from_fields(fields, os.path.basename(directory), os.path.basename(os.path.dirname(directory)))
+    path = os.path.join(directory, layout.META)
+    experiment_dir, run_id = os.path.split(directory)
+    with _naming(path):
+        return meta.run_from_fields(meta.load(read_bytes(path)), run_id, os.path.basename(experiment_dir))
 
 
 def read_run(directory: str, known: dict[str, SeriesScan]) -> RunScan:
@@ -66,7 +78,7 @@ def read_run(directory: str, known: dict[str, SeriesScan]) -> RunScan:
     info = read_info(directory)
     for part in layout.RUN_PARTS:
         if not os.path.isdir(os.path.join(directory, part)):
-            raise DataDamaged(f"its directory has no {part}/")
+            raise DataDamaged(f"{directory}: it has no {part}/")
     problems: list[str] = []
     scan = RunScan(
         info=info,

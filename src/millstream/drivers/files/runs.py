@@ -48,7 +48,9 @@ class RunFiles:
     def create(self, op: ops.CreateRun, experiment: Experiment) -> RunInfo:
         """Make a run's directory; its meta.yaml comes last, so that nobody sees half a run."""
         directory = os.path.join(self._tree.root, op.experiment_id, op.run_id)
-        location = Location.parse(experiment.artifact_location or os.path.dirname(directory), base=Path(self._tree.root))
+        location = Location.parse(
+            experiment.artifact_location or os.path.dirname(directory), base=Path(self._tree.root)
+        )
         name = op.run_name or op.tags.get(names.RUN_NAME_TAG) or names.random_name()
         info = RunInfo(
             run_id=op.run_id,
@@ -131,7 +133,8 @@ class RunFiles:
     def log_inputs(self, op: ops.LogInputs) -> None:
         """Note datasets (once an experiment) and models that the run used."""
         directory = self._handle(op.run_id).directory
-        for source in (*op.datasets, *op.models):
+        sources: list[DatasetInput | ModelInput] = [*op.datasets, *op.models]
+        for source in sources:
             source_id = source.model_id if isinstance(source, ModelInput) else self._put_dataset(directory, source)
             folder = os.path.join(directory, layout.INPUTS, layout.input_id(source_id, op.run_id))
             _create_meta(folder, meta.input_to_fields(source_id, source), directory)

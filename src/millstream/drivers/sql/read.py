@@ -94,8 +94,8 @@ def table(connection: Connection, rids: Sequence[int], total: int) -> RunTable:
         for rid, key, value, is_nan in connection.execute(_last_values(batch)):
             _column(metrics, key, len(rids))[place[rid]] = math.nan if is_nan else value
     rows = [row for row in infos if row is not None]
-    columns = {column.name: [getattr(row, column.name) for row in rows] for column in INFO}
-    return RunTable(total=total, **columns, params=_sorted(params), metrics=_sorted(metrics), tags=_sorted(tags))
+    facts: dict[str, Any] = {column.name: [getattr(row, column.name) for row in rows] for column in INFO}
+    return RunTable(total=total, **facts, params=_sorted(params), metrics=_sorted(metrics), tags=_sorted(tags))
 
 
 def count(connection: Connection, source: Table, *conditions: Any) -> int:

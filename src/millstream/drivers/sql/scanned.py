@@ -19,7 +19,7 @@ from millstream.formats.mlruns.points import Summary
 
 
 class RunState(Struct):
-    """What is known of a run's directory. `rid` is None when it is no readable run; "" is a stamp that never matches."""
+    """What is known of a run's directory: `rid` None means no readable run, a stamp "" never matches."""
 
     rid: int | None
     stamp: str

@@ -65,7 +65,8 @@ tags = Table(
     sqlite_with_rowid=False,
 )
 
-# One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `last_*` is the point with the highest (step, time, value): MLflow's "latest".
+# One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `last_*` is the
+# point with the highest (step, time, value): MLflow's "latest".
 series = Table(
     "series",
     metadata,

@@ -68,7 +68,9 @@ def put_runs(connection: Connection, records: Sequence[RunRecord]) -> list[int]:
         ]
         insert_rows(connection, table, rows)
     insert_rows(
-        connection, schema.series, [_series_row(rid, key, s) for rid, record in pairs for key, s in record.series.items()]
+        connection,
+        schema.series,
+        [_series_row(rid, key, s) for rid, record in pairs for key, s in record.series.items()],
     )
     insert_rows(connection, schema.dataset_inputs, [row for rid, record in pairs for row in _dataset_rows(rid, record)])
     insert_rows(connection, schema.model_links, [row for rid, record in pairs for row in _link_rows(rid, record)])

@@ -1,0 +1,51 @@
+"""Names inside an `mlruns` tree.
+
+<root>/.trash/                        deleted experiments, whole
+<root>/<experiment>/meta.yaml
+<root>/<experiment>/tags/<key>
+<root>/<experiment>/datasets/<hash>/meta.yaml
+<root>/<experiment>/<run>/meta.yaml
+<root>/<experiment>/<run>/{metrics,params,tags}/<key>     '/' in a key makes sub-directories
+<root>/<experiment>/<run>/artifacts/…
+<root>/<experiment>/<run>/{inputs,outputs}/<hash or id>/meta.yaml
+"""
+
+from __future__ import annotations
+
+from hashlib import md5
+
+META = "meta.yaml"
+TRASH = ".trash"
+METRICS = "metrics"
+PARAMS = "params"
+TAGS = "tags"
+ARTIFACTS = "artifacts"
+INPUTS = "inputs"
+OUTPUTS = "outputs"
+DATASETS = "datasets"
+DEFAULT_DIRECTORY = "mlruns"
+
+# Directories of an experiment that are never runs.
+NOT_RUNS = frozenset({TAGS, DATASETS, "traces", "models"})
+# A directory is a run only when all of these are there.
+RUN_PARTS = (METRICS, PARAMS, ARTIFACTS)
+
+# Ours, invisible to MLflow, which looks only at the names above.
+TEMPORARY_PREFIX = ".millstream-"
+
+
+def dataset_id(name: str, digest: str) -> str:
+    """Directory of a dataset below `datasets/`."""
+    return _hash(name, digest)
+
+
+def input_id(source_id: str, run_id: str) -> str:
+    """Directory of an input below `inputs/`; `source_id` is a dataset's or a model's id."""
+    return _hash(source_id, run_id)
+
+
+def _hash(*parts: str) -> str:
+    digest = md5(usedforsecurity=False)
+    for part in parts:
+        digest.update(part.encode())
+    return digest.hexdigest()

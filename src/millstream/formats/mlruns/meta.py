@@ -1,0 +1,209 @@
+"""`meta.yaml` of experiments, runs, datasets, inputs and outputs: bytes to values and back.
+
+Reads what MLflow 1.x to 3.x wrote, writes what MLflow 3.17 writes, plus `run_uuid`, without which 1.x and
+2.x cannot open a run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from millstream.values.entities import (
+    ACTIVE,
+    DELETED,
+    Dataset,
+    DatasetInput,
+    Experiment,
+    ModelInput,
+    ModelOutput,
+    RunInfo,
+    RunStatus,
+    SourceType,
+)
+from millstream.values.errors import DataDamaged
+
+MAX_BYTES = 20_000_000
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def dump(fields: dict[str, Any]) -> bytes:
+    """Block-style UTF-8 YAML with sorted keys, byte for byte as MLflow writes it."""
+    text: bytes = yaml.dump(
+        fields, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, encoding="utf-8", sort_keys=True
+    )
+    return text
+
+
+def load(data: bytes) -> dict[str, Any]:
+    """Parse a `meta.yaml`; DataDamaged when it is not a YAML mapping (empty, torn, or something else)."""
+    if len(data) > MAX_BYTES:
+        raise DataDamaged(f"the file has {len(data)} bytes, more than a meta.yaml can have")
+    try:
+        fields = yaml.load(data, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataDamaged(f"not valid YAML ({str(error).splitlines()[0]})") from error
+    if not isinstance(fields, dict):
+        raise DataDamaged(
+            "empty, or not a mapping of fields" if fields is None else f"not a mapping but {fields!r:.60}"
+        )
+    return fields
+
+
+def experiment_to_fields(experiment: Experiment, *, rewritten: bool = False) -> dict[str, Any]:
+    """Fields of an experiment's `meta.yaml`; MLflow adds `tags` when it rewrites the file."""
+    fields: dict[str, Any] = {
+        "artifact_location": experiment.artifact_location,
+        "creation_time": experiment.creation_time,
+        "effective_trace_archival_retention": None,
+        "experiment_id": experiment.experiment_id,
+        "last_update_time": experiment.last_update_time,
+        "lifecycle_stage": experiment.lifecycle_stage,
+        "name": experiment.name,
+        "trace_location": None,
+        "workspace": "default",
+    }
+    return fields | {"tags": dict(experiment.tags)} if rewritten else fields
+
+
+def experiment_from_fields(
+    fields: dict[str, Any], directory: str, *, in_trash: bool, tags: dict[str, str]
+) -> Experiment:
+    """An experiment from its fields; its id must be the name of its directory, else DataDamaged."""
+    _check_id(fields, ("experiment_id",), directory)
+    stage = _text(fields, "lifecycle_stage") or ACTIVE
+    return Experiment(
+        experiment_id=directory,
+        name=_text(fields, "name") or directory,
+        artifact_location=_text(fields, "artifact_location"),
+        lifecycle_stage=DELETED if in_trash else stage,
+        tags=tags,
+        creation_time=_integer(fields, "creation_time"),
+        last_update_time=_integer(fields, "last_update_time"),
+    )
+
+
+def run_to_fields(info: RunInfo, *, deleted_time: int | None = None, rewritten: bool = False) -> dict[str, Any]:
+    """Fields of a run's `meta.yaml`; MLflow drops an unset `deleted_time` when it rewrites the file."""
+    fields: dict[str, Any] = {
+        "artifact_uri": info.artifact_uri,
+        "deleted_time": deleted_time,
+        "end_time": info.end_time,
+        "entry_point_name": "",
+        "experiment_id": info.experiment_id,
+        "lifecycle_stage": info.lifecycle_stage,
+        "run_id": info.run_id,
+        "run_name": info.run_name,
+        "run_uuid": info.run_id,
+        "source_name": "",
+        "source_type": SourceType.LOCAL,
+        "source_version": "",
+        "start_time": info.start_time,
+        "status": RunStatus.from_string(info.status),
+        "tags": [],
+        "user_id": info.user_id,
+    }
+    if rewritten and deleted_time is None:
+        del fields["deleted_time"]
+    return fields
+
+
+def run_from_fields(fields: dict[str, Any], directory: str, experiment_id: str) -> RunInfo:
+    """A run's info from its fields, which must name its directory and experiment, else DataDamaged."""
+    _check_id(fields, ("run_id", "run_uuid"), directory)
+    _check_id(fields, ("experiment_id",), experiment_id)
+    return RunInfo(
+        run_id=directory,
+        experiment_id=experiment_id,
+        user_id=_text(fields, "user_id"),
+        status=_status(fields),
+        start_time=_integer(fields, "start_time"),
+        end_time=_integer(fields, "end_time"),
+        lifecycle_stage=_text(fields, "lifecycle_stage") or ACTIVE,
+        artifact_uri=_text(fields, "artifact_uri"),
+        run_name=_text(fields, "run_name") or _text(fields, "name"),
+    )
+
+
+def dataset_to_fields(dataset: Dataset) -> dict[str, Any]:
+    """Fields of a dataset's `meta.yaml`."""
+    return dataset.to_dictionary()
+
+
+def dataset_from_fields(fields: dict[str, Any]) -> Dataset:
+    """A dataset from its fields."""
+    return Dataset(
+        name=_text(fields, "name"),
+        digest=_text(fields, "digest"),
+        source_type=_text(fields, "source_type"),
+        source=_text(fields, "source"),
+        schema=_text(fields, "schema") or None,
+        profile=_text(fields, "profile") or None,
+    )
+
+
+def input_to_fields(source_id: str, source: DatasetInput | ModelInput) -> dict[str, Any]:
+    """Fields of an input's `meta.yaml`. MLflow writes the source's id as the destination's too."""
+    is_dataset = isinstance(source, DatasetInput)
+    return {
+        "destination_id": source_id,
+        "destination_type": "RUN",
+        "source_id": source_id,
+        "source_type": "DATASET" if is_dataset else "MODEL",
+        "tags": dict(source.tags) if isinstance(source, DatasetInput) else {},
+    }
+
+
+def output_to_fields(output: ModelOutput) -> dict[str, Any]:
+    """Fields of an output's `meta.yaml`."""
+    return {
+        "destination_id": output.model_id,
+        "destination_type": "MODEL_OUTPUT",
+        "source_id": output.model_id,
+        "source_type": "RUN_OUTPUT",
+        "step": output.step,
+        "tags": {},
+    }
+
+
+def _check_id(fields: dict[str, Any], names: tuple[str, ...], expected: str) -> None:
+    found = next((str(fields[name]) for name in names if fields.get(name) is not None), None)
+    if found != expected:
+        raise DataDamaged(f"its {names[0]} is {found!r}, but its directory is {expected!r}")
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        raise DataDamaged(f"its {name} is not a text")
+    return str(value)
+
+
+def _integer(fields: dict[str, Any], name: str) -> int | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataDamaged(f"its {name} is {value!r}, not a number") from error
+    if not -(2**63) <= number < 2**63:
+        raise DataDamaged(f"its {name} is {number}, which does not fit in 64 bits")
+    return number
+
+
+def _status(fields: dict[str, Any]) -> str:
+    value = fields.get("status")
+    if value is None:
+        return "RUNNING"
+    if isinstance(value, str) and value in RunStatus.NAMES:
+        return value
+    number = _integer(fields, "status")
+    if number is None or not 1 <= number <= 5:
+        raise DataDamaged(f"its status is {value!r}, which is none of 1 to 5")
+    return RunStatus.to_string(number)

@@ -1,0 +1,96 @@
+"""Metric files: one line a point, ``<timestamp> <value> <step>``, appended.
+
+Also read: two fields (MLflow 1.0, step 0) and five (with a dataset's name and digest). A last line without
+its newline was cut off while it was written and is not a point yet.
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from millstream.values.entities import Metric
+
+INT64 = 2**63
+
+
+def format_point(timestamp: int, value: float, step: int) -> bytes:
+    """One line, the value in Python's shortest exact form (``0.5``, ``nan``, ``inf``)."""
+    return b"%d %s %d\n" % (timestamp, repr(value).encode(), step)
+
+
+class Chunk(Struct):
+    """Points parsed from a stretch of a metric file.
+
+    `size` is how many bytes were complete lines; `bad` counts lines that are not points.
+    """
+
+    points: list[tuple[int, float, int]]
+    size: int
+    bad: int
+
+
+def parse_points(data: bytes) -> Chunk:
+    """Parse complete lines of `data` into (timestamp, value, step); what follows the last newline is left."""
+    end = data.rfind(b"\n") + 1
+    points: list[tuple[int, float, int]] = []
+    bad = 0
+    for line in data[:end].split(b"\n")[:-1]:
+        fields = line.split()
+        try:
+            if len(fields) == 3 or len(fields) == 5:
+                point = (int(fields[0]), float(fields[1]), int(fields[2]))
+            elif len(fields) == 2:
+                point = (int(fields[0]), float(fields[1]), 0)
+            elif not fields:
+                continue
+            else:
+                raise ValueError
+            if not (-INT64 <= point[0] < INT64 and -INT64 <= point[2] < INT64):
+                raise ValueError
+        except ValueError:
+            bad += 1
+            continue
+        points.append(point)
+    return Chunk(points, end, bad)
+
+
+class Summary(Struct):
+    """What one series of points comes down to. `last_*` is the point highest by (step, time, value)."""
+
+    count: int = 0
+    nan_count: int = 0
+    total: float = 0.0
+    last_value: float = math.nan
+    last_step: int = 0
+    last_time: int = 0
+    min_value: float | None = None
+    max_value: float | None = None
+
+    def add(self, points: list[tuple[int, float, int]]) -> None:
+        """Take `points` (timestamp, value, step) into account."""
+        for timestamp, value, step in points:
+            if self.count == 0 or self._is_later(step, timestamp, value):
+                self.last_step, self.last_time, self.last_value = step, timestamp, value
+            self.count += 1
+            if value != value:
+                self.nan_count += 1
+                continue
+            self.total += value
+            if self.min_value is None or value < self.min_value:
+                self.min_value = value
+            if self.max_value is None or value > self.max_value:
+                self.max_value = value
+
+    def _is_later(self, step: int, timestamp: int, value: float) -> bool:
+        if step != self.last_step:
+            return step > self.last_step
+        if timestamp != self.last_time:
+            return timestamp > self.last_time
+        return value > self.last_value
+
+
+def to_metric(key: str, point: tuple[int, float, int], run_id: str | None = None) -> Metric:
+    """The entity for a parsed point."""
+    return Metric(key, point[1], point[0], point[2], run_id)
