@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from millstream.formats.mlmodel import Model, ModelInfo
 from millstream.models.model import Options, Predict, Write, read_model, save_directory
-from millstream.tracking import artifacts, fluent
+from millstream.stores.base import Store
+from millstream.tracking import artifacts, state
+from millstream.tracking.runs import current_run
+from millstream.values.entities import RunTag
 from millstream.values.errors import InvalidValue, NotFound, NotSupported
 from millstream.values.names import MAX_TAG_VALUE, MODEL_HISTORY_TAG
+from millstream.values.ops import LogBatch
 from millstream.values.paths import RelPath
+from millstream.values.queries import GetRun
 
 DEFAULT_NAME = "model"
 
@@ -26,7 +32,7 @@ def log_directory(
     name: str | None,
     registered_model_name: str | None,
     run_id: str | None = None,
-    later: dict[str, Any],
+    later: Mapping[str, Any],
 ) -> ModelInfo:
     """Save a model among the artifacts of a run, whole or not at all, and note it in tag ``mlflow.log-model.history``.
 
@@ -34,9 +40,8 @@ def log_directory(
     new one is complete. `later` holds arguments of MLflow 3's logged models; NotSupported when one is given.
     """
     place = _check_arguments(artifact_path, name, registered_model_name, later)
-    run = run_id or (fluent.active_run() or fluent.start_run()).info.run_id
+    store, run, history = _target(run_id)
     model = Model(artifact_path=str(place), run_id=run)
-    store = fluent.current_store()
     target = store.artifacts(run).local_path(place)
     if target is not None:
         save_directory(target, write, options, predict, model, replace=True)
@@ -44,8 +49,8 @@ def log_directory(
         with tempfile.TemporaryDirectory(prefix="millstream-model-") as temporary:
             directory = Path(temporary) / place.name
             save_directory(directory, write, options, predict, model)
-            fluent.log_artifacts(str(directory), str(place), run_id=run)
-    _note_on_run(run, model)
+            artifacts.put_directory(store, run, directory, str(place))
+    _note_on_run(store, run, history, model)
     return ModelInfo.of(model, f"runs:/{run}/{place}")
 
 
@@ -57,7 +62,9 @@ def open_directory(model_uri: str, dst_path: str | None = None) -> Path:
         raise NotSupported(
             f"{model_uri!r}: the model registry is not built yet; use runs:/<run id>/<path> or a directory."
         )
-    directory: Path = artifacts.resolve(str(model_uri))
+    # A plain path may climb (../model); what it leads to is the location.
+    local = Path(model_uri).resolve()
+    directory = local if local.is_dir() else artifacts.resolve(str(model_uri))
     if not directory.is_dir():
         raise NotFound(f"There is no model directory at {str(model_uri)!r}.")
     return directory
@@ -69,7 +76,7 @@ def get_model_info(model_uri: str) -> ModelInfo:
 
 
 def _check_arguments(
-    artifact_path: str | None, name: str | None, registered_model_name: str | None, later: dict[str, Any]
+    artifact_path: str | None, name: str | None, registered_model_name: str | None, later: Mapping[str, Any]
 ) -> RelPath:
     if registered_model_name is not None:
         raise NotSupported(
@@ -87,18 +94,30 @@ def _check_arguments(
     return place
 
 
-def _note_on_run(run_id: str, model: Model) -> None:
+def _target(run_id: str | None) -> tuple[Store, str, str | None]:
+    """Store, id and noted models of the run that is meant."""
+    if run_id is not None:
+        store = state.store()
+        return store, run_id, store.read(GetRun(run_id=run_id)).data.tags.get(MODEL_HISTORY_TAG)
+    active = current_run()
+    run_id = active.info.run_id
+    # What this process noted itself needs no question to the store, which would load its whole index.
+    return active.store, run_id, _noted.get(run_id) or active.data.tags.get(MODEL_HISTORY_TAG)
+
+
+def _note_on_run(store: Store, run_id: str, known: str | None, model: Model) -> None:
     """Append `model` to the run's JSON list of models; the oldest go first when the tag would get too long."""
-    known = fluent.get_run(run_id).data.tags.get(MODEL_HISTORY_TAG)
     try:
         history = json.loads(known) if known else []
     except ValueError:
         history = []
-    entry = {key: value for key, value in model.to_dict().items() if key in _NOTED}
+    entry = {key: value for key, value in model.to_dict().items() if key in _NOTED_FIELDS}
     history = [*(history if isinstance(history, list) else []), entry]
     while len(text := json.dumps(history)) > MAX_TAG_VALUE and len(history) > 1:
         history = history[1:]
-    fluent.set_tag(MODEL_HISTORY_TAG, text, run_id=run_id)
+    store.write(LogBatch(run_id=run_id, tags=(RunTag(MODEL_HISTORY_TAG, text),)))
+    _noted[run_id] = text
 
 
-_NOTED = frozenset({"artifact_path", "flavors", "mlflow_version", "model_uuid", "run_id", "utc_time_created"})
+_NOTED_FIELDS = frozenset({"artifact_path", "flavors", "mlflow_version", "model_uuid", "run_id", "utc_time_created"})
+_noted: dict[str, str] = {}

@@ -13,7 +13,6 @@ import uuid
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib import metadata as distributions
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from millstream.models.infer import infer_signature
 from millstream.models.requirements import requirements_for
 from millstream.values.errors import AlreadyExists, DataDamaged, InvalidValue, NotFound, StorageFailed
 from millstream.values.paths import RelPath
+from millstream.values.version import VERSION
 
 CODE_DIR = "code"
 
@@ -84,7 +84,7 @@ def _fill(directory: Path, write: Write, options: Options, predict: Predict, mod
     model.flavors = parts.flavors
     model.utc_time_created = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     model.model_uuid = uuid.uuid4().hex
-    model.millstream_version = distributions.version("millstream")
+    model.millstream_version = VERSION
     model.metadata = options.metadata
     pyfunc = model.flavors[PYFUNC]
     pyfunc["python_version"] = platform.python_version()

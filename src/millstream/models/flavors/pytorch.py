@@ -165,6 +165,13 @@ class TorchPredictor:
         self.module = module.to(device)
         self.module.eval()
         self.device = device
+        kinds = {
+            str(weight.dtype).removeprefix("torch.") for weight in module.parameters() if weight.is_floating_point()
+        }
+        looks_up = any("Embedding" in type(part).__name__ for part in module.modules())
+        plain = len(kinds) == 1 and kinds <= {"float32", "float64"} and not looks_up
+        # What numbers without a type, such as JSON's, become; a model that looks numbers up in a table gets them as is.
+        self.element_type: str | None = kinds.pop() if plain else None
 
     def predict(self, data: Any, params: dict[str, Any]) -> Any:
         """Output in the kind of the input; a frame keeps its index. Raises InvalidValue for lists and dictionaries."""

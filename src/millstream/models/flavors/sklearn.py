@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -144,16 +145,42 @@ class SklearnPredictor:
         count = getattr(estimator, "n_features_in_", None)
         self.feature_count: int | None = None if count is None else int(count)
 
+        self._predict_array = getattr(_without_names(estimator), predict_fn, None)
+
+    def takes_arrays(self, names: list[str]) -> bool:
+        """Whether an array with the columns `names` gives the same answer as a frame."""
+        return self._predict_array is not None and self.feature_names in (None, names)
+
     def predict(self, data: Any, params: dict[str, Any]) -> Any:
         """What the estimator's method answers."""
-        if self.feature_names is None and hasattr(data, "to_numpy"):
-            data = data.to_numpy()
+        frame = hasattr(data, "to_numpy")
+        if frame and self.feature_names is None:
+            data, frame = data.to_numpy(), False
+        if not frame and self._predict_array is not None:
+            return self._predict_array(data, **params)
         return self._predict(data, **params)
 
     @property
     def raw(self) -> Any:
         """The estimator."""
         return self.estimator
+
+
+def _without_names(estimator: Any) -> Any:
+    """A shallow copy that takes arrays without warning of absent names; None where a part inside needs names.
+
+    For one row, making a frame costs several times what a linear model costs.
+    """
+    if not hasattr(estimator, "feature_names_in_"):
+        return estimator
+    fields = vars(estimator)
+    inside = [item for value in fields.values() for item in (value if isinstance(value, list | tuple) else (value,))]
+    inside = [part for item in inside for part in (item if isinstance(item, list | tuple) else (item,))]
+    if "feature_names_in_" not in fields or any(hasattr(part, "feature_names_in_") for part in inside):
+        return None
+    copied = copy.copy(estimator)
+    del copied.feature_names_in_
+    return copied
 
 
 def load_pyfunc(directory: Path, model: Model, config: dict[str, Any], trust: bool | None) -> SklearnPredictor:
