@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from starlette.datastructures import Headers, MutableHeaders
@@ -123,14 +122,14 @@ class Callers:
             raise NotPermitted("A page of another site may not change anything here.")
 
     def _is_ours(self, origin: str, host: Host) -> bool:
-        parts = urlsplit(origin)
-        given = Host.parse(parts.netloc)
-        if given is None or parts.scheme not in ("http", "https") or parts.path:
+        scheme, _, netloc = origin.partition("://")
+        given = Host.parse(netloc)
+        usual = {"http": "80", "https": "443"}.get(scheme)
+        if given is None or usual is None:
             return False
-        usual = {"http": "80", "https": "443"}[parts.scheme]
         same = given.name == host.name and (given.port or usual) == (host.port or usual)
         # Behind a proxy that rewrites Host, the page's origin is the name that the operator gave.
-        named = Host(given.name, given.port.replace(usual, "")) if given.port == usual else given
+        named = Host(given.name, "") if given.port == usual else given
         return same or named in self.hosts
 
 

@@ -17,7 +17,7 @@ PAGES = Path(__file__).parent / "static"
 INDEX = "index.html"
 _BASE = re.compile(rb"""<base\s+href=["'][^"']*["']\s*/?>""")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~\-]+)*")
-_API = ("/api/", "/ajax-api/", "/get-artifact", "/graphql", "/model-versions/")
+_API = ("/api/", "/ajax-api/", "/get-artifact/", "/graphql/", "/model-versions/")
 _MISSING = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Millstream</title>
 <h1>The pages of Millstream are not built</h1>
 <p>The server runs and its API answers. To build the pages from a source tree, run
@@ -49,7 +49,7 @@ class Pages:
             self.assets = _load(self.folder, self.prefix)
         asset = self.assets.get(path.removeprefix("/"))
         if asset is None:
-            if path.startswith(_API) or "." in path.rpartition("/")[2]:
+            if f"{path}/".startswith(_API) or "." in path.rpartition("/")[2]:
                 raise EndpointNotFound(f"There is nothing at {path[:200]!r}.")
             asset = self.assets.get(INDEX)
         if asset is None:
