@@ -77,7 +77,14 @@ def serve(
 @model_options
 @click.option("-i", "--input-path", "source", metavar="FILE", help="What to predict for (default: standard input).")
 @click.option("-o", "--output-path", "target", metavar="FILE", help="Where the JSON goes (default: standard output).")
-@click.option("-t", "--content-type", type=click.Choice(("json", "csv")), default="json", show_default=True)
+@click.option(
+    "-t",
+    "--content-type",
+    type=click.Choice(("json", "csv")),
+    default="json",
+    show_default=True,
+    help="Form of the input.",
+)
 @click.option(
     "-j", "--json-format", type=click.Choice(("split", "records")), help="The input is MLflow 1's JSON of this form."
 )
