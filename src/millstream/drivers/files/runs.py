@@ -30,6 +30,7 @@ class Handle(Struct):
     """A run that is being written to: where it lies, and when its state was last looked at."""
 
     directory: str
+    metrics: str
     checked: float
     stamp: tuple[int, ...]
     status: str
@@ -166,13 +167,12 @@ class RunFiles:
             line = format_point(metric.timestamp, metric.value, metric.step)
             before = lines.get(metric.key)
             lines[metric.key] = line if before is None else before + line
-        folder = f"{handle.directory}{os.sep}{layout.METRICS}{os.sep}"
         for key, text in lines.items():
-            opened = self._appender.append(folder + key, text)
+            opened = self._appender.append(handle.metrics + key, text)
             if opened and handle.status != "RUNNING":
                 # An append leaves no trace in directory times, and an index looks no deeper for a finished run.
                 with suppress(OSError):
-                    os.utime(folder)
+                    os.utime(handle.metrics)
 
     def _set_tag(self, directory: str, key: str, value: str) -> None:
         replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
@@ -198,7 +198,9 @@ class RunFiles:
             raise _deleted(run_id)
         if handle is not None and handle.directory != directory:
             self._appender.close(below=handle.directory)
-        handle = self._handles[run_id] = Handle(directory, now, stamp, info.status)
+        handle = self._handles[run_id] = Handle(
+            directory, os.path.join(directory, layout.METRICS, ""), now, stamp, info.status
+        )
         return handle
 
     def _read(self, run_id: str) -> tuple[str, RunInfo]:

@@ -17,7 +17,7 @@ INT64 = 2**63
 
 def format_point(timestamp: int, value: float, step: int) -> bytes:
     """One line, the value in Python's shortest exact form (``0.5``, ``nan``, ``inf``)."""
-    return b"%d %s %d\n" % (timestamp, repr(value).encode(), step)
+    return f"{timestamp} {value!r} {step}\n".encode()
 
 
 class Chunk(Struct):
