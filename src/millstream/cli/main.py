@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("millstream.cli.doctor", "doctor", "Show the store, its problems and every setting."),
     "experiments": ("millstream.cli.experiments", "experiments", "Create, list, rename, delete, export experiments."),
     "models": ("millstream.cli.models", "models", "Serve models and predict with them."),
-    "run": ("millstream.cli.run", "run", "Run a project from a directory or a Git repository."),
+    "run": ("millstream.cli.run", "run", "Run a project directory as a run."),
     "runs": ("millstream.cli.runs", "runs", "List, show, follow, delete and restore runs."),
     "server": ("millstream.cli.server", "server", "Start the tracking server."),
     "ui": ("millstream.cli.server", "ui", "Show runs in the browser."),
@@ -59,8 +59,15 @@ class LazyGroup(click.Group):
     epilog="Runs are kept in ./mlruns, or where MLFLOW_TRACKING_URI says; `doctor` shows the place.",
 )
 @click.version_option(VERSION, message="millstream, version %(version)s")
-def millstream() -> None:
+@click.option(
+    "--env-file", type=click.Path(exists=True, dir_okay=False), help="Read environment variables from this file first."
+)
+def millstream(env_file: str | None) -> None:
     """Track experiments, run projects, serve models. Speaks MLflow's language."""
+    if env_file is not None:
+        from millstream.cli.environment import load
+
+        load(env_file)
 
 
 def main() -> None:
