@@ -215,7 +215,7 @@ class RunFiles:
 
 def rewrite_info(directory: str, info: RunInfo, *, deleted_time: int | None = None) -> None:
     """Write a run's meta.yaml anew."""
-    fields = meta.run_to_fields(info, deleted_time=deleted_time, rewritten=True)
+    fields = meta.run_to_fields(info, deleted_time=deleted_time)
     replace_file(os.path.join(directory, layout.META), meta.dump(fields), directory)
 
 

@@ -86,11 +86,10 @@ def experiment_from_fields(
     )
 
 
-def run_to_fields(info: RunInfo, *, deleted_time: int | None = None, rewritten: bool = False) -> dict[str, Any]:
-    """Fields of a run's `meta.yaml`; MLflow drops an unset `deleted_time` when it rewrites the file."""
+def run_to_fields(info: RunInfo, *, deleted_time: int | None = None) -> dict[str, Any]:
+    """Fields of a run's `meta.yaml`; `deleted_time` only where it is set, as MLflow leaves it."""
     fields: dict[str, Any] = {
         "artifact_uri": info.artifact_uri,
-        "deleted_time": deleted_time,
         "end_time": info.end_time,
         "entry_point_name": "",
         "experiment_id": info.experiment_id,
@@ -106,9 +105,7 @@ def run_to_fields(info: RunInfo, *, deleted_time: int | None = None, rewritten: 
         "tags": [],
         "user_id": info.user_id,
     }
-    if rewritten and deleted_time is None:
-        del fields["deleted_time"]
-    return fields
+    return fields if deleted_time is None else fields | {"deleted_time": deleted_time}
 
 
 def run_from_fields(fields: dict[str, Any], directory: str, experiment_id: str) -> RunInfo:
