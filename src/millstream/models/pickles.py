@@ -1,4 +1,8 @@
-"""Pickles: written by cloudpickle or pickle, read with errors that say what is missing."""
+"""Pickles: written by cloudpickle or pickle, read with errors that say what is missing.
+
+Our `PythonModel` is written under MLflow's name for it and that name is read back as ours, so that a model pickled
+by either opens in the other.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,34 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+from millstream.models import python_model
 from millstream.models.flavors import Flavor
+from millstream.models.python_model import PythonModel
 from millstream.values.errors import DataDamaged, InvalidValue, MissingDependency
 
-# Names in pickles written by MLflow → ours, for when MLflow itself is not there to answer to them.
-_RENAMED = {
-    ("mlflow.pyfunc.model", "PythonModel"): ("millstream.models.python_model", "PythonModel"),
-    ("mlflow.pyfunc", "PythonModel"): ("millstream.models.python_model", "PythonModel"),
-    ("mlflow.pyfunc.model", "PythonModelContext"): ("millstream.models.python_model", "PythonModelContext"),
+_THEIRS = "mlflow.pyfunc.model"
+_SUBIMPORT = ("cloudpickle.cloudpickle", "subimport")
+# (module, name) in pickles written by MLflow → our class.
+_OURS: dict[tuple[str, str], Any] = {
+    (_THEIRS, "PythonModel"): PythonModel,
+    ("mlflow.pyfunc", "PythonModel"): PythonModel,
+    (_THEIRS, "PythonModelContext"): python_model.PythonModelContext,
+    ("mlflow.models.signature", "_TypeHints"): python_model.TypeHints,
 }
 
 
 class Unpickler(pickle.Unpickler):
-    """Reads a pickle; MLflow's own classes in it become ours."""
+    """Reads a pickle; MLflow's classes for models in Python become ours."""
 
     def find_class(self, module: str, name: str) -> Any:
         """The class or function a pickle names."""
-        return super().find_class(*_RENAMED.get((module, name), (module, name)))
+        if (module, name) == _SUBIMPORT:
+            return _subimport
+        return _OURS.get((module, name)) or super().find_class(module, name)
+
+
+def _subimport(name: str) -> Any:
+    return python_model if name == _THEIRS else importlib.import_module(name)
 
 
 def dump_pickle(value: Any, path: Path, *, cloud: bool) -> None:
@@ -31,17 +46,33 @@ def dump_pickle(value: Any, path: Path, *, cloud: bool) -> None:
 
     Raises InvalidValue when something in it cannot be pickled, MissingDependency when cloudpickle is not installed.
     """
-    writer: Any = pickle
-    if cloud:
-        try:
-            writer = importlib.import_module("cloudpickle")
-        except ModuleNotFoundError as error:
-            raise MissingDependency("This format needs the package cloudpickle: pip install cloudpickle") from error
+    pickler = _cloud_pickler() if cloud else pickle.Pickler
     try:
         with path.open("wb") as stream:
-            writer.dump(value, stream)
+            pickler(stream).dump(value)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise InvalidValue(f"The model cannot be pickled: {error}.") from error
+
+
+def _cloud_pickler() -> Any:
+    try:
+        cloudpickle = importlib.import_module("cloudpickle")
+    except ModuleNotFoundError as error:
+        raise MissingDependency("This format needs the package cloudpickle: pip install cloudpickle") from error
+
+    class Module:
+        """Written as the import of MLflow's module, which need not be here."""
+
+        def __reduce__(self) -> Any:
+            return cloudpickle.cloudpickle.subimport, (_THEIRS,)
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc, name-defined]
+        def reducer_override(self, obj: Any) -> Any:
+            if obj is PythonModel:
+                return getattr, (Module(), "PythonModel")
+            return super().reducer_override(obj)
+
+    return Pickler
 
 
 def load_pickle(path: Path, flavor: Flavor) -> Any:

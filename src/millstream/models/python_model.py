@@ -23,3 +23,10 @@ class PythonModel:
     def predict(self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None) -> Any:
         """Predictions for `model_input`; `context` and `params` may be left out of an override."""
         raise NotImplementedError(f"{type(self).__name__} has no predict method.")
+
+
+class TypeHints:
+    """Type hints of `predict` that MLflow keeps in its pickles; nothing is done with them here."""
+
+    input: Any = None
+    output: Any = None

@@ -18,6 +18,8 @@ from typing import IO
 
 from millstream.values.errors import DataDamaged
 
+# Whoever opens a model has Millstream or MLflow; neither belongs to what the model itself needs.
+_NEEDS_NOTHING = frozenset({"__main__", "__builtin__", "copy_reg", "millstream", "mlflow"})
 _KNOWN = {
     "PIL": "pillow",
     "cv2": "opencv-python",
@@ -93,7 +95,7 @@ def requirements_for(modules: Iterable[str], extra: Iterable[str] = ()) -> tuple
     names: set[str] = set(extra)
     unknown: list[str] = []
     for module in sorted(set(modules)):
-        if module in sys.stdlib_module_names or module in ("__main__", "__builtin__", "copy_reg"):
+        if module in sys.stdlib_module_names or module in _NEEDS_NOTHING:
             continue
         found = distribution_of(module)
         if found:

@@ -42,6 +42,11 @@ class Flavor(Struct, frozen=True):
         """The error for a module that is not there, naming what to install."""
         if self.library and error.name and error.name.split(".")[0] == self.library:
             return MissingDependency(f"This model needs {self.library}, which is not installed: {self.install}")
+        if error.name and error.name.split(".")[0] == "mlflow":
+            return MissingDependency(
+                f"This model was pickled with MLflow's own {error.name!r}, which only MLflow has. Open it with MLflow, "
+                "or save it again from here."
+            )
         return MissingDependency(
             f"This model needs the module {error.name!r}, which is not installed. Its requirements.txt lists what "
             "it was saved with; a module of your own belongs into code_paths when saving."

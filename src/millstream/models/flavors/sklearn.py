@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -218,7 +219,6 @@ def _load_skops(path: Path, trust: bool | None) -> Any:
 
 def _skops() -> Any:
     try:
-        import skops.io  # type: ignore[import-not-found]  # noqa: PLC0415  heavy and optional
+        return importlib.import_module("skops.io")
     except ModuleNotFoundError as error:
         raise MissingDependency("The skops format needs the package skops: pip install skops") from error
-    return skops.io
