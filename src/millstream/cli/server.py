@@ -80,18 +80,21 @@ def _run(context: click.Context, *, workers: int, browse: bool | None, **options
         ready = _prepare(context, started=time.time_ns() // 1_000_000, **options)
     except MillstreamError as error:
         raise click.ClickException(error.message) from error
-    click.echo(ready.address)
-    sys.stdout.flush()
-    click.echo(f"Millstream serves {ready.found.path} ({ready.found.how}) at {ready.address}", err=True)
-    if ready.open_to_all:
-        click.echo("Whoever can reach this address can read and change the runs: there is no login.", err=True)
-    threading.Thread(target=_describe, args=(ready.store,), daemon=True).start()
-    if browse and _has_display():
-        click.launch(ready.address)
-    process.serve(ready.app, ready.sock)
+    process.serve(ready.app, ready.sock, lambda: _announce(ready, browse))
     ready.store.close()
     click.echo("Stopped.", err=True)
     process.leave()
+
+
+def _announce(ready: _Ready, browse: bool | None) -> None:
+    click.echo(f"Millstream serves {ready.found.path} ({ready.found.how}) at {ready.address}", err=True)
+    if ready.open_to_all:
+        click.echo("Whoever can reach this address can read and change the runs: there is no login.", err=True)
+    click.echo(ready.address)
+    sys.stdout.flush()
+    threading.Thread(target=_describe, args=(ready.store,), daemon=True).start()
+    if browse and _has_display():
+        click.launch(ready.address)
 
 
 class _Ready(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
 
 from starlette.applications import Starlette
@@ -46,16 +46,10 @@ def make_app(
     pages = Pages(static_prefix)
     api = Api(store, Places.of(store.uri, artifact_root), ROUTES + interface.routes(server))
 
-    async def health(_request: Request) -> Response:
-        return PlainTextResponse("OK")
-
-    async def tell_version(_request: Request) -> Response:
-        return PlainTextResponse(server.version)
-
     app = Starlette(
         routes=[
-            Route("/health", health),
-            Route("/version", tell_version),
+            Route("/health", _answer_text("OK")),
+            Route("/version", _answer_text(server.version)),
             Route("/get-artifact", files.get),
             Route("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
             Mount("/api", api),
@@ -73,6 +67,13 @@ def make_app(
     # Built now, so that a host name that is none is said at the start and not at the first request.
     app.middleware_stack = app.build_middleware_stack()
     return Prefix(app, pages.prefix) if pages.prefix else app
+
+
+def _answer_text(text: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_request: Request) -> Response:
+        return PlainTextResponse(text)
+
+    return answer
 
 
 async def _answer(_request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
@@ -64,7 +64,15 @@ def open_to_all(sock: socket.socket) -> bool:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that ends as itself: it does not raise the signal again after a clean stop."""
+    """uvicorn that says when it is up, and ends as itself: it does not raise the signal again after a clean stop."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -81,8 +89,11 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(app: ASGIApp, sock: socket.socket) -> None:
-    """Answer requests on `sock` until SIGINT or SIGTERM; then let those under way end for at most 3 seconds."""
+def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer requests on `sock` until SIGINT or SIGTERM; then let those under way end for at most 3 seconds.
+
+    `ready` is called once it answers; from then on a signal ends it cleanly.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     config = uvicorn.Config(
         app,
@@ -98,7 +109,7 @@ def serve(app: ASGIApp, sock: socket.socket) -> None:
         backlog=BACKLOG,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_Server(config).serve(sockets=[sock]))
+        runner.run(_Server(config, ready).serve(sockets=[sock]))
 
 
 def leave(status: int = 0) -> None:
