@@ -35,9 +35,10 @@ def directory_stamp(path: str) -> int:
 
 
 def run_directories(directory: str) -> list[str]:
-    """Directories whose modification times make a run's shallow stamp: its parts and all below them."""
-    found = []
-    pending = [os.path.join(directory, part) for part in (*_PARTS, *_LINKS)]
+    """Directories whose modification times make a run's shallow stamp: itself, its parts and all below them."""
+    found = [directory]
+    pending = [os.path.join(directory, part) for part in _PARTS]
+    pending += [path for part in _LINKS if os.path.isdir(path := os.path.join(directory, part))]
     while pending:
         path = pending.pop()
         found.append(path)

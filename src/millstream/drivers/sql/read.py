@@ -38,9 +38,9 @@ def experiments(connection: Connection, ids: Sequence[str]) -> list[Experiment]:
     tags: defaultdict[str, dict[str, str]] = defaultdict(dict)
     found: dict[str, Experiment] = {}
     for batch in batches(ids):
-        for row in connection.execute(select(tag_table).where(tag_table.c.experiment_id.in_(batch))):
+        for row in connection.execute(select(tag_table).where(tag_table.c.experiment_id.in_(batch))).all():
             tags[row.experiment_id][row.key] = row.value
-        for row in connection.execute(select(table).where(table.c.experiment_id.in_(batch))):
+        for row in connection.execute(select(table).where(table.c.experiment_id.in_(batch))).all():
             found[row.experiment_id] = Experiment(**row._mapping, tags=tags.get(row.experiment_id, {}))
     return [found[experiment_id] for experiment_id in ids if experiment_id in found]
 
@@ -49,7 +49,7 @@ def experiment_ids_named(connection: Connection, name: str) -> list[str]:
     """Ids of the experiments with this name, active ones first."""
     table = schema.experiments
     statement = select(table.c.experiment_id).where(table.c.name == name).order_by(table.c.lifecycle_stage)
-    return [row.experiment_id for row in connection.execute(statement)]
+    return [row.experiment_id for row in connection.execute(statement).all()]
 
 
 def rid_of(connection: Connection, run_id: str) -> int | None:
@@ -61,7 +61,9 @@ def runs(connection: Connection, rids: Sequence[int]) -> list[Run]:
     """The runs with these `rid`s, in this order, with all their data."""
     found: dict[int, Run] = {}
     for batch in batches(rids):
-        infos = {row.rid: row for row in connection.execute(select(schema.runs).where(schema.runs.c.rid.in_(batch)))}
+        infos = {
+            row.rid: row for row in connection.execute(select(schema.runs).where(schema.runs.c.rid.in_(batch))).all()
+        }
         params = _texts(connection, schema.params, batch)
         tags = _texts(connection, schema.tags, batch)
         latest = _latest(connection, batch)
@@ -86,12 +88,12 @@ def table(connection: Connection, rids: Sequence[int], total: int) -> RunTable:
     tags: dict[str, list[str | None]] = {}
     metrics: dict[str, list[float | None]] = {}
     for batch in batches(rids):
-        for row in connection.execute(select(schema.runs).where(schema.runs.c.rid.in_(batch))):
+        for row in connection.execute(select(schema.runs).where(schema.runs.c.rid.in_(batch))).all():
             infos[place[row.rid]] = row
         for source, columns in ((schema.params, params), (schema.tags, tags)):
-            for rid, key, value in connection.execute(select(source).where(source.c.rid.in_(batch))):
+            for rid, key, value in connection.execute(select(source).where(source.c.rid.in_(batch))).all():
                 _column(columns, key, len(rids))[place[rid]] = value
-        for rid, key, value, is_nan in connection.execute(_last_values(batch)):
+        for rid, key, value, is_nan in connection.execute(_last_values(batch)).all():
             _column(metrics, key, len(rids))[place[rid]] = math.nan if is_nan else value
     rows = [row for row in infos if row is not None]
     facts: dict[str, Any] = {column.name: [getattr(row, column.name) for row in rows] for column in INFO}
@@ -127,7 +129,7 @@ def _info(row: Row[Any]) -> RunInfo:
 
 def _texts(connection: Connection, source: Table, rids: list[int]) -> dict[int, dict[str, str]]:
     texts: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for rid, key, value in connection.execute(select(source).where(source.c.rid.in_(rids))):
+    for rid, key, value in connection.execute(select(source).where(source.c.rid.in_(rids))).all():
         texts[rid][key] = value
     return texts
 
@@ -143,7 +145,7 @@ def _latest(connection: Connection, rids: list[int]) -> dict[int, list[Metric]]:
         columns.rid, columns.key, columns.last_value, columns.last_nan, columns.last_time, columns.last_step
     ).where(columns.rid.in_(rids))
     latest: defaultdict[int, list[Metric]] = defaultdict(list)
-    for rid, key, value, is_nan, time, step in connection.execute(statement):
+    for rid, key, value, is_nan, time, step in connection.execute(statement).all():
         latest[rid].append(Metric(key, math.nan if is_nan else value, time, step))
     return latest
 
@@ -155,11 +157,11 @@ def _inputs(
     used: defaultdict[int, list[ModelInput]] = defaultdict(list)
     made: defaultdict[int, list[ModelOutput]] = defaultdict(list)
     source, links = schema.dataset_inputs, schema.model_links
-    for row in connection.execute(select(source).where(source.c.rid.in_(rids))):
+    for row in connection.execute(select(source).where(source.c.rid.in_(rids))).all():
         dataset = Dataset(row.name, row.digest, row.source_type, row.source, row.schema, row.profile)
         tags = msgspec.json.decode(row.tags, type=dict[str, str])
         datasets[row.rid].append(DatasetInput(dataset, tags))
-    for row in connection.execute(select(links).where(links.c.rid.in_(rids))):
+    for row in connection.execute(select(links).where(links.c.rid.in_(rids))).all():
         if row.direction == "in":
             used[row.rid].append(ModelInput(row.model_id))
         else:
