@@ -55,7 +55,7 @@ def command_reference() -> str:
         if command.help:
             parts.append(paragraphs(command.help) + "\n")
         records = [record for param in command.get_params(context) if (record := param.get_help_record(context))]
-        shown = [record for record in records if not record[0].startswith("--help")]
+        shown = [record for record in records if record[1] and not record[0].startswith("--help")]
         if shown:
             rows = [f"| `{escape(name)}` | {escape(text)} |" for name, text in shown]
             parts.append("| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
