@@ -47,7 +47,6 @@ def run(
     """
     from millstream.projects import RunFailed
     from millstream.projects import run as run_project
-    from millstream.values.errors import MillstreamError
 
     if experiment_name is not None and experiment_id is not None:
         raise click.UsageError("Give --experiment-name or --experiment-id, not both.")
@@ -73,8 +72,6 @@ def run(
     except RunFailed as error:
         click.echo(f"=== {error.message} ===", err=True)
         raise SystemExit(1) from error
-    except MillstreamError as error:
-        raise click.ClickException(error.message) from error
 
 
 def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ This version runs directories of this machine, in place. Git repositories and zi
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -73,7 +74,9 @@ def open_source(uri: str, version: str | None = None) -> Source:
 def _directory(uri: str) -> Path:
     if not uri:
         raise ProjectFailed("The project is empty text; give a directory, e.g. `millstream run .`.")
-    if _is_plain(uri) and Path(uri).is_dir():
+    if not _is_plain(uri):
+        raise ProjectFailed(f"The project {uri[:80] + '…'!r} is no path: too long, or with a NUL character.")
+    if Path(uri).is_dir():
         return Path(uri).resolve()
     base, _, inner = uri.partition("#")
     place = Location.parse(base, base=Path.cwd()).local if base.lower().startswith("file:") else Path(base)
@@ -81,7 +84,7 @@ def _directory(uri: str) -> Path:
         raise NotSupported(
             f"The project {uri!r} is a zip archive; this version runs directories: unpack it and run that."
         )
-    if _REPOSITORY.match(base) and not (_is_plain(base) and place is not None and place.is_dir()):
+    if _REPOSITORY.match(base) and not (place is not None and place.is_dir()):
         raise NotSupported(
             f"The project {uri!r} is a Git repository; this version runs directories: clone it and run the clone."
         )
@@ -97,7 +100,7 @@ def _directory(uri: str) -> Path:
 
 def _is_plain(uri: str) -> bool:
     """Whether the operating system can be asked about it as a path."""
-    return "\0" not in uri and len(uri) < 4096
+    return "\0" not in uri and all(len(os.fsencode(part)) <= 255 for part in uri.split("/")) and len(uri) < 4096
 
 
 def _read_spec(directory: Path) -> ProjectSpec:
