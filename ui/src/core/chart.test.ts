@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { alignLines, groupByPrefix, lineFacts, toLine } from "./chart_lines";
+import { alignLines, groupByPrefix, likeliestMetric, lineFacts, toLine } from "./chart_lines";
 import { assignColors, contrast, PALETTE } from "./color";
 import type { Series } from "./wire";
 
@@ -51,6 +51,13 @@ test("metrics are grouped by what stands before the last slash", () => {
     { prefix: "", keys: ["loss"] },
     { prefix: "a/b", keys: ["a/b/c"] },
   ]);
+});
+
+test("a loss is charted first, else a score, else what most runs have", () => {
+  expect(likeliestMetric(new Map([["epoch", 9], ["val/acc", 3], ["train/loss", 2]]))).toBe("train/loss");
+  expect(likeliestMetric(new Map([["epoch", 9], ["val/acc", 3]]))).toBe("val/acc");
+  expect(likeliestMetric(new Map([["a", 1], ["b", 2]]))).toBe("b");
+  expect(likeliestMetric(new Map())).toBeUndefined();
 });
 
 describe("run colours", () => {

@@ -95,6 +95,12 @@ export function lineFacts(line: Line): LineFacts {
   return facts;
 }
 
+/** The metric a reader most likely wants first: a loss, else a score, else what most runs have. */
+export function likeliestMetric(coverage: ReadonlyMap<string, number>): string | undefined {
+  const liking = (key: string): number => (/loss/i.test(key) ? 2 : /acc|f1|auc|score|rmse|mae|r2/i.test(key) ? 1 : 0);
+  return [...coverage].sort(([a, n], [b, m]) => liking(b) - liking(a) || m - n || a.localeCompare(b))[0]?.[0];
+}
+
 /** Metric keys by the part before the last slash, in order of first sight; keys without one come under "". */
 export function groupByPrefix(keys: readonly string[]): { prefix: string; keys: string[] }[] {
   const groups = new Map<string, string[]>();

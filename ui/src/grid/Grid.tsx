@@ -6,7 +6,7 @@
 import { createEffect, createMemo, createSignal, For, Index, on, onCleanup, onMount, Show, type JSX } from "solid-js";
 import { clock } from "../app/load";
 import { t } from "../app/prefs";
-import type { Column } from "../core/columns";
+import type { Column, ColumnKind } from "../core/columns";
 import { columnSpan, edges, rowOfSlot, rowSpan, scrollTo, type Span } from "../core/grid_layout";
 import type { RowPlace } from "../core/run_window";
 import type { Sort } from "../core/url_state";
@@ -27,6 +27,8 @@ export interface GridProps {
   allSelected: boolean;
   active: number;
   onActive: (row: number) => void;
+  /** Whether a chart above gives runs colours. */
+  marked: boolean;
   /** Colour of a run in the chart above, if it is there. */
   color: (run: string) => string | undefined;
   hot: string | null;
@@ -46,8 +48,11 @@ export function Grid(props: GridProps): JSX.Element {
   const [pointed, setPointed] = createSignal(false);
   let scroller!: HTMLDivElement;
 
-  const nameWidth = (): number => (size().width < 560 ? 168 : 250);
-  const at = createMemo(() => edges(props.columns.map((column) => column.width)));
+  const narrow = (): boolean => size().width < 560;
+  const nameWidth = (): number => (narrow() ? 178 : 250);
+  /** On a phone the status is an icon beside the name. */
+  const all = createMemo(() => (narrow() ? props.columns.filter((column) => column.id !== "status") : props.columns));
+  const at = createMemo(() => edges(all().map((column) => column.width)));
   const width = (): number => nameWidth() + (at().at(-1) ?? 0);
   const span = createMemo(() => rowSpan(top(), Math.max(0, size().height - rowHeight), rowHeight, props.total, SPARE_ROWS), undefined, {
     equals: (a, b) => a.first === b.first && a.last === b.last,
@@ -55,7 +60,7 @@ export function Grid(props: GridProps): JSX.Element {
   const sideways = createMemo(() => columnSpan(at(), left(), Math.max(0, size().width - nameWidth())), undefined, {
     equals: (a, b) => a.first === b.first && a.last === b.last,
   });
-  const columns = createMemo(() => props.columns.slice(sideways().first, sideways().last));
+  const columns = createMemo(() => all().slice(sideways().first, sideways().last));
   const before = (): number => at()[sideways().first] ?? 0;
   const pool = createMemo((most: number) => Math.max(most, Math.ceil(size().height / rowHeight) + 2 * SPARE_ROWS + 2), 0);
   const slots = createMemo(() => Array.from({ length: Math.min(pool(), props.total) }, (_, slot) => slot));
@@ -92,7 +97,7 @@ export function Grid(props: GridProps): JSX.Element {
       tabindex="0"
       aria-label={t("grid.label")}
       aria-rowcount={props.total + 1}
-      aria-colcount={props.columns.length + 1}
+      aria-colcount={all().length + 1}
       aria-multiselectable="true"
       aria-busy={props.stale}
       aria-activedescendant={props.active >= 0 ? `run-${props.active}` : undefined}
@@ -106,7 +111,8 @@ export function Grid(props: GridProps): JSX.Element {
           <Index each={slots()}>
             {(slot) => (
               <GridRow grid={props} row={rowOfSlot(slot(), slots().length, span())} rowHeight={rowHeight} columns={columns()}
-                first={sideways().first} before={before()} now={now()} />
+                first={sideways().first} before={before()} now={now()}
+                statusColumn={all().some((column) => column.id === "status")} />
             )}
           </Index>
         </div>
@@ -126,10 +132,10 @@ function Header(props: GridProps & { first: number; before: number }): JSX.Eleme
         <div class="gap" role="presentation" style={{ width: `${props.before}px` }} />
         <For each={props.columns}>
           {(column, i) => (
-            <div class="cell" classList={{ number: isNumber(column) }} role="columnheader" style={{ width: `${column.width}px` }}
+            <div class="cell" classList={{ number: isNumber(column), starts: startsKind(props.columns, i()) }} role="columnheader" style={{ width: `${column.width}px` }}
               aria-colindex={props.first + i() + 2} aria-sort={ariaSort(props.sort, column.id)}>
-              <Show when={column.order} fallback={<span class="sort" title={columnLabel(column)}>{columnLabel(column)}</span>}>
-                <SortButton id={column.id} label={columnLabel(column)} {...props} />
+              <Show when={column.order} fallback={<span class="sort">{columnLabel(column)}</span>}>
+                <SortButton id={column.id} label={columnLabel(column)} kind={column.kind} {...props} />
               </Show>
             </div>
           )}
@@ -139,10 +145,10 @@ function Header(props: GridProps & { first: number; before: number }): JSX.Eleme
   );
 }
 
-function SortButton(props: { id: string; label: string; sort: Sort | null; onSort: (id: string) => void }): JSX.Element {
+function SortButton(props: { id: string; label: string; kind?: ColumnKind; sort: Sort | null; onSort: (id: string) => void }): JSX.Element {
   const mine = (): boolean => props.sort?.column === props.id;
   return (
-    <button type="button" class="sort" title={props.label} onClick={() => props.onSort(props.id)}>
+    <button type="button" class="sort" title={kindTitle(props.label, props.kind)} onClick={() => props.onSort(props.id)}>
       <span class="sort-label"><bdi>{props.label}</bdi></span>
       <Show when={mine()}><span aria-hidden="true">{props.sort?.descending ? "↓" : "↑"}</span></Show>
     </button>
@@ -152,6 +158,15 @@ function SortButton(props: { id: string; label: string; sort: Sort | null; onSor
 function ariaSort(sort: Sort | null, id: string): "ascending" | "descending" | "none" {
   if (sort?.column !== id) return "none";
   return sort.descending ? "descending" : "ascending";
+}
+
+function kindTitle(label: string, kind: ColumnKind = "attribute"): string {
+  return kind === "attribute" ? label : `${label} (${t(`kind.${kind}`)})`;
+}
+
+/** Whether another kind of column begins here: a line tells the parameter `lr` from the metric `lr`. */
+export function startsKind(columns: readonly Column[], at: number): boolean {
+  return at > 0 && columns[at - 1]?.kind !== columns[at]?.kind;
 }
 
 /** Numbers and times stand right. */

@@ -8,7 +8,7 @@ import { durationOf, valueCell, type Cell, type Column } from "../core/columns";
 import { exactMoment, formatDuration, formatMoment } from "../core/format";
 import { runPath } from "../core/router";
 import type { RowPlace } from "../core/run_window";
-import { isNumber, type GridProps } from "./Grid";
+import { isNumber, startsKind, type GridProps } from "./Grid";
 
 interface Props {
   grid: GridProps;
@@ -19,6 +19,8 @@ interface Props {
   first: number;
   before: number;
   now: number;
+  /** Whether a column shows the status; else an icon stands by the name. */
+  statusColumn: boolean;
 }
 
 export function GridRow(props: Props): JSX.Element {
@@ -50,8 +52,8 @@ export function GridRow(props: Props): JSX.Element {
         <Show when={place()} fallback={<span class="quiet">…</span>}>
           <input type="checkbox" checked={selected()} aria-label={t("grid.select", { name: name() })}
             onClick={(event) => { event.stopPropagation(); props.grid.onSelect(row() ?? 0, event.shiftKey); }} />
-          <span class="dot" style={{ background: color() ?? "transparent" }} />
-          <Show when={!props.columns.some((column) => column.id === "status")}>
+          <Show when={props.grid.marked}><span class="dot" style={{ background: color() ?? "transparent" }} /></Show>
+          <Show when={!props.statusColumn}>
             <span title={statusWord(status())}><StatusIcon status={status()} /></span>
           </Show>
           <Link to={runPath(run())} tabindex="-1" class="run-name">{name()}</Link>
@@ -60,7 +62,7 @@ export function GridRow(props: Props): JSX.Element {
       <div class="gap" role="presentation" style={{ width: `${props.before}px` }} />
       <For each={props.columns}>
         {(column, i) => (
-          <div class="cell" classList={{ number: isNumber(column) }} role="gridcell" aria-colindex={props.first + i() + 2}
+          <div class="cell" classList={{ number: isNumber(column), starts: startsKind(props.columns, i()) }} role="gridcell" aria-colindex={props.first + i() + 2}
             style={{ width: `${column.width}px` }}>
             <Show when={column.id === "status"} fallback={<CellText place={place()} column={column} now={props.now} />}>
               <Show when={status()}>{(word) => <Status status={word()} />}</Show>

@@ -74,7 +74,7 @@ export function ExperimentsPage(): JSX.Element {
           {(facts) => (
             <p class="quiet">
               {t("experiments.serving", { n: facts().store.experiments })} · {t("count.runs", { n: facts().store.runs })}
-              {" · "}<span class="mono path">{facts().store.location}</span>
+              <span class="narrow">{" · "}<span class="mono path">{facts().store.location}</span></span>
             </p>
           )}
         </Show>

@@ -5,7 +5,7 @@ import { load } from "../../app/load";
 import { Failure } from "../../app/notices";
 import { t } from "../../app/prefs";
 import { getSeries } from "../../core/api";
-import { lineFacts, toLine, type Axis } from "../../core/chart_lines";
+import { likeliestMetric, lineFacts, toLine, type Axis } from "../../core/chart_lines";
 import type { KeyFacts } from "../../core/columns";
 import { exactNumber, formatNumber } from "../../core/format";
 import type { RowPlace } from "../../core/run_window";
@@ -37,8 +37,8 @@ interface Props {
 export function ChartPane(props: Props): JSX.Element {
   const [axis, setAxis] = createSignal<Axis>("step");
   const [log, setLog] = createSignal(false);
-  const metrics = createMemo(() => [...props.facts.metrics].sort(([a, n], [b, m]) => m - n || a.localeCompare(b)).map(([key]) => key));
-  const metric = createMemo(() => (props.metric !== null && metrics().includes(props.metric) ? props.metric : metrics()[0]));
+  const metrics = createMemo(() => [...props.facts.metrics.keys()].sort((a, b) => a.localeCompare(b)));
+  const metric = createMemo(() => (props.metric !== null && metrics().includes(props.metric) ? props.metric : likeliestMetric(props.facts.metrics)));
   const known = createMemo(() => {
     const wanted = new Set(props.runs);
     const found = new Map<string, { name: string; status: string; start: number | null }>();

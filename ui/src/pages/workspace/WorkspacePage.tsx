@@ -119,7 +119,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
         <ColumnChooser facts={facts()} loaded={loaded()} shown={shown()} chosen={state().columns !== null} onChange={(next) => change({ columns: next })} />
         <button type="button" aria-pressed={charted()} onClick={toggleChart}>{t("chart.button")}</button>
         <span class="count" role="status">
-          <Show when={runs.total() !== null} fallback={t("state.loading")}>{t(state().filter ? "count.match" : "count.runs", { n: runs.total() ?? 0 })}</Show>
+          <Show when={runs.total() !== null} fallback={runs.loading() ? t("state.loading") : ""}>{t(state().filter ? "count.match" : "count.runs", { n: runs.total() ?? 0 })}</Show>
         </span>
       </div>
       <Show when={experiment.error()}><Failure what={t("error.experiment", { id: props.experiment })} error={experiment.error()} retry={experiment.reload} /></Show>
@@ -152,7 +152,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
           onSort={(id) => change({ sort: nextSort(state().sort, id) })}
           selected={selection.ids()} onSelect={selection.toggle} allSelected={selection.ids().size > 0 && selection.ids().size >= loaded()}
           onSelectAll={() => (selection.ids().size ? selection.clear() : selection.take(runs.tables().flatMap((table) => table.run_id)))}
-          active={active()} onActive={setActive} color={(run) => (charted() ? colors().get(run) : undefined)} hot={hot()} onHot={setHot}
+          active={active()} onActive={setActive} marked={charted()} color={(run) => (charted() ? colors().get(run) : undefined)} hot={hot()} onHot={setHot}
           onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
       </Show>
     </section>

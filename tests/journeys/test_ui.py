@@ -1,0 +1,260 @@
+"""A reader's way through the pages, in a real browser against a real server over real files."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millstream.server.static import PAGES
+from millstream.tracking.client import MlflowClient
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
+expect = sync_api.expect
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+    pytest.mark.skipif(not (PAGES / "index.html").is_file(), reason="the pages are not built: npm run build in ui/"),
+]
+COMMAND = Path(sys.executable).with_name("millstream")
+
+
+everywhere = pytest.mark.parametrize("watched", ["", "/lab/ms"], ids=["at the root", "below a prefix"], indirect=True)
+
+
+class Watched:
+    """A page with everything that went wrong on it: console errors, exceptions, requests to other hosts."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self.page = page
+        self.address = address
+        self.errors: list[str] = []
+        self.strangers: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("request", self._request)
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.strangers.append(request.url)
+
+    def open(self, path: str = "") -> Any:
+        self.page.goto(f"{self.address}/{path}")
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "my runs" / "mlruns"
+
+
+@pytest.fixture
+def watched(request: pytest.FixtureRequest, browser: Any, store: Path) -> Iterator[Watched]:
+    """A page of a fresh browser profile on a fresh server of `store`, which need not exist yet."""
+    prefix = getattr(request, "param", "")
+    command = [str(COMMAND), "ui", "--port", "0", "--no-open", "--backend-store-uri", str(store)]
+    if prefix:
+        command += ["--static-prefix", prefix]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 800})
+    try:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        assert address.startswith("http://"), address
+        yield Watched(context.new_page(), address.removesuffix(prefix).rstrip("/") + prefix)
+    finally:
+        context.close()
+        server.kill()
+        server.communicate()
+
+
+def log_runs(store: Path) -> list[str]:
+    """Three finished runs whose losses are 0.5, 0.1 and 0.3; the first has artifacts."""
+    client = MlflowClient(str(store))
+    experiment = client.create_experiment("시험 one")
+    ids = []
+    for name, loss in (("half", 0.5), ("tenth", 0.1), ("third", 0.3)):
+        run = client.create_run(experiment, run_name=name).info.run_id
+        client.log_param(run, "lr", loss / 10)
+        client.log_metric(run, "val/loss", 2.0, step=0)
+        client.log_metric(run, "val/loss", float("nan"), step=1)
+        client.log_metric(run, "val/loss", loss, step=2)
+        client.set_terminated(run)
+        ids.append(run)
+    client.log_text(ids[0], "첫 줄 <script>document.title = 'taken'</script>", "notes.txt")
+    client.log_text(ids[0], '{"rate": 0.1, "layers": [1, 2]}', "config.json")
+    client.log_text(ids[0], 'name,score\n"kim, a",0.5\n', "tables/scores.csv")
+    picture = store.parent / "plot.png"
+    picture.write_bytes(small_png())
+    client.log_artifact(ids[0], str(picture))
+    return [experiment, *ids]
+
+
+def small_png() -> bytes:
+    """One red pixel."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0\xff\0\0"))
+        + chunk(b"IEND", b"")
+    )
+
+
+def names(page: Any) -> list[str]:
+    """Run names of the table from top to bottom (pooled rows stand in any order)."""
+    rows = page.locator("[role=row].body:visible").all()
+    ordered = sorted(rows, key=lambda row: int(row.get_attribute("aria-rowindex")))
+    return [row.locator(".run-name").inner_text() for row in ordered]
+
+
+def expect_names(page: Any, wanted: list[str]) -> None:
+    expect(page.locator("[role=row].body:visible")).to_have_count(len(wanted))
+    expect(page.locator('[aria-rowindex="2"] .run-name')).to_have_text(wanted[0])
+    assert names(page) == wanted
+
+
+def test_an_empty_store_names_its_directory_and_comes_alive(watched: Watched, store: Path) -> None:
+    page = watched.open()
+    expect(page.get_by_role("heading", name="No runs yet")).to_be_visible()
+    expect(page.locator(".empty .path")).to_have_text(str(store))
+    expect(page.locator(".empty")).to_contain_text("does not exist yet")
+    expect(page.locator(".snippet pre")).to_contain_text(f'set_tracking_uri("{store}")')
+    log_runs(store)
+    expect(page.get_by_role("link", name="시험 one")).to_be_visible(timeout=20_000)
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
+@everywhere
+def test_from_the_list_to_a_run(watched: Watched, store: Path, tmp_path: Path) -> None:
+    log_runs(store)
+    page = watched.open()
+    page.get_by_role("link", name="시험 one").click()
+    expect_names(page, ["third", "tenth", "half"])
+    page.get_by_role("button", name="val/loss").click()
+    expect_names(page, ["tenth", "third", "half"])
+    page.get_by_role("button", name="val/loss").click()
+    expect_names(page, ["half", "third", "tenth"])
+    assert "sort=-m:val/loss" in page.url
+
+    page.keyboard.press("/")
+    page.keyboard.type("metrics.`val/loss` < 0.4")
+    page.keyboard.press("Enter")
+    expect_names(page, ["third", "tenth"])
+    expect(page.locator(".count")).to_have_text("2 runs match")
+    page.go_back()
+    expect_names(page, ["half", "third", "tenth"])
+    page.go_forward()
+    expect_names(page, ["third", "tenth"])
+
+    page.get_by_label("Filter runs").press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("tenth")
+    page.get_by_role("navigation", name="Parts of this run").get_by_role("link", name="Metrics").click()
+    chart = page.get_by_role("img", name=re.compile("Line chart of val.loss"))
+    expect(chart.locator("canvas")).to_be_visible()
+    expect(chart).to_have_attribute("aria-label", re.compile("2 points, first 2, last 0.1"))
+    expect(page.locator("figcaption")).to_contain_text("1 NaN")
+    page.screenshot(path=str(tmp_path / "run.png"))
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
+def test_a_wrong_filter_is_told_in_place_and_keeps_its_text(watched: Watched, store: Path) -> None:
+    experiment = log_runs(store)[0]
+    page = watched.open(f"e/{experiment}")
+    field = page.get_by_label("Filter runs")
+    field.fill("metrics.loss <")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    expect(field).to_have_value("metrics.loss <")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.fill("params.lr = 'none'")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="No run matches")).to_be_visible()
+    page.get_by_role("button", name="Drop the filter").click()
+    expect_names(page, ["third", "tenth", "half"])
+    # The browser itself reports the refused request; nothing else may go wrong.
+    assert [error for error in watched.errors if "400" not in error] == []
+
+
+def test_runs_are_deleted_and_come_back(watched: Watched, store: Path) -> None:
+    experiment = log_runs(store)[0]
+    page = watched.open(f"e/{experiment}")
+    page.get_by_label("Select tenth").check()
+    page.get_by_role("region", name="Selected runs").get_by_role("button", name="Delete").click()
+    expect_names(page, ["third", "half"])
+    page.get_by_role("button", name="Undo").click()
+    expect_names(page, ["third", "tenth", "half"])
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
+@everywhere
+def test_artifacts_are_shown_and_never_run(watched: Watched, store: Path) -> None:
+    run = log_runs(store)[1]
+    page = watched.open(f"r/{run}/artifacts")
+    page.get_by_role("treeitem", name="notes.txt").click()
+    expect(page.locator(".code")).to_contain_text("첫 줄 <script>")
+    page.get_by_role("treeitem", name="config.json").click()
+    expect(page.locator(".code")).to_have_text('{\n  "rate": 0.1,\n  "layers": [\n    1,\n    2\n  ]\n}')
+    page.get_by_role("treeitem", name="tables").click()
+    page.get_by_role("treeitem", name="scores.csv").click()
+    expect(page.locator(".cells td")).to_have_text(["kim, a", "0.5"])
+    page.get_by_role("treeitem", name="plot.png").click()
+    expect(page.locator(".picture img")).to_have_js_property("naturalWidth", 1)
+    page.reload()
+    expect(page.locator(".picture img")).to_have_js_property("complete", True)
+    assert "taken" not in page.title()
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
+def test_a_running_run_grows_on_the_page(watched: Watched, store: Path) -> None:
+    client = MlflowClient(str(store))
+    run = client.create_run("0", run_name="live").info.run_id
+    client.log_metric(run, "loss", 1.0, step=0)
+    page = watched.open(f"r/{run}/metrics")
+    chart = page.get_by_role("img", name=re.compile("Line chart of loss"))
+    expect(chart).to_have_attribute("aria-label", re.compile("1 point, .* last 1,"))
+    client.log_metric(run, "loss", 0.25, step=1)
+    expect(chart).to_have_attribute("aria-label", re.compile("2 points, .* last 0.25,"), timeout=20_000)
+    client.set_terminated(run)
+    expect(page.locator(".facts .status")).to_have_text("Finished", timeout=20_000)
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
+def test_a_lost_server_is_told_and_found_again(watched: Watched, store: Path) -> None:
+    experiment = log_runs(store)[0]
+    page = watched.open(f"e/{experiment}")
+    expect_names(page, ["third", "tenth", "half"])
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Name", exact=True).click()
+    expect(page.get_by_text("The server does not answer.")).to_be_visible()
+    expect_names(page, ["third", "tenth", "half"])
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect_names(page, ["half", "tenth", "third"])
+    expect(page.get_by_text("The server does not answer.")).to_have_count(0)
