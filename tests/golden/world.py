@@ -156,7 +156,9 @@ def dataset_input(client, name, digest, context):
         schema='{"cols": 3}',
         profile=None,
     )
-    tags = [entities.InputTag("mlflow.data.context", context)] if context else []
+    tags = {"mlflow.data.context": context} if context else {}
+    if library == "mlflow":
+        tags = [entities.InputTag(key, value) for key, value in tags.items()]
     return entities.DatasetInput(dataset=dataset, tags=tags)
 
 

@@ -9,17 +9,19 @@ from typing import Any
 
 import yaml
 
-EXPERIMENT_TIMES = re.compile(rb"^(creation_time|last_update_time): \d+$", re.MULTILINE)
+TIMES = re.compile(rb"^(creation_time|last_update_time|deleted_time): \d+$", re.MULTILINE)
+# On purpose: 1.x readers need the id's old name too, and without a tag the user is the process's own, not "unknown".
+EXTRA = re.compile(rb"^run_uuid: .*\n|^user_id: .*\n", re.MULTILINE)
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Files and directories (``b"/"``) below `root`; ids become names, `root` ROOT, experiment times T."""
+    """Files and directories (``b"/"``) below `root`; ids become names, `root` ROOT, times of the clock T."""
     names = {str(root).encode(): b"ROOT", **_names(root)}
     found = {}
     for path in sorted(root.rglob("*")):
         data = b"/" if path.is_dir() else path.read_bytes()
-        if path.name == "meta.yaml" and "creation_time" in path.read_text(encoding="utf-8"):
-            data = EXPERIMENT_TIMES.sub(rb"\1: T", data)
+        if path.name == "meta.yaml":
+            data = EXTRA.sub(b"", TIMES.sub(rb"\1: T", data))
         found[_replaced(_relative(path, root), names).decode()] = _replaced(data, names)
     return found
 

@@ -138,7 +138,8 @@ def _look_back(library: Any, run_id: str) -> dict[str, Any]:
     speaker = library.MlflowClient()
     listed = library.search_runs(experiment_names=["하루"], order_by=["tags.mlflow.runName"], output_format="list")
     frame = library.search_runs(experiment_names=["하루"], order_by=["tags.mlflow.runName"])
-    columns = [name for name in frame.columns if "source.git" not in name]  # there only inside a git work tree
+    # Git tags are there only inside a work tree, the traceback is Millstream's own.
+    columns = [name for name in frame.columns if "source.git" not in name and "traceback" not in name]
     cells = frame[["status", "metrics.loss", "metrics.acc", "params.lr", "tags.day"]].values.tolist()
     return {
         "params": run.data.params,
@@ -147,7 +148,7 @@ def _look_back(library: Any, run_id: str) -> dict[str, Any]:
         "runs": [[r.info.run_name, r.info.status, r.data.tags.get("mlflow.parentRunId") == run_id] for r in listed],
         "columns": [name for name in columns if "." not in name] + sorted(name for name in columns if "." in name),
         "groups": [name.split(".")[0] for name in columns],
-        "types": {name: str(frame[name].dtype) for name in columns},
+        "types": {name: str(frame[name].dtype) for name in columns if not name.startswith(("params.", "tags."))},
         "cells": [[None if cell != cell else cell for cell in row] for row in cells],
         "history": [[m.value, m.step] for m in speaker.get_metric_history(run_id, "loss")],
         "text": library.artifacts.load_text(f"runs:/{run_id}/notes/첫 줄.txt"),

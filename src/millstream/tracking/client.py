@@ -12,9 +12,11 @@ from millstream.tracking.context import user_name
 from millstream.tracking.convert import now, to_metric, to_tags
 from millstream.values import names, ops, queries
 from millstream.values.entities import (
+    DatasetInput,
     Experiment,
     FileInfo,
     Metric,
+    ModelInput,
     Page,
     Param,
     Run,
@@ -128,6 +130,12 @@ class MlflowClient:
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag; NotFound when the run has none of that name."""
         self._store.write(ops.DeleteTag(run_id=run_id, key=key))
+
+    def log_inputs(
+        self, run_id: str, datasets: Sequence[DatasetInput] | None = None, models: Sequence[ModelInput] | None = None
+    ) -> None:
+        """Note datasets and logged models that the run used; noting one again changes nothing."""
+        self._store.write(ops.LogInputs(run_id=run_id, datasets=tuple(datasets or ()), models=tuple(models or ())))
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Every point of a metric, in the order written."""
