@@ -150,6 +150,11 @@ CALLS = [
         ),
     ),
     (
+        "logged-models/search",
+        {"experiment_ids": ["0"], "filter": "name = 'm'", "order_by": [{"field_name": "name"}]},
+        queries.FindLoggedModels(experiment_ids=("0",)),
+    ),
+    (
         "runs/outputs",
         {"run_id": RUN, "models": [{"model_id": "m-1", "step": 3}]},
         ops.LogOutputs(run_id=RUN, models=(ModelOutput("m-1", 3),)),

@@ -26,6 +26,7 @@ from millstream.values.entities import (
     RunInputs,
     RunOutputs,
 )
+from millstream.values.errors import NotSupported
 
 BY_PATH = {route.path: route for route in ROUTES}
 INFO = RunInfo("r", "0", "", "RUNNING", 5, None, "active", "file:///a", "name")
@@ -103,6 +104,7 @@ REPLIES: list[tuple[str, Any, Any, Any]] = [
     ("runs/get", FULL, None, {"run": WIRE_FULL}),
     ("runs/search", Page([FULL], "t"), None, {"runs": [WIRE_FULL], "next_page_token": "t"}),
     ("runs/search", Page(), None, {}),
+    ("logged-models/search", [], None, {}),
     ("runs/update", INFO, None, {"run_info": WIRE_INFO}),
     ("metrics/get-history", Page(POINTS, "t"), None, {"metrics": WIRE_POINTS, "next_page_token": "t"}),
     ("metrics/get-history", Page(), None, {}),
@@ -111,13 +113,13 @@ REPLIES: list[tuple[str, Any, Any, Any]] = [
     (
         "artifacts/list",
         [FileInfo("d", True), FileInfo("d/f", False, 0)],
-        Run(INFO),
+        INFO,
         {
             "root_uri": "file:///a",
             "files": [{"path": "d", "is_dir": True}, {"path": "d/f", "is_dir": False, "file_size": 0}],
         },
     ),
-    ("artifacts/list", [], Run(INFO), {"root_uri": "file:///a"}),
+    ("artifacts/list", [], INFO, {"root_uri": "file:///a"}),
 ]
 NOTHING = sorted(set(BY_PATH) - {path for path, *_ in REPLIES})
 
@@ -136,6 +138,11 @@ def test_replies(path: str, result: object, first: object, expected: object) -> 
 @pytest.mark.parametrize("path", NOTHING)
 def test_writes_without_a_result_answer_an_empty_object(path: str) -> None:
     assert reply(path, None) == {}
+
+
+def test_logged_models_are_not_passed_over_in_silence() -> None:
+    with pytest.raises(NotSupported, match="hold 2 logged models of MLflow 3, the first is m-1"):
+        reply("logged-models/search", ["m-1", "m-2"])
 
 
 def test_an_ended_run_says_when() -> None:

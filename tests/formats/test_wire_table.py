@@ -8,6 +8,7 @@ from millstream.formats.wire.table import ROUTES, by_path
 from millstream.values import ops, queries
 
 ELSEWHERE = {
+    queries.GetRunInfo: "asked before artifacts/list, for its root_uri",
     queries.TabulateRuns: "the UI's own columns, api/ui/runs",
     queries.DescribeStore: "the UI's own facts, api/ui/about",
 }

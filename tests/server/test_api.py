@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
 from millstream.formats.wire.table import ROUTES
+from millstream.stores.base import Store
 from millstream.values.errors import DataDamaged, StorageFailed
 from tests.server.conftest import Client
 
@@ -81,6 +85,18 @@ def test_datasets_and_models(client: Client) -> None:
         client.api("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset, "tags": tags}])
     inputs = client.get(f"{API}runs/get?run_id={run_id}").json()["run"]["inputs"]
     assert inputs["dataset_inputs"] == [{"dataset": dataset, "tags": tags}]
+
+
+def test_logged_models_are_searched_as_far_as_there_are_none(client: Client, store: Store) -> None:
+    client.new_run()
+    ask = {"experiment_ids": ["0", "77"], "filter": "name = 'm'", "max_results": 50}
+    assert client.api("logged-models/search", **ask) == {}
+    model = Path(url2pathname(urlsplit(store.uri).path), "0", "models", "m-1")
+    model.mkdir(parents=True)
+    (model / "meta.yaml").write_text("model_id: m-1")
+    reply = client.post(f"{API}logged-models/search", ask)
+    assert (reply.status, reply.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
+    assert "m-1" in reply.message
 
 
 def test_models_logged_at_once_are_all_in_the_history(client: Client) -> None:

@@ -36,6 +36,7 @@ class Lookups:
             queries.MetricHistories: self._histories,
             queries.SampledHistories: self._sampled,
             queries.ListArtifacts: self._list_artifacts,
+            queries.FindLoggedModels: self._find_models,
         }
 
     def experiments_named(self, name: str) -> list[Experiment]:
@@ -107,3 +108,7 @@ class Lookups:
 
     def _list_artifacts(self, query: queries.ListArtifacts) -> list[FileInfo]:
         return self._artifacts(query.run_id).list(RelPath.parse(query.path))
+
+    def _find_models(self, query: queries.FindLoggedModels) -> list[str]:
+        directories = [self._tree.experiment_dir(names.check_experiment_id(item)) for item in query.experiment_ids]
+        return sorted(model_id for item in directories if item is not None for model_id in reader.model_ids(item))

@@ -126,6 +126,12 @@ class ListArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):
     path: str = ""
 
 
+class FindLoggedModels(Query[list[str]], frozen=True, kw_only=True):
+    """Ids of the logged models of MLflow 3 that experiments hold, in order; [] for experiments that are not there."""
+
+    experiment_ids: tuple[str, ...]
+
+
 class StoreFacts(Struct, frozen=True):
     """What a store says of itself: kind, place, whether it exists yet, how much it holds, what it cannot read."""
 

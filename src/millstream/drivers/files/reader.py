@@ -199,3 +199,15 @@ def _take_link(directory: str, part: str, fields: dict[str, object], scan: RunSc
         tags = fields.get("tags")
         texts = {str(key): str(value) for key, value in tags.items()} if isinstance(tags, dict) else {}
         scan.datasets.append(DatasetInput(dataset, texts))
+
+
+def model_ids(directory: str) -> list[str]:
+    """Ids of the logged models in the directory of an experiment."""
+    folder = os.path.join(directory, layout.MODELS)
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if os.path.isfile(os.path.join(entry.path, layout.META))]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise failure("read the directory", folder, error) from error

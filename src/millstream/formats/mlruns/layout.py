@@ -23,10 +23,11 @@ ARTIFACTS = "artifacts"
 INPUTS = "inputs"
 OUTPUTS = "outputs"
 DATASETS = "datasets"
+MODELS = "models"
 DEFAULT_DIRECTORY = "mlruns"
 
 # Directories of an experiment that are never runs.
-NOT_RUNS = frozenset({TAGS, DATASETS, "traces", "models"})
+NOT_RUNS = frozenset({TAGS, DATASETS, MODELS, "traces"})
 # A directory is a run only when all of these are there.
 RUN_PARTS = (METRICS, PARAMS, ARTIFACTS)
 

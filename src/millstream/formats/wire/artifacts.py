@@ -27,8 +27,8 @@ class Fetch(Request, frozen=True, kw_only=True):
     path: Text
 
 
-def _get_run(request: List) -> queries.GetRun:
-    return queries.GetRun(run_id=checked_run(request.run_id))
+def _get_info(request: List) -> queries.GetRunInfo:
+    return queries.GetRunInfo(run_id=checked_run(request.run_id))
 
 
 def _list(request: List, _given: Given) -> queries.ListArtifacts:
@@ -37,7 +37,7 @@ def _list(request: List, _given: Given) -> queries.ListArtifacts:
 
 def _reply(files: list[FileInfo], given: Given) -> dict[str, Any]:
     return encode.without_empty(
-        root_uri=given.first.info.artifact_uri,
+        root_uri=given.first.artifact_uri,
         files=[
             encode.without_empty(path=item.path, is_dir=item.is_dir, file_size=None if item.is_dir else item.file_size)
             for item in files
@@ -53,6 +53,6 @@ ROUTES = (
         speaks=queries.ListArtifacts,
         call=_list,
         reply=_reply,
-        first=_get_run,
+        first=_get_info,
     ),
 )
