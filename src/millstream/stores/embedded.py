@@ -54,8 +54,8 @@ class EmbeddedStore:
         self._writers: dict[type, Callable[[Any], Any]] = {
             ops.CreateExperiment: self._create_experiment,
             ops.RenameExperiment: self._rename_experiment,
-            ops.DeleteExperiment: lambda op: experiments.delete(tree, op),
-            ops.RestoreExperiment: lambda op: experiments.restore(tree, op),
+            ops.DeleteExperiment: self._delete_experiment,
+            ops.RestoreExperiment: self._restore_experiment,
             ops.SetExperimentTag: lambda op: experiments.set_tag(tree, op),
             ops.DeleteExperimentTag: lambda op: experiments.delete_tag(tree, op),
             ops.CreateRun: self._create_run,
@@ -101,6 +101,11 @@ class EmbeddedStore:
             return LocalArtifacts(location, beside)
         return open_artifacts(location)
 
+    def logged_model(self, run_id: str, name: str) -> Artifacts | None:
+        """The newest logged model of this name among the run's outputs, None when there is none."""
+        found = reader.find_logged_model(self._tree.run_dir(run_id), name)
+        return None if found is None else LocalArtifacts(Location("file", "", Path(found).as_posix()))
+
     def _proxied(self, location: Location, beside: Path) -> Artifacts:
         # An MLflow server keeps these below ./mlartifacts, which usually lies beside its mlruns.
         kept = self.root.parent.joinpath("mlartifacts", *RelPath.parse(location.path.strip("/")).segments)
@@ -142,6 +147,14 @@ class EmbeddedStore:
         with self._tree.lock():
             self._check_name_is_free(op.name, but=op.experiment_id)
             experiments.rename(self._tree, op)
+
+    def _delete_experiment(self, op: ops.DeleteExperiment) -> None:
+        experiments.delete(self._tree, op)
+        self._runs.let_go_all()
+
+    def _restore_experiment(self, op: ops.RestoreExperiment) -> None:
+        experiments.restore(self._tree, op)
+        self._runs.let_go_all()
 
     def _check_name_is_free(self, name: str, but: str | None = None) -> None:
         for taken in self._lookups.experiments_named(name):

@@ -6,7 +6,7 @@ import os
 import time
 from collections import OrderedDict
 from errno import ENOSPC
-from threading import Lock
+from threading import RLock
 
 from millstream.drivers.files.atomic import failure
 
@@ -21,34 +21,35 @@ class Appender:
         """Keep at most `max_open` files open."""
         self._max_open = max_open
         self._open: OrderedDict[str, int] = OrderedDict()
-        self._lock = Lock()
+        # Re-entrant, because a signal may end a run, which closes its files, in the middle of an append.
+        self._lock = RLock()
 
-    def append(self, path: str, lines: bytes) -> bool:
-        """Append whole `lines` in one write; returns whether the file had to be opened for it.
+    def append(self, folder: str, key: str, lines: bytes) -> None:
+        """Append whole `lines` in one write to the file `key` below `folder`, which ends in a slash and must exist.
 
-        StorageFailed when not all could be written: what did get written has no newline at its end, so
-        readers leave it out, and the next append removes it.
+        StorageFailed when not all could be written; what did get written of the last line is removed again.
         """
+        path = folder + key
         with self._lock:
             descriptor = self._open.get(path)
-            opened = descriptor is None
             try:
                 if descriptor is None:
-                    descriptor = self._open_file(path)
+                    descriptor = self._open_file(path, folder)
                 written = os.write(descriptor, lines)
+                if written != len(lines):
+                    close_torn_tail(descriptor)
+                    raise OSError(ENOSPC, "No space left on device")
             except OSError as error:
                 self._forget(path)
                 raise failure("append to", path, error) from error
-            if written != len(lines):
-                self._forget(path)
-                raise failure("append to", path, OSError(ENOSPC, "No space left on device"))
-            return opened
 
-    def _open_file(self, path: str) -> int:
+    def _open_file(self, path: str, folder: str) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
         try:
             descriptor = os.open(path, flags, 0o666)
         except FileNotFoundError:
+            # Never `folder` itself: a run that was just moved away must not leave a ghost behind.
+            os.stat(folder)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             descriptor = os.open(path, flags, 0o666)
         try:

@@ -10,8 +10,9 @@ from msgspec import structs
 
 from millstream.drivers.files import reader
 from millstream.drivers.files.atomic import failure, replace_file
+from millstream.drivers.files.keys import keeping_key, key_path, remove_key
 from millstream.drivers.files.runs import rewrite_info
-from millstream.drivers.files.tree import Tree, key_path
+from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.values import names, ops
 from millstream.values.entities import ACTIVE, DELETED, Experiment
@@ -36,7 +37,8 @@ def create(tree: Tree, op: ops.CreateExperiment, experiment_id: str) -> str:
     except OSError as error:
         raise failure("make the directory", directory, error) from error
     for key, value in op.tags.items():
-        replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+        with keeping_key("tag", key):
+            replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
     replace_file(os.path.join(directory, layout.META), meta.dump(meta.experiment_to_fields(experiment)), directory)
     return experiment_id
 
@@ -56,7 +58,11 @@ def rename(tree: Tree, op: ops.RenameExperiment) -> None:
 
 def delete(tree: Tree, op: ops.DeleteExperiment) -> None:
     """Mark an experiment and its runs as deleted and move it to the trash."""
-    directory, experiment = _active(tree, op.experiment_id)
+    directory = tree.require_experiment_dir(op.experiment_id)
+    if os.path.dirname(directory) == tree.trash:
+        raise NotFound(f"Experiment {op.experiment_id!r} is deleted already.")
+    # One that is marked but still here was left by a deletion that was cut off; this one completes it.
+    experiment = reader.read_experiment(directory, op.experiment_id, in_trash=False)
     tree.ensure()
     _mark_runs(tree, directory, DELETED, op.time)
     _rewrite(directory, structs.replace(experiment, lifecycle_stage=DELETED, last_update_time=op.time))
@@ -64,14 +70,15 @@ def delete(tree: Tree, op: ops.DeleteExperiment) -> None:
 
 
 def restore(tree: Tree, op: ops.RestoreExperiment) -> None:
-    """Bring an experiment and its runs back from the trash."""
-    directory = os.path.join(tree.trash, op.experiment_id)
-    if not os.path.isfile(os.path.join(directory, layout.META)):
-        state = "is not deleted" if tree.experiment_dir(op.experiment_id) else "does not exist"
-        raise NotFound(f"Experiment {op.experiment_id!r} {state}; there is nothing to restore.")
-    experiment = reader.read_experiment(directory, op.experiment_id, in_trash=True)
+    """Bring an experiment and its runs back from the trash; also one whose deletion or restoration was cut off."""
+    directory = tree.require_experiment_dir(op.experiment_id)
+    in_trash = os.path.dirname(directory) == tree.trash
+    experiment = reader.read_experiment(directory, op.experiment_id, in_trash=in_trash)
+    if experiment.lifecycle_stage == ACTIVE:
+        raise NotFound(f"Experiment {op.experiment_id!r} is not deleted; there is nothing to restore.")
     target = os.path.join(tree.root, op.experiment_id)
-    _move(directory, target)
+    if in_trash:
+        _move(directory, target)
     _rewrite(target, structs.replace(experiment, lifecycle_stage=ACTIVE, last_update_time=op.time))
     _mark_runs(tree, target, ACTIVE, None)
 
@@ -79,16 +86,15 @@ def restore(tree: Tree, op: ops.RestoreExperiment) -> None:
 def set_tag(tree: Tree, op: ops.SetExperimentTag) -> None:
     """Set or overwrite a tag."""
     directory, _ = _active(tree, op.experiment_id)
-    replace_file(key_path(directory, layout.TAGS, op.key), op.value.encode(), directory)
+    with keeping_key("tag", op.key):
+        replace_file(key_path(directory, layout.TAGS, op.key), op.value.encode(), directory)
 
 
 def delete_tag(tree: Tree, op: ops.DeleteExperimentTag) -> None:
     """Remove a tag; NotFound when there is none."""
     directory, _ = _active(tree, op.experiment_id)
-    try:
-        os.unlink(key_path(directory, layout.TAGS, op.key))
-    except FileNotFoundError as error:
-        raise NotFound(f"Experiment {op.experiment_id!r} has no tag {op.key!r}.") from error
+    if not remove_key(directory, layout.TAGS, op.key):
+        raise NotFound(f"Experiment {op.experiment_id!r} has no tag {op.key!r}.")
 
 
 def _active(tree: Tree, experiment_id: str) -> tuple[str, Experiment]:

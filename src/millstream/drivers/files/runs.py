@@ -6,20 +6,21 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 from msgspec import Struct, structs
 
 from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.atomic import create_file, failure, replace_file
+from millstream.drivers.files.keys import collision, keeping_key, key_path, remove_key
 from millstream.drivers.files.stamps import file_stamp
-from millstream.drivers.files.tree import Tree, key_path
+from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import format_point
 from millstream.values import names, ops
 from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, ModelInput, RunInfo
-from millstream.values.errors import InvalidState, InvalidValue, NotFound
+from millstream.values.errors import InvalidState, InvalidValue, NotFound, StorageFailed
 from millstream.values.paths import Location
 
 # How long a writer may go on before it notices that somebody deleted the run it writes to.
@@ -44,7 +45,8 @@ class RunFiles:
         self._tree = tree
         self._appender = appender
         self._handles: dict[str, Handle] = {}
-        self._lock = Lock()
+        # Re-entrant, because a signal may end a run in the middle of a call of the same thread.
+        self._lock = RLock()
 
     def create(self, op: ops.CreateRun, experiment: Experiment) -> RunInfo:
         """Make a run's directory; its meta.yaml comes last, so that nobody sees half a run."""
@@ -72,7 +74,8 @@ class RunFiles:
         except OSError as error:
             raise failure("make the directory", directory, error) from error
         for key, value in {**op.tags, names.RUN_NAME_TAG: name}.items():
-            replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+            with keeping_key("tag", key):
+                replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
         replace_file(os.path.join(directory, layout.META), meta.dump(meta.run_to_fields(info)), directory)
         self._tree.remember_run(op.run_id, directory)
         return info
@@ -116,20 +119,23 @@ class RunFiles:
     def log_batch(self, op: ops.LogBatch) -> None:
         """Params (all are checked before the first is written), then points, then tags."""
         handle = self._handle(op.run_id)
-        if op.params:
-            self._add_params(handle.directory, op)
-        if op.metrics:
-            self._append_points(handle, op.metrics)
-        for tag in op.tags:
-            self._set_tag(handle.directory, tag.key, tag.value)
+        try:
+            if op.params:
+                self._add_params(handle.directory, op)
+            if op.metrics:
+                self._append_points(handle, op.metrics)
+            for tag in op.tags:
+                self._set_tag(handle.directory, tag.key, tag.value)
+        except StorageFailed:
+            # The run may have been deleted or moved a moment ago; if so, that is the better reason.
+            self._let_go(op.run_id, handle.directory)
+            self._handle(op.run_id)
+            raise
 
     def delete_tag(self, op: ops.DeleteTag) -> None:
         """Remove a tag; NotFound when there is none."""
-        handle = self._handle(op.run_id)
-        try:
-            os.unlink(key_path(handle.directory, layout.TAGS, op.key))
-        except FileNotFoundError as error:
-            raise NotFound(f"Run {op.run_id!r} has no tag {op.key!r}.") from error
+        if not remove_key(self._handle(op.run_id).directory, layout.TAGS, op.key):
+            raise NotFound(f"Run {op.run_id!r} has no tag {op.key!r}.")
 
     def log_inputs(self, op: ops.LogInputs) -> None:
         """Note datasets (once an experiment) and models that the run used."""
@@ -158,24 +164,31 @@ class RunFiles:
             _check_unchanged(directory, op.run_id, param.key, param.value)
         for param in op.params:
             path = key_path(directory, layout.PARAMS, param.key)
-            if not create_file(path, param.value.encode(), directory):
+            with keeping_key("param", param.key):
+                made = create_file(path, param.value.encode(), directory)
+            if not made:
                 _check_unchanged(directory, op.run_id, param.key, param.value)
 
     def _append_points(self, handle: Handle, metrics: tuple[Metric, ...]) -> None:
         lines: dict[str, bytes] = {}
         for metric in metrics:
-            line = format_point(metric.timestamp, metric.value, metric.step)
+            dataset = f" {metric.dataset_name} {metric.dataset_digest}" if metric.dataset_name else ""
+            line = format_point(metric.timestamp, metric.value, metric.step, dataset)
             before = lines.get(metric.key)
             lines[metric.key] = line if before is None else before + line
         for key, text in lines.items():
-            opened = self._appender.append(handle.metrics + key, text)
-            if opened and handle.status != "RUNNING":
-                # An append leaves no trace in directory times, and an index looks no deeper for a finished run.
-                with suppress(OSError):
-                    os.utime(handle.metrics)
+            try:
+                self._appender.append(handle.metrics, key, text)
+            except StorageFailed as error:
+                raise collision("metric", key, error) from error
+        if handle.status != "RUNNING":
+            # An append leaves no trace in directory times, and an index looks no deeper for a finished run.
+            with suppress(OSError):
+                os.utime(handle.metrics)
 
     def _set_tag(self, directory: str, key: str, value: str) -> None:
-        replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+        with keeping_key("tag", key):
+            replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
         if key == names.RUN_NAME_TAG:
             rewrite_info(directory, structs.replace(reader.read_info(directory), run_name=value))
 
@@ -207,6 +220,12 @@ class RunFiles:
         directory = self._tree.run_dir(run_id)
         return directory, reader.read_info(directory)
 
+    def let_go_all(self) -> None:
+        """Look anew at every run that is written to, at its next write."""
+        with self._lock:
+            self._handles.clear()
+        self._appender.close()
+
     def _let_go(self, run_id: str, directory: str) -> None:
         with self._lock:
             self._handles.pop(run_id, None)
@@ -230,7 +249,8 @@ def _check_unchanged(directory: str, run_id: str, key: str, value: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise failure("read", key_path(directory, layout.PARAMS, key), error) from error
+        with keeping_key("param", key):
+            raise failure("read", key_path(directory, layout.PARAMS, key), error) from error
     if present != value.encode():
         raise InvalidValue(
             f"Changing param values is not allowed. Param {key!r} of run {run_id!r} is already "

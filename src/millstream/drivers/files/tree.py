@@ -98,8 +98,3 @@ class Tree:
                 ]
         except FileNotFoundError:
             return []
-
-
-def key_path(directory: str, part: str, key: str) -> str:
-    """File of a metric, param or tag. `key` has passed `names.check_key`, so it stays below."""
-    return os.path.join(directory, part, key)

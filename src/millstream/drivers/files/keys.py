@@ -1,0 +1,55 @@
+"""Files named after keys: a `/` in a key of a metric, param or tag makes sub-directories."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from millstream.drivers.files.atomic import failure
+from millstream.values.errors import InvalidValue, StorageFailed
+
+_COLLISIONS = (NotADirectoryError, IsADirectoryError, FileExistsError)
+
+
+def key_path(directory: str, part: str, key: str) -> str:
+    """File of a metric, param or tag. `key` has passed `names.check_key`, so it stays below."""
+    return os.path.join(directory, part, key)
+
+
+def remove_key(directory: str, part: str, key: str) -> bool:
+    """Remove the file of `key`, and the directories that it leaves empty; False when there is no such file."""
+    path = key_path(directory, part, key)
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    except OSError as error:
+        if os.path.isdir(path):  # Some systems say "not permitted" here.
+            return False
+        raise failure("remove", path, error) from error
+    try:
+        while (path := os.path.dirname(path)) != os.path.join(directory, part):
+            os.rmdir(path)
+    except OSError:
+        pass  # Not empty, or somebody else was quicker.
+    return True
+
+
+@contextmanager
+def keeping_key(what: str, key: str) -> Iterator[None]:
+    """Turn a collision of file names while `key` is written into an InvalidValue that says so."""
+    try:
+        yield
+    except StorageFailed as error:
+        raise collision(what, key, error) from error
+
+
+def collision(what: str, key: str, error: StorageFailed) -> InvalidValue | StorageFailed:
+    """`error` itself, or what it means: the name of a directory cannot be the name of a file."""
+    if not isinstance(error.__cause__, _COLLISIONS):
+        return error
+    return InvalidValue(
+        f"The {what} name {key!r} collides with another one: 'a' and 'a/b' cannot both be used, because '/' stands "
+        "for a directory. Use another name."
+    )

@@ -1,0 +1,21 @@
+"""The conformance suite: what every store does, whatever it keeps its runs in.
+
+A test module makes a class of it with a fixture `store` that gives an empty one. What it does not ask is left to the
+store: the kind of ids it makes, the order of equal points, what artifact locations look like.
+"""
+
+from __future__ import annotations
+
+from tests.stores.suites.experiments import ExperimentSuite
+from tests.stores.suites.metrics import MetricSuite
+from tests.stores.suites.runs import RunSuite
+from tests.stores.suites.searches import SearchSuite
+
+
+class StoreSuite(ExperimentSuite, RunSuite, MetricSuite, SearchSuite):
+    """Everything."""
+
+
+def covered() -> set[type]:
+    """Ops and queries that a test of the suite is about."""
+    return {kind for name in dir(StoreSuite) for kind in getattr(getattr(StoreSuite, name), "covers", ())}
