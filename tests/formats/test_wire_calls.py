@@ -25,6 +25,7 @@ from millstream.values.entities import (
     ViewType,
 )
 from millstream.values.errors import InvalidValue
+from millstream.values.names import MAX_PARAM_VALUE, MAX_TAG_VALUE
 
 BY_PATH = {route.path: route for route in ROUTES}
 RUN = "a" * 32
@@ -259,7 +260,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"experiment_id": "1", "run_name": "a", "tags": [{"key": "mlflow.runName", "value": "b"}]},
         "give one name only",
     ),
-    ("runs/create", {"experiment_id": "1", "tags": [{"key": "a", "value": "x" * 8001}]}, "'tags[0].value'"),
+    (
+        "runs/create",
+        {"experiment_id": "1", "tags": [{"key": "a", "value": "x" * (MAX_TAG_VALUE + 1)}]},
+        "'tags[0].value'",
+    ),
     ("runs/update", {"run_id": RUN, "status": "DONE"}, "Invalid value \"DONE\" for parameter 'status'"),
     ("runs/update", {"run_id": RUN, "status": 6}, "for parameter 'status'"),
     ("runs/update", {"run_id": RUN, "status": True}, "for parameter 'status'"),
@@ -272,8 +277,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("runs/log-metric", {"run_id": RUN, "key": "a//b", "value": 1, "timestamp": 1}, "for parameter 'key'"),
     ("runs/log-metric", {"run_id": RUN, "key": "k", "value": 1, "timestamp": -1}, "for parameter 'timestamp'"),
     ("runs/log-parameter", {"run_id": RUN, "key": "k" * 251, "value": "1"}, "for parameter 'key'"),
-    ("runs/log-parameter", {"run_id": RUN, "key": "k", "value": "x" * 6001}, "for parameter 'value'"),
-    ("runs/set-tag", {"run_id": RUN, "key": "k", "value": "x" * 8001}, "for parameter 'value'"),
+    ("runs/log-parameter", {"run_id": RUN, "key": "k", "value": "x" * (MAX_PARAM_VALUE + 1)}, "for parameter 'value'"),
+    ("runs/set-tag", {"run_id": RUN, "key": "k", "value": "x" * (MAX_TAG_VALUE + 1)}, "for parameter 'value'"),
     ("runs/log-batch", {"run_id": RUN, "metrics": points(1001)}, "at most 1000 metrics. Got 1001 metrics."),
     ("runs/log-batch", {"run_id": RUN, "params": texts(101)}, "at most 100 params. Got 101 params."),
     ("runs/log-batch", {"run_id": RUN, "tags": texts(101)}, "at most 100 tags. Got 101 tags."),
@@ -287,7 +292,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"run_id": RUN, "params": [{"key": "z", "value": "1"}, {"key": "z", "value": "1"}]},
         "Duplicate parameter keys have been submitted: ['z'].",
     ),
-    ("runs/log-batch", {"run_id": RUN, "params": [{"key": "p", "value": "x" * 6001}]}, "'params[0].value'"),
+    (
+        "runs/log-batch",
+        {"run_id": RUN, "params": [{"key": "p", "value": "x" * (MAX_PARAM_VALUE + 1)}]},
+        "'params[0].value'",
+    ),
     (
         "runs/log-inputs",
         {
