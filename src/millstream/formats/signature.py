@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from millstream.values.errors import DataDamaged, InvalidValue
 
@@ -76,6 +76,11 @@ class TensorSpec(Struct, frozen=True):
     shape: tuple[int, ...]
     name: str | None = None
     required: bool = True
+
+    def __post_init__(self) -> None:
+        # MLflow's code gives a NumPy dtype and any sequence.
+        structs.force_setattr(self, "type", str(getattr(self.type, "name", self.type)))
+        structs.force_setattr(self, "shape", tuple(self.shape))
 
 
 class ParamSpec(Struct, frozen=True):
