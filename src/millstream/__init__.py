@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+from millstream.values.version import VERSION as __version__
 
 _FLUENT = "millstream.tracking.fluent"
 _NAMES = dict.fromkeys(

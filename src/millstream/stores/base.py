@@ -31,6 +31,10 @@ class Store(Protocol):
         """The artifact directory of a run, wherever its location says it is; NotFound for an unknown run."""
         ...
 
+    def logged_model(self, run_id: str, name: str) -> Artifacts | None:
+        """The directory of the logged model `name` that the run made (MLflow 3 keeps it outside the run); else None."""
+        ...
+
     def close(self) -> None:
         """Let go of files and connections. A closed store may be used again; it reopens what it needs."""
         ...

@@ -170,11 +170,22 @@ def locate(artifact_uri: str, tracking_uri: str | None = None) -> tuple[Artifact
     """The artifact store and path that a URI names: ``runs:/<run id>/<path>``, a local path, or another location."""
     if artifact_uri.startswith("runs:"):
         run_id, _, path = artifact_uri.removeprefix("runs:").lstrip("/").partition("/")
-        return open_store(tracking_uri).artifacts(run_id), RelPath.parse(path.strip("/"))
+        return _below_run(open_store(tracking_uri), run_id, RelPath.parse(path.strip("/")))
     location = Location.parse(artifact_uri, base=Path.cwd())
     parent, _, name = location.path.rstrip("/").rpartition("/")
     root = Location(location.scheme, location.authority, parent or "/")
     return open_artifacts(root), RelPath((name,)) if name else RelPath()
+
+
+def _below_run(store: Store, run_id: str, path: RelPath) -> tuple[Artifacts, RelPath]:
+    artifacts = store.artifacts(run_id)
+    if path.segments:
+        top = path.segments[0]
+        if not any(entry.path == top for entry in artifacts.list(RelPath())):
+            model = store.logged_model(run_id, top)
+            if model is not None:
+                return model, RelPath(path.segments[1:])
+    return artifacts, path
 
 
 def resolve(artifact_uri: str, tracking_uri: str | None = None) -> Path:
@@ -197,10 +208,8 @@ def download_artifacts(
     if (artifact_uri is None) == (run_id is None):
         raise InvalidValue("Name the artifact either by artifact_uri or by run_id (and artifact_path).")
     if artifact_uri is None:
-        artifacts, path = (
-            open_store(tracking_uri).artifacts(str(run_id)),
-            RelPath.parse((artifact_path or "").strip("/")),
-        )
+        path = RelPath.parse((artifact_path or "").strip("/"))
+        artifacts, path = _below_run(open_store(tracking_uri), str(run_id), path)
     else:
         artifacts, path = locate(artifact_uri, tracking_uri)
     local = artifacts.local_path(path)

@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from millstream.stores.open import open_store
 from millstream.tracking import artifacts, state
 from millstream.tracking.context import user_name
-from millstream.tracking.convert import now, to_metric, to_tags
+from millstream.tracking.convert import now, to_float, to_metric, to_tags
 from millstream.values import names, ops, queries
 from millstream.values.entities import (
     DatasetInput,
@@ -102,6 +104,8 @@ class MlflowClient:
     ) -> None:
         """Append one point to a metric."""
         point = to_metric(key, value, step, timestamp)
+        if dataset_name is not None:
+            point = structs.replace(point, dataset_name=dataset_name, dataset_digest=dataset_digest)
         self._store.write(ops.LogBatch(run_id=run_id, metrics=(point,)))
 
     def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
@@ -118,7 +122,7 @@ class MlflowClient:
         synchronous: bool | None = None,
     ) -> None:
         """Log points, params and tags in one call; any number of each."""
-        points = tuple(to_metric(m.key, m.value, m.step, m.timestamp) for m in metrics)
+        points = tuple(structs.replace(m, value=to_float(m.key, m.value)) for m in metrics)
         texts = tuple(Param(param.key, str(param.value)) for param in params)
         notes = tuple(RunTag(tag.key, str(tag.value)) for tag in tags)
         self._store.write(ops.LogBatch(run_id=run_id, metrics=points, params=texts, tags=notes))

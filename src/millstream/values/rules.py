@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from millstream.values import names, ops
-from millstream.values.entities import RunStatus
+from millstream.values.entities import Metric, RunStatus
 from millstream.values.errors import InvalidValue
 
 # Training code logs the same few keys again and again.
@@ -33,10 +33,22 @@ def check_batch(op: ops.LogBatch) -> None:
             raise InvalidValue(
                 f"The timestamp of metric {metric.key!r} is {metric.timestamp}; it must not be negative."
             )
+        if metric.dataset_name:
+            _check_dataset_words(metric)
     if op.params:
         _check_params(op)
     for tag in op.tags:
         _check_tag(tag.key, tag.value)
+
+
+def _check_dataset_words(metric: Metric) -> None:
+    # Both are single words of the metric's line in a file.
+    for word in (metric.dataset_name, metric.dataset_digest):
+        if not word or word.split() != [word]:
+            raise InvalidValue(
+                f"Metric {metric.key!r} is said to be of the dataset {metric.dataset_name!r}, digest "
+                f"{metric.dataset_digest!r}; both must be given, and neither may contain white space."
+            )
 
 
 def _check_params(op: ops.LogBatch) -> None:

@@ -211,3 +211,19 @@ def model_ids(directory: str) -> list[str]:
         return []
     except OSError as error:
         raise failure("read the directory", folder, error) from error
+
+
+def find_logged_model(directory: str, name: str) -> str | None:
+    """Artifact directory of the newest logged model called `name` among a run's outputs, None when there is none."""
+    outputs = os.path.join(directory, layout.OUTPUTS)
+    found: list[tuple[int, str]] = []
+    for model_id in os.listdir(outputs) if os.path.isdir(outputs) else ():
+        folder = os.path.join(os.path.dirname(directory), layout.MODELS, model_id)
+        try:
+            fields = meta.load(read_bytes(os.path.join(folder, layout.META)))
+        except DataDamaged:
+            continue
+        made = fields.get("creation_timestamp")
+        if fields.get("name") == name:
+            found.append((made if isinstance(made, int) else 0, os.path.join(folder, layout.ARTIFACTS)))
+    return max(found)[1] if found else None

@@ -43,7 +43,7 @@ def _configure(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA case_sensitive_like=ON")
     cursor.execute("PRAGMA temp_store=MEMORY")
-    # An index of 10,000 runs fits: a search re-reading its pages from the file takes twice as long.
+    # The pages that searches of an index of 10,000 runs touch fit into it.
     cursor.execute("PRAGMA cache_size=-32768")
     cursor.close()
     connection.create_function("fold", 1, _fold, deterministic=True)

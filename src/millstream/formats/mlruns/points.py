@@ -15,9 +15,12 @@ from millstream.values.entities import Metric
 INT64 = 2**63
 
 
-def format_point(timestamp: int, value: float, step: int) -> bytes:
-    """One line, the value in Python's shortest exact form (``0.5``, ``nan``, ``inf``)."""
-    return f"{timestamp} {value!r} {step}\n".encode()
+def format_point(timestamp: int, value: float, step: int, dataset: str = "") -> bytes:
+    """One line, the value in Python's shortest exact form (``0.5``, ``nan``, ``inf``).
+
+    `dataset` is empty, or a space, a dataset's name, a space and its digest.
+    """
+    return f"{timestamp} {value!r} {step}{dataset}\n".encode()
 
 
 class Chunk(Struct):
