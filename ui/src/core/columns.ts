@@ -80,11 +80,11 @@ function addCount(counts: Map<string, number>, key: string, values: readonly unk
   counts.set(key, count);
 }
 
-/** Status and times, the parameters that differ, and the metrics that most runs have. */
+/** Status and times, the parameters that differ (of a single run: all), and the metrics that most runs have. */
 export function defaultColumns(table: RunTable): string[] {
   const facts = keyFacts([table]);
   const users = new Set(table.user_id.filter(Boolean));
-  const params = [...facts.params].filter(([, fact]) => fact.differs).sort(([, a], [, b]) => b.runs - a.runs);
+  const params = [...facts.params].filter(([, fact]) => fact.differs || table.run_id.length === 1).sort(([, a], [, b]) => b.runs - a.runs);
   const metrics = [...facts.metrics].filter(([, runs]) => runs > 0).sort(([, a], [, b]) => b - a);
   return [
     "status", "start_time", "duration",

@@ -24,6 +24,10 @@ describe("columns", () => {
     expect(defaultColumns(rows)).toEqual(["status", "start_time", "duration", "p:lr", "p:some", "m:loss", "m:rare"]);
   });
 
+  test("a single run shows its parameters", () => {
+    expect(defaultColumns(table(["a"], { params: { lr: ["0.1"] } }))).toContain("p:lr");
+  });
+
   test("the user shows only where there is more than one", () => {
     expect(defaultColumns({ ...rows, user_id: ["a", "b", "a"] })).toContain("user_id");
   });

@@ -33,6 +33,9 @@ export interface GridProps {
   color: (run: string) => string | undefined;
   hot: string | null;
   onHot: (run: string | null) => void;
+  /** Where to start, in pixels from the top. */
+  firstTop: number;
+  onTop: (top: number) => void;
   onSpan: (span: Span) => void;
   /** Whether the pointer is over the rows, or they are scrolled: then nothing may move. */
   onHold: (held: boolean) => void;
@@ -84,6 +87,7 @@ export function Grid(props: GridProps): JSX.Element {
     const watcher = new ResizeObserver(measure);
     watcher.observe(scroller);
     measure();
+    scroller.scrollTop = props.firstTop;
     onCleanup(() => watcher.disconnect());
   });
 
@@ -101,7 +105,7 @@ export function Grid(props: GridProps): JSX.Element {
       aria-multiselectable="true"
       aria-busy={props.stale}
       aria-activedescendant={props.active >= 0 ? `run-${props.active}` : undefined}
-      onScroll={() => { setTop(scroller.scrollTop); setLeft(scroller.scrollLeft); }}
+      onScroll={() => { setTop(scroller.scrollTop); props.onTop(scroller.scrollTop); setLeft(scroller.scrollLeft); }}
       onPointerEnter={(event) => event.pointerType === "mouse" && setPointed(true)}
       onPointerLeave={() => { setPointed(false); props.onHot(null); }}
     >

@@ -38,7 +38,7 @@ export function MetricsTab(props: { run: Run }): JSX.Element {
       <For each={groups()} fallback={<p class="quiet pad">{t("run.no_metric_matches", { text: search() })}</p>}>
         {(group) => (
           <section class="chart-group">
-            <Show when={group.prefix}><h2>{group.prefix} <span class="quiet">{group.keys.length}</span></h2></Show>
+            <Show when={group.prefix} fallback={<h2 class="hidden">{t("run.metrics")}</h2>}><h2>{group.prefix} <span class="quiet">{group.keys.length}</span></h2></Show>
             <div class="cards">
               <For each={group.keys}>{(key) => <Card run={props.run} metric={key} latest={latest().get(key)} axis={axis()} log={log()} />}</For>
             </div>

@@ -92,7 +92,7 @@ export function ChartPane(props: Props): JSX.Element {
       <Show when={metrics().length > 0} fallback={<p class="quiet pad">{t("chart.no_metrics")}</p>}>
         <div class="chart-body">
           <Show when={model().lines.length > 0} fallback={<p class="quiet pad">{series.loading() ? t("state.loading") : t("chart.no_points")}</p>}>
-            <LineChart model={model()} height={200} focus={props.hot} onFocus={props.onHot} />
+            <LineChart model={model()} height={220} focus={props.hot} onFocus={props.onHot} />
             <Legend model={model()} hot={props.hot} onHot={props.onHot} />
           </Show>
         </div>

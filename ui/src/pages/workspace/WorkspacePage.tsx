@@ -1,6 +1,6 @@
 /** One experiment's runs: filter, table, chart of the ticked runs. Filter, sort and columns live in the address. */
 
-import { createMemo, createSignal, on, createEffect, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from "solid-js";
 import { about } from "../../app/about";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
@@ -24,6 +24,8 @@ import { createSelection } from "./selection";
 import { SelectionBar } from "./SelectionBar";
 
 const FIRST_CHARTED = 10;
+/** What a reader who comes back finds as it was left: ticked runs and scroll position, by experiment. */
+const memory = new Map<string, { search: string; ids: ReadonlySet<string>; top: number }>();
 const columnCache = new Map<string, Column | null>();
 
 /** The same object for the same id, so that columns that stay keep their elements. */
@@ -56,14 +58,20 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
     { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) },
   );
   const runs = createRuns(query, span, held);
-  const selection = createSelection(runs.row);
-  createEffect(on(query, () => { setActive(-1); selection.clear(); }, { defer: true }));
+  const before = memory.get(props.experiment);
+  const stayed = before?.search === mine() ? before : undefined;
+  const selection = createSelection(runs.row, stayed?.ids);
+  let top = stayed?.top ?? 0;
+  onCleanup(() => memory.set(props.experiment, { search: mine(), ids: selection.ids(), top }));
+  createEffect(on(query, () => { setActive(-1); selection.clear(); top = 0; }, { defer: true }));
 
   const facts = createMemo(() => keyFacts(runs.tables()));
-  const shown = createMemo(() => {
+  // A filter must not take away the columns it speaks of, so filtered rows suggest none once there are some.
+  const suggested = createMemo((last: string[]) => {
     const first = runs.tables()[0];
-    return state().columns ?? (first ? defaultColumns(first) : []);
-  }, undefined, { equals: (a, b) => a.length === b.length && a.every((id, i) => id === b[i]) });
+    return !first || (last.length > 0 && (runs.loading() || state().filter !== "")) ? last : defaultColumns(first);
+  }, [] as string[], { equals: sameIds });
+  const shown = createMemo(() => state().columns ?? suggested(), undefined, { equals: sameIds });
   const columns = createMemo(() => shown().map(column).filter((each) => each !== null));
   const loaded = createMemo(() => runs.tables().reduce((sum, table) => sum + table.run_id.length, 0));
 
@@ -153,7 +161,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
           selected={selection.ids()} onSelect={selection.toggle} allSelected={selection.ids().size > 0 && selection.ids().size >= loaded()}
           onSelectAll={() => (selection.ids().size ? selection.clear() : selection.take(runs.tables().flatMap((table) => table.run_id)))}
           active={active()} onActive={setActive} marked={charted()} color={(run) => (charted() ? colors().get(run) : undefined)} hot={hot()} onHot={setHot}
-          onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
+          firstTop={top} onTop={(now) => (top = now)} onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
       </Show>
     </section>
   );

@@ -11,8 +11,8 @@ export interface Selection {
   clear: () => void;
 }
 
-export function createSelection(rowAt: (row: number) => RowPlace | undefined): Selection {
-  const [ids, setIds] = createSignal<ReadonlySet<string>>(new Set());
+export function createSelection(rowAt: (row: number) => RowPlace | undefined, first: ReadonlySet<string> = new Set()): Selection {
+  const [ids, setIds] = createSignal<ReadonlySet<string>>(first);
   let last = -1;
   const idAt = (row: number): string | undefined => {
     const place = rowAt(row);
