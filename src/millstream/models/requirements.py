@@ -20,6 +20,8 @@ from millstream.values.errors import DataDamaged
 
 # Whoever opens a model has Millstream or MLflow; neither belongs to what the model itself needs.
 _NEEDS_NOTHING = frozenset({"__main__", "__builtin__", "copy_reg", "millstream", "mlflow"})
+# Stands for cloudpickle's function that imports the module named next; no string in a pickle is equal to it.
+_IMPORTER = "\0import"
 _KNOWN = {
     "PIL": "pillow",
     "cv2": "opencv-python",
@@ -66,24 +68,24 @@ def _named_modules(stream: IO[bytes]) -> Iterator[str]:
     memo: dict[int, str | None] = {}
     strings = ["", ""]
     last: str | None = None
-    importing = False
     for opcode, argument, _ in pickletools.genops(stream):
         if opcode.name in _STRING_OPCODES or opcode.name in _GET_OPCODES:
             last = str(argument) if opcode.name in _STRING_OPCODES else memo.get(int(str(argument)))
-            if last is not None:
-                strings = [strings[1], last]
-                if importing:
-                    yield last
-                importing = False
+            if last not in (None, _IMPORTER):
+                if strings[1] == _IMPORTER:
+                    yield str(last)
+                strings = [strings[1], str(last)]
+            elif last == _IMPORTER:
+                strings = ["", _IMPORTER]
         elif opcode.name == "MEMOIZE" or opcode.name in _PUT_OPCODES:
             memo[len(memo) if opcode.name == "MEMOIZE" else int(str(argument))] = last
+        elif opcode.name in ("GLOBAL", "INST", "STACK_GLOBAL"):
+            module, name = strings if opcode.name == "STACK_GLOBAL" else str(argument).split(" ")
+            yield module
+            last = _IMPORTER if name == "subimport" else None
+            strings = ["", last or ""]
         else:
             last = None
-            if opcode.name in ("GLOBAL", "INST"):
-                yield str(argument).split(" ")[0]
-            elif opcode.name == "STACK_GLOBAL":
-                yield strings[0]
-                importing = strings[1] == "subimport"
 
 
 def requirements_for(modules: Iterable[str], extra: Iterable[str] = ()) -> tuple[list[str], list[str]]:
