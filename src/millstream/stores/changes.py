@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from itertools import chain, islice
 
@@ -96,10 +97,11 @@ class Looker:
         close: set[str],
         changes: Changes,
     ) -> None:
+        now = time.time_ns()
         for run_id in ids:
             directory = f"{parent}{os.sep}{run_id}"
             run = known.get(run_id)
-            if run is None or _has_changed(run, directory, close=run.is_open or run_id in close):
+            if run is None or _has_changed(run, directory, close=run.watched > now or run_id in close):
                 changes.runs.append(ChangedRun(experiment_id, run_id, directory))
 
     def _close_looks(self, state: State) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -9,12 +10,19 @@ from sqlalchemy import Connection
 
 from millstream.drivers.files import reader, stamps
 from millstream.drivers.files.reader import RunScan, SeriesScan
+from millstream.drivers.files.runs import STATE_SECONDS
 from millstream.drivers.sql import scanned, write
 from millstream.drivers.sql.scanned import RunState, SeriesState, State
 from millstream.drivers.sql.write import RunRecord
+from millstream.formats.mlruns import layout
 from millstream.stores.changes import ChangedExperiment, ChangedRun, Changes, settled_text
 from millstream.values.entities import RunStatus
 from millstream.values.errors import DataDamaged
+from millstream.values.names import INT64_MAX
+
+FOREVER = INT64_MAX
+# A writer may go on so long before it notices that somebody ended the run; its appends change no directory.
+UNAWARE_NS = int(2 * STATE_SECONDS * 1e9)
 
 
 class _ReadRun(Struct):
@@ -98,7 +106,8 @@ class Intake:
                 rids[before.rid] = changed.run_id
         return {
             rids[rid]: {
-                key: SeriesScan(state.inode, state.offset, state.summary, state.bad) for key, state in states.items()
+                key: SeriesScan(state.inode, state.offset, state.summary, state.bad, state.tail)
+                for key, state in states.items()
             }
             for rid, states in scanned.load_series(self._connection, list(rids)).items()
         }
@@ -110,7 +119,8 @@ class Intake:
         names = tuple(path[len(directory) + 1 :] for path in directories)
         shallow = settled_text(stamps.shallow_stamp(directory, directories))
         deep = settled_text(stamps.deep_stamp(directory))
-        state = RunState(None, shallow, deep, names, is_open=False)
+        written = next(iter(stamps.file_stamp(os.path.join(directory, layout.META))), 0)
+        state = RunState(None, shallow, deep, names, watched=0)
         try:
             scan = reader.read_run(directory, known.get(changed.run_id, {}))
         except DataDamaged as error:
@@ -119,7 +129,7 @@ class Intake:
         if twin != changed.experiment_id:
             state.stamp = ""
             return _ReadRun(changed, state, None, f"{directory}: a run of the same id is in experiment {twin}")
-        state.is_open = not RunStatus.is_terminated(scan.info.status)
+        state.watched = FOREVER if not RunStatus.is_terminated(scan.info.status) else written + UNAWARE_NS
         return _ReadRun(changed, state, scan)
 
     def _twin(self, changed: ChangedRun) -> str | None:
@@ -137,7 +147,9 @@ def _record(scan: RunScan) -> RunRecord:
 
 
 def _series_states(series: dict[str, SeriesScan]) -> dict[str, SeriesState]:
-    return {key: SeriesState(scan.inode, scan.offset, scan.bad, scan.summary) for key, scan in series.items()}
+    return {
+        key: SeriesState(scan.inode, scan.offset, scan.bad, scan.tail, scan.summary) for key, scan in series.items()
+    }
 
 
 def _problems(read: _ReadRun) -> list[str]:

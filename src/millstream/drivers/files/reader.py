@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -16,15 +18,20 @@ from millstream.values.errors import DataDamaged
 
 # Series are read in blocks so that a file of any length takes little memory.
 BLOCK = 1 << 22
+_TAIL = 64
 
 
 class SeriesScan(Struct):
-    """A metric file as far as it was read: complete lines up to `offset` of the file with number `inode`."""
+    """A metric file as far as it was read: complete lines up to `offset` of the file with number `inode`.
+
+    `tail` is a checksum of the last bytes before `offset`, which tells a file that was written anew.
+    """
 
     inode: int
     offset: int
     summary: Summary
     bad: int = 0
+    tail: int = 0
 
 
 class RunScan(Struct):
@@ -143,11 +150,11 @@ def _read_series(directory: str, known: dict[str, SeriesScan], problems: list[st
 
 
 def continue_series(path: str, known: SeriesScan | None) -> SeriesScan:
-    """Read what was appended since `known`; the whole file when it is another file or became shorter."""
+    """Read what was appended since `known`; the whole file when it is another file or was written anew."""
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
         inode = status.st_ino & (2**63 - 1)
-        if known is None or known.inode != inode or known.offset > status.st_size:
+        if known is None or known.inode != inode or known.tail != _tail_sum(file, known.offset):
             scan = SeriesScan(inode, 0, Summary())
         else:
             scan = known
@@ -159,7 +166,14 @@ def continue_series(path: str, known: SeriesScan | None) -> SeriesScan:
             scan.summary.add(chunk.points)
             scan.offset += chunk.size
             scan.bad += chunk.bad
+        scan.tail = _tail_sum(file, scan.offset)
     return scan
+
+
+def _tail_sum(file: BinaryIO, offset: int) -> int:
+    start = max(0, offset - _TAIL)
+    file.seek(start)
+    return crc32(file.read(offset - start))
 
 
 def read_points(directory: str, key: str) -> list[tuple[int, float, int]]:

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Tex
 metadata = MetaData()
 
 # Raised whenever the tables or the meaning of a column change: an index of another version is made anew.
-VERSION = 2
+VERSION = 3
 
 # One row: `generation` counts the changes, so that a process knows when another one changed the index.
 state = Table(
@@ -34,7 +34,7 @@ scanned_runs = Table(
     Column("stamp", Text, nullable=False),
     Column("deep", Text, nullable=False),
     Column("directories", Text, nullable=False),
-    Column("open", Integer, nullable=False),
+    Column("watched", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -46,6 +46,7 @@ scanned_series = Table(
     Column("inode", BigInteger, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("bad", BigInteger, nullable=False),
+    Column("tail", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

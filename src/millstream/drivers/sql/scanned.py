@@ -19,13 +19,16 @@ from millstream.formats.mlruns.points import Summary
 
 
 class RunState(Struct):
-    """What is known of a run's directory: `rid` None means no readable run, a stamp "" never matches."""
+    """What is known of a run's directory: `rid` None means no readable run, a stamp "" never matches.
+
+    Until the time `watched` (ns since the epoch) each of its files is looked at.
+    """
 
     rid: int | None
     stamp: str
     deep: str
     directories: tuple[str, ...]
-    is_open: bool
+    watched: int
 
 
 class SeriesState(Struct):
@@ -34,6 +37,7 @@ class SeriesState(Struct):
     inode: int
     offset: int
     bad: int
+    tail: int
     summary: Summary
 
 
@@ -100,7 +104,7 @@ def load_state(connection: Connection) -> State:
     rows = connection.execute(select(scan.scanned_experiments))
     state = State(generation(connection), {row.experiment_id: row.stamp for row in rows}, {})
     for row in connection.execute(select(scan.scanned_runs)):
-        run = RunState(row.rid, row.stamp, row.deep, tuple(row.directories.split("\n")), bool(row.open))
+        run = RunState(row.rid, row.stamp, row.deep, tuple(row.directories.split("\n")), row.watched)
         state.runs.setdefault(row.experiment_id, {})[row.run_id] = run
     return state
 
@@ -128,7 +132,7 @@ def put_run_states(connection: Connection, experiment_id: str, states: dict[str,
             "stamp": state.stamp,
             "deep": state.deep,
             "directories": "\n".join(state.directories),
-            "open": int(state.is_open),
+            "watched": state.watched,
         }
         for run_id, state in states.items()
     ]
@@ -153,7 +157,7 @@ def load_series(connection: Connection, rids: Sequence[int]) -> dict[int, dict[s
             select(seen, series.c.count.label("count_"), *columns).select_from(both).where(seen.c.rid.in_(batch))
         )
         for row in connection.execute(statement):
-            state = SeriesState(row.inode, row.offset, row.bad, summary_of(row))
+            state = SeriesState(row.inode, row.offset, row.bad, row.tail, summary_of(row))
             found.setdefault(row.rid, {})[row.key] = state
     return found
 
@@ -162,7 +166,14 @@ def put_series(connection: Connection, series: dict[int, dict[str, SeriesState]]
     """Note how far the metric files of these runs were read."""
     _delete(connection, scan.scanned_series, scan.scanned_series.c.rid, list(series))
     rows = [
-        {"rid": rid, "key": key, "inode": state.inode, "offset": state.offset, "bad": state.bad}
+        {
+            "rid": rid,
+            "key": key,
+            "inode": state.inode,
+            "offset": state.offset,
+            "bad": state.bad,
+            "tail": state.tail,
+        }
         for rid, states in series.items()
         for key, state in states.items()
     ]
