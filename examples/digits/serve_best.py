@@ -22,7 +22,7 @@ def best_run() -> str:
     """Id of the run with the highest accuracy on the validation images."""
     runs = mlflow.search_runs(
         experiment_names=["digits"],
-        filter_string="metrics.valid_accuracy > 0 and attributes.status = 'FINISHED' and params.hidden != ''",
+        filter_string="metrics.valid_accuracy > 0 and attributes.status = 'FINISHED'",
         order_by=["metrics.valid_accuracy DESC"],
         max_results=1,
         output_format="list",
