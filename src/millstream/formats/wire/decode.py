@@ -76,8 +76,9 @@ def read_query(query: bytes, request: type[R]) -> R:
 
 
 class Shape(Struct, frozen=True):
-    """What `_normalise` must know of a struct: spelling → field, which fields hold structs, which hold lists."""
+    """What `_normalise` must know of a struct: its fields, spelling → field, which hold structs, which hold lists."""
 
+    fields: frozenset[str]
     names: dict[str, str]
     nested: dict[str, type[Struct]]
     lists: frozenset[str]
@@ -101,7 +102,7 @@ def _shape(struct: type[Struct]) -> Shape:
             lists.add(name)
     if issubclass(struct, Request) and "run_id" in names:
         names["run_uuid"] = names["runUuid"] = "run_id"
-    return Shape(names, nested, frozenset(lists))
+    return Shape(frozenset(names.values()), names, nested, frozenset(lists))
 
 
 def _camel(name: str) -> str:
@@ -112,6 +113,8 @@ def _camel(name: str) -> str:
 def _normalise(fields: dict[str, Any], struct: type[Struct], path: str) -> dict[str, Any]:
     """`fields` under their snake_case names, without unknown ones and without nulls."""
     shape = _shape(struct)
+    if not shape.nested and fields.keys() <= shape.fields and None not in fields.values():
+        return fields
     plain: dict[str, Any] = {}
     for given, value in fields.items():
         name = shape.names.get(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -105,10 +106,18 @@ class Interval(Request, frozen=True, kw_only=True):
     max_results: Int64 = MAX_SAMPLES
 
 
-def _point(path: str, item: Point | LogMetric) -> Metric:
-    check(f"{path}key", item.key, check_key, "metric")
+# Training code logs the same few keys again and again.
+_known_key = lru_cache(maxsize=4096)(check_key)
+
+
+def _point(item: Point | LogMetric, index: int | None = None) -> Metric:
+    """The point, when it keeps the rules; `index` is its place in a batch."""
+    try:
+        _known_key(item.key, "metric")
+    except InvalidValue:
+        check(_place(index, "key"), item.key, check_key, "metric")
     if item.timestamp < 0:
-        raise invalid(f"{path}timestamp", item.timestamp, "It must not be negative.")
+        raise invalid(_place(index, "timestamp"), item.timestamp, "It must not be negative.")
     return Metric(
         key=item.key,
         value=item.value,
@@ -120,8 +129,12 @@ def _point(path: str, item: Point | LogMetric) -> Metric:
     )
 
 
+def _place(index: int | None, field: str) -> str:
+    return field if index is None else f"metrics[{index}].{field}"
+
+
 def _log_metric(request: LogMetric, _given: Given) -> ops.LogBatch:
-    return ops.LogBatch(run_id=checked_run(request.run_id), metrics=(_point("", request),))
+    return ops.LogBatch(run_id=checked_run(request.run_id), metrics=(_point(request),))
 
 
 def _log_batch(request: LogBatch, _given: Given) -> ops.LogBatch:
@@ -136,7 +149,7 @@ def _log_batch(request: LogBatch, _given: Given) -> ops.LogBatch:
         )
     return ops.LogBatch(
         run_id=checked_run(request.run_id),
-        metrics=tuple(_point(f"metrics[{i}].", item) for i, item in enumerate(request.metrics)),
+        metrics=tuple(_point(item, i) for i, item in enumerate(request.metrics)),
         params=tuple(checked_param(f"params[{i}].", item.key, item.value) for i, item in enumerate(request.params)),
         tags=tuple(checked_tag(f"tags[{i}].", item.key, item.value) for i, item in enumerate(request.tags)),
     )
