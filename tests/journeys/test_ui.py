@@ -246,6 +246,21 @@ def test_a_running_run_grows_on_the_page(watched: Watched, store: Path) -> None:
     assert (watched.errors, watched.strangers) == ([], [])
 
 
+def test_new_runs_wait_while_the_pointer_is_on_the_rows(watched: Watched, store: Path) -> None:
+    experiment = log_runs(store)[0]
+    page = watched.open(f"e/{experiment}")
+    expect_names(page, ["third", "tenth", "half"])
+    page.get_by_role("link", name="tenth").hover()
+    client = MlflowClient(str(store))
+    client.set_terminated(client.create_run(experiment, run_name="newest").info.run_id)
+    pill = page.get_by_role("button", name="1 new run. Show it")
+    expect(pill).to_be_visible(timeout=20_000)
+    expect_names(page, ["third", "tenth", "half"])
+    pill.click()
+    expect_names(page, ["newest", "third", "tenth", "half"])
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
 def test_a_lost_server_is_told_and_found_again(watched: Watched, store: Path) -> None:
     experiment = log_runs(store)[0]
     page = watched.open(f"e/{experiment}")

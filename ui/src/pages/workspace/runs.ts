@@ -1,7 +1,7 @@
 /** The rows of the runs table: loaded by blocks, kept fresh without moving what the reader points at. */
 
 import { createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
-import { about, refreshAbout } from "../../app/about";
+import { refreshAbout } from "../../app/about";
 import { repeat } from "../../app/load";
 import { getRuns } from "../../core/api";
 import type { Span } from "../../core/grid_layout";
@@ -10,6 +10,9 @@ import type { RunTable, ViewType } from "../../core/wire";
 
 const BUSY_PAUSE = 2000;
 const IDLE_PAUSE = 5000;
+const LOOK_PAUSE = 100;
+/** Rows beyond those in sight that are loaded before they are needed. */
+const AHEAD = 150;
 
 export interface RunsQuery {
   experiment: string;
@@ -44,7 +47,8 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, hel
   const [beat, setBeat] = createSignal(0);
   const onTheWay = new Set<number>();
   let asked = new AbortController();
-  let knownRuns = about()?.store.runs;
+  /** The store's count before the rows were last looked at; unknown at first, so the first look is always taken. */
+  let knownRuns: number | undefined;
   onCleanup(() => asked.abort());
 
   const ask = (offset: number, limit: number, signal: AbortSignal): Promise<RunTable> => {
@@ -117,20 +121,29 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, hel
   };
 
   createEffect(on(query, () => void reload()));
+  // Dragging the scroll bar passes many blocks; only those where it rests a moment are asked for.
+  let look: ReturnType<typeof setTimeout> | undefined;
+  const lookAround = (): void => {
+    look = undefined;
+    for (const offset of rows.missing(Math.max(0, span().first - AHEAD), span().last + AHEAD)) {
+      if (!onTheWay.has(offset)) void fill(offset);
+    }
+  };
   createEffect(() => {
     version();
-    for (const offset of rows.missing(span().first, span().last)) if (!onTheWay.has(offset)) void fill(offset);
+    span();
+    look ??= setTimeout(lookAround, LOOK_PAUSE);
   });
+  onCleanup(() => clearTimeout(look));
   createEffect(on(held, (now) => { if (!now && waiting() !== null) void reload(); }, { defer: true }));
   repeat(async (signal) => {
     if (error() !== undefined) return;
     if (!seesRunning()) {
       const runs = (await refreshAbout(signal)).store.runs;
-      const same = knownRuns === undefined || runs === knownRuns;
+      if (runs === knownRuns) return;
+      await refresh(signal);
       knownRuns = runs;
-      if (same) return;
-    }
-    await refresh(signal);
+    } else await refresh(signal);
   }, () => (seesRunning() ? BUSY_PAUSE : IDLE_PAUSE));
 
   return {

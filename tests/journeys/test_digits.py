@@ -1,0 +1,67 @@
+"""The example with real images, as its README tells it: three settings, the best one served."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from millstream.tracking.client import MlflowClient
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+
+def python(folder: Path, *arguments: str) -> str:
+    """Standard output of a program of the example."""
+    environ = os.environ | {"PYTHONPATH": str(ROOT / "dropin" / "src")}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=170
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_sweep_then_serve_the_best(tmp_path: Path) -> None:
+    folder = tmp_path / "digits"
+    shutil.copytree(ROOT / "examples" / "digits", folder, ignore=shutil.ignore_patterns("mlruns", "__pycache__"))
+    assert python(folder, "sweep.py").count("validation accuracy 0.9") == 3
+    client = MlflowClient(str(folder / "mlruns"))
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = client.search_runs(
+        [experiment.experiment_id], "metrics.valid_accuracy > 0.9", order_by=["metrics.valid_accuracy DESC"]
+    )
+    (parent,) = client.search_runs([experiment.experiment_id], "metrics.best_accuracy > 0.9")
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
+    assert {run.data.params["lr"] for run in runs} == {"0.005", "0.05", "0.1"}
+    for run in runs:
+        losses = client.get_metric_history(run.info.run_id, "train_loss")
+        assert [point.step for point in losses] == list(range(12))
+        assert losses[-1].value < losses[0].value
+        assert {"confusion.png", "model"} <= {entry.path for entry in client.list_artifacts(run.info.run_id)}
+    served = python(folder, "serve_best.py")
+    assert f"best run {runs[0].info.run_id}" in served
+    assert served.splitlines()[-1] in ("8 of 10 right", "9 of 10 right", "10 of 10 right")
+
+
+def test_as_a_project_the_numbers_repeat(tmp_path: Path) -> None:
+    folder = tmp_path / "digits"
+    shutil.copytree(ROOT / "examples" / "digits", folder, ignore=shutil.ignore_patterns("mlruns", "__pycache__"))
+    for _ in range(2):
+        python(folder, "-m", "mlflow", "run", ".", "--no-conda", "-P", "epochs=1", "-P", "hidden=8")
+    client = MlflowClient(str(folder / "mlruns"))
+    first, second = client.search_runs(["0"])
+    assert first.data.metrics == second.data.metrics
+    assert first.data.params == second.data.params == {
+        "batch-size": "32", "epochs": "1", "lr": "0.05", "momentum": "0.9", "hidden": "8", "seed": "5",
+    }  # fmt: skip
+    python(folder, "-m", "mlflow", "run", ".", "--no-conda", "-e", "validate", "-P", f"run-id={first.info.run_id}")
+    (again,) = client.search_runs(["0"], f"tags.validates = '{first.info.run_id}'")
+    assert again.data.metrics == {"valid_accuracy": pytest.approx(first.data.metrics["valid_accuracy"])}
