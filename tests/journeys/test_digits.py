@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from millstream.tracking.client import MlflowClient
+from millstream.values.entities import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +27,17 @@ def python(folder: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def as_a_project(folder: Path, client: MlflowClient, same: Run) -> None:
+    """Run the project with the settings of `same`: the numbers repeat, and its second entry point confirms them."""
+    python(folder, "-m", "mlflow", "run", ".", "--no-conda")
+    (run,) = client.search_runs(["0"])
+    assert run.data.params == same.data.params
+    assert run.data.metrics == same.data.metrics
+    python(folder, "-m", "mlflow", "run", ".", "--no-conda", "-e", "validate", "-P", f"run-id={run.info.run_id}")
+    (again,) = client.search_runs(["0"], f"tags.validates = '{run.info.run_id}'")
+    assert again.data.metrics == {"valid_accuracy": pytest.approx(run.data.metrics["valid_accuracy"])}
 
 
 def test_sweep_then_serve_the_best(tmp_path: Path) -> None:
@@ -46,22 +58,7 @@ def test_sweep_then_serve_the_best(tmp_path: Path) -> None:
         assert [point.step for point in losses] == list(range(12))
         assert losses[-1].value < losses[0].value
         assert {"confusion.png", "model"} <= {entry.path for entry in client.list_artifacts(run.info.run_id)}
+    as_a_project(folder, client, next(run for run in runs if run.data.params["lr"] == "0.05"))
     served = python(folder, "serve_best.py")
     assert f"best run {runs[0].info.run_id}" in served
     assert served.splitlines()[-1] in ("8 of 10 right", "9 of 10 right", "10 of 10 right")
-
-
-def test_as_a_project_the_numbers_repeat(tmp_path: Path) -> None:
-    folder = tmp_path / "digits"
-    shutil.copytree(ROOT / "examples" / "digits", folder, ignore=shutil.ignore_patterns("mlruns", "__pycache__"))
-    for _ in range(2):
-        python(folder, "-m", "mlflow", "run", ".", "--no-conda", "-P", "epochs=1", "-P", "hidden=8")
-    client = MlflowClient(str(folder / "mlruns"))
-    first, second = client.search_runs(["0"])
-    assert first.data.metrics == second.data.metrics
-    assert first.data.params == second.data.params == {
-        "batch-size": "32", "epochs": "1", "lr": "0.05", "momentum": "0.9", "hidden": "8", "seed": "5",
-    }  # fmt: skip
-    python(folder, "-m", "mlflow", "run", ".", "--no-conda", "-e", "validate", "-P", f"run-id={first.info.run_id}")
-    (again,) = client.search_runs(["0"], f"tags.validates = '{first.info.run_id}'")
-    assert again.data.metrics == {"valid_accuracy": pytest.approx(first.data.metrics["valid_accuracy"])}
