@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 PARAMETER_HELP = "A parameter as NAME=VALUE; may be given several times. Unknown names are passed on as --NAME VALUE."
@@ -26,19 +28,11 @@ PARAMETER_HELP = "A parameter as NAME=VALUE; may be given several times. Unknown
 def run(
     uri: str,
     entry_point: str,
-    version: str | None,
     parameters: tuple[str, ...],
     docker_args: tuple[str, ...],
-    experiment_name: str | None,
-    experiment_id: str | None,
-    backend: str,
-    backend_config: str | None,
     no_conda: bool,
     env_manager: str | None,
-    storage_dir: str | None,
-    run_id: str | None,
-    run_name: str | None,
-    build_image: bool,
+    **options: Any,
 ) -> None:
     """Run an entry point of the project in the directory URI.
 
@@ -48,7 +42,7 @@ def run(
     from millstream.projects import RunFailed
     from millstream.projects import run as run_project
 
-    if experiment_name is not None and experiment_id is not None:
+    if options["experiment_name"] is not None and options["experiment_id"] is not None:
         raise click.UsageError("Give --experiment-name or --experiment-id, not both.")
     if no_conda and env_manager not in (None, "local"):
         raise click.UsageError(f"--no-conda means --env-manager local; it cannot go with {env_manager!r}.")
@@ -56,18 +50,10 @@ def run(
         run_project(
             uri,
             entry_point,
-            version=version,
             parameters=dict(_pairs("-P", parameters)),
             docker_args=dict(_pairs("-A", docker_args)),
-            experiment_name=experiment_name,
-            experiment_id=experiment_id,
-            backend=backend,
-            backend_config=backend_config,
-            storage_dir=storage_dir,
-            run_id=run_id,
-            run_name=run_name,
             env_manager="local" if no_conda else env_manager,
-            build_image=build_image,
+            **options,
         )
     except RunFailed as error:
         click.echo(f"=== {error.message} ===", err=True)
