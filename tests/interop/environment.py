@@ -48,7 +48,7 @@ def _build(home: Path) -> None:
     uv = shutil.which("uv")
     if uv:
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(home)])
-        _run([uv, "pip", "install", "--quiet", "--python", python, "-r", str(REQUIREMENTS)])
+        _run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", str(REQUIREMENTS)])
     else:
         _run([sys.executable, "-m", "venv", str(home)])
         _run([python, "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)])

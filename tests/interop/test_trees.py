@@ -49,7 +49,7 @@ def test_both_read_what_either_wrote(mlflow: Peer, millstream: Peer, writer: Pee
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_random_searches_over_random_runs_agree(mlflow: Peer, millstream: Peer, root: str, seed: int) -> None:
     writer = mlflow if seed % 2 else millstream
-    writer("write_rows", store=root, name="random", rows=generator.rows(seed, 30))
+    writer("write_rows", store=root, name="random", rows=generator.rows(seed, 20))
     assert millstream("describe", store=root) == mlflow("describe", store=root)
     compare_searches(mlflow, millstream, root, generator.searches(seed, 100), [])
 

@@ -214,3 +214,48 @@ def refusal(function: Any, *arguments: Any, **named: Any) -> str:
     except Exception as error:
         return str(getattr(error, "error_code", type(error).__name__))
     return "accepted"
+
+
+def save_classifier(library: Any, path: str) -> list[int]:
+    """A small scikit-learn model with signature and example, saved as a directory; its predictions."""
+    model, frame = _classifier()
+    signature = library.models.infer_signature(frame, model.predict(frame))
+    library.sklearn.save_model(
+        model, path, signature=signature, input_example=frame.head(2), pip_requirements=["scikit-learn"]
+    )
+    return [int(value) for value in model.predict(frame)]
+
+
+def log_classifier(library: Any, store: str) -> Any:
+    """The same model logged in a run; the run's id and the predictions."""
+    library.set_tracking_uri(Path(store).as_uri())
+    model, frame = _classifier()
+    with library.start_run() as run:
+        library.sklearn.log_model(model, name="model", input_example=frame.head(2), pip_requirements=["scikit-learn"])
+    return [run.info.run_id, [int(value) for value in model.predict(frame)]]
+
+
+def predict(library: Any, uri: str, store: str | None = None) -> Any:
+    """Predictions of a saved model through its own flavour and through pyfunc, and its signature's columns."""
+    if store is not None:
+        library.set_tracking_uri(Path(store).as_uri())
+    _, frame = _classifier()
+    native = library.sklearn.load_model(uri)
+    general = library.pyfunc.load_model(uri)
+    inputs = general.metadata.signature.inputs
+    return {
+        "native": [int(value) for value in native.predict(frame)],
+        "general": [int(value) for value in general.predict(frame)],
+        "inputs": inputs.to_dict(),
+        "flavors": sorted(general.metadata.flavors),
+    }
+
+
+def _classifier() -> Any:
+    import numpy
+    import pandas
+    from sklearn.linear_model import LogisticRegression
+
+    numbers = numpy.random.default_rng(1).normal(size=(40, 3))
+    frame = pandas.DataFrame(numbers, columns=["a", "b c", "길이"])
+    return LogisticRegression().fit(frame, (numbers[:, 0] > 0).astype(int)), frame
