@@ -3,13 +3,13 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { alignLines, type Axis } from "../core/chart_lines";
-import { formatDuration, formatNumber } from "../core/format";
+import { formatDuration, formatNumber, formatTick } from "../core/format";
 import type { ChartModel, ChartStyle, ChartSurface, DrawLines, Hover } from "./model";
 
 const STEP_JUMPS = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
 const SECOND_JUMPS = [
   ...Array.from({ length: 4 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** (i - 4))).flat(),
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000,
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000, 2_592_000, 7_776_000, 31_536_000,
 ];
 const CHARACTER = 6.6;
 
@@ -69,7 +69,7 @@ class Lines implements ChartSurface {
     return {
       width: Math.max(80, this.host.clientWidth),
       height: Math.max(80, this.host.clientHeight),
-      padding: [8, 12, 0, 0],
+      padding: [8, 16, 0, 8],
       legend: { show: false },
       focus: { alpha: 0.2 },
       cursor: {
@@ -79,7 +79,7 @@ class Lines implements ChartSurface {
         hover: { skip: [undefined, null] },
         points: { size: 7 },
       },
-      scales: { x: { time: axis === "wall" }, y: { distr: log ? 3 : 1 } },
+      scales: { x: { time: false, range: (_, min, max) => xRange(min, max) }, y: { distr: log ? 3 : 1 } },
       axes: [this.#xAxis(axis), this.#yAxis()],
       series: [
         {},
@@ -109,13 +109,16 @@ class Lines implements ChartSurface {
   }
 
   #xAxis(axis: Axis): uPlot.Axis {
-    const base = { ...this.#axisBase(), size: 28 };
-    if (axis === "wall") return base;
-    const show = axis === "step" ? formatNumber : (value: number): string => formatDuration(value * 1000);
     return {
-      ...base,
+      ...this.#axisBase(),
+      size: 28,
+      space: axis === "wall" ? 90 : 50,
       incrs: axis === "step" ? STEP_JUMPS : SECOND_JUMPS,
-      values: (_, splits) => splits.map((value) => show(value)),
+      values: (_, splits) => {
+        const spread = (splits.at(-1) ?? 0) - (splits[0] ?? 0);
+        if (axis === "step") return splits.map(formatNumber);
+        return splits.map((value) => (axis === "wall" ? formatTick(value * 1000, spread * 1000) : formatDuration(value * 1000)));
+      },
     };
   }
 
@@ -149,6 +152,12 @@ class Lines implements ChartSurface {
     });
     return best;
   }
+}
+
+/** The range of x; a single x gets some room on both sides. */
+function xRange(min: number | null, max: number | null): [number, number] {
+  if (min === null || max === null) return [0, 1];
+  return min === max ? [min - 0.5, max + 0.5] : [min, max];
 }
 
 function inDrawOrder(model: ChartModel): ChartModel {

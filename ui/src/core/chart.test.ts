@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { alignLines, groupByPrefix, likeliestMetric, lineFacts, toLine } from "./chart_lines";
 import { assignColors, contrast, PALETTE } from "./color";
+import { byName } from "./order";
 import type { Series } from "./wire";
 
 const series = (part: Partial<Series>): Series => ({ run_id: "r", key: "loss", step: [0, 1, 2], time: [1000, 2000, 4000], value: [3, 2, 1], ...part });
@@ -51,6 +52,10 @@ test("metrics are grouped by what stands before the last slash", () => {
     { prefix: "", keys: ["loss"] },
     { prefix: "a/b", keys: ["a/b/c"] },
   ]);
+});
+
+test("names are ordered by the numbers in them", () => {
+  expect(["m10", "m2", "M1", "가", "a"].sort(byName).slice(0, 4)).toEqual(["a", "M1", "m2", "m10"]);
 });
 
 test("a loss is charted first, else a score, else what most runs have", () => {

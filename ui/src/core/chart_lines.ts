@@ -1,5 +1,6 @@
 /** From metric series to lines on common axes. Points that cannot be drawn become gaps and are counted, never hidden. */
 
+import { byName } from "./order";
 import { toNumber, type Series } from "./wire";
 
 export type Axis = "step" | "elapsed" | "wall";
@@ -98,7 +99,7 @@ export function lineFacts(line: Line): LineFacts {
 /** The metric a reader most likely wants first: a loss, else a score, else what most runs have. */
 export function likeliestMetric(coverage: ReadonlyMap<string, number>): string | undefined {
   const liking = (key: string): number => (/loss/i.test(key) ? 2 : /acc|f1|auc|score|rmse|mae|r2/i.test(key) ? 1 : 0);
-  return [...coverage].sort(([a, n], [b, m]) => liking(b) - liking(a) || m - n || a.localeCompare(b))[0]?.[0];
+  return [...coverage].sort(([a, n], [b, m]) => liking(b) - liking(a) || m - n || byName(a, b))[0]?.[0];
 }
 
 /** Metric keys by the part before the last slash, in order of first sight; keys without one come under "". */

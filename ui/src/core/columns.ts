@@ -1,6 +1,7 @@
 /** Columns of the runs table: their ids (which stand in the address), what a cell shows, which ones show first. */
 
 import { formatNumber, exactNumber } from "./format";
+import { byName } from "./order";
 import { toNumber, type RunTable } from "./wire";
 
 export type ColumnKind = "attribute" | "metric" | "param" | "tag";
@@ -84,8 +85,8 @@ function addCount(counts: Map<string, number>, key: string, values: readonly unk
 export function defaultColumns(table: RunTable): string[] {
   const facts = keyFacts([table]);
   const users = new Set(table.user_id.filter(Boolean));
-  const params = [...facts.params].filter(([, fact]) => fact.differs || table.run_id.length === 1).sort(([, a], [, b]) => b.runs - a.runs);
-  const metrics = [...facts.metrics].filter(([, runs]) => runs > 0).sort(([, a], [, b]) => b - a);
+  const params = [...facts.params].filter(([, fact]) => fact.differs || table.run_id.length === 1).sort(([a, x], [b, y]) => y.runs - x.runs || byName(a, b));
+  const metrics = [...facts.metrics].filter(([, runs]) => runs > 0).sort(([a, n], [b, m]) => m - n || byName(a, b));
   return [
     "status", "start_time", "duration",
     ...(users.size > 1 ? ["user_id"] : []),

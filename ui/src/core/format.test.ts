@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { exactNumber, formatBytes, formatDuration, formatMoment, formatNumber } from "./format";
+import { exactNumber, formatBytes, formatDuration, formatMoment, formatNumber, formatTick } from "./format";
 
 describe("formatNumber", () => {
   test.each([
@@ -35,6 +35,12 @@ describe("formatDuration", () => {
 
 test("sizes are in binary units", () => {
   expect([0, 1023, 1024, 1536, 5 * 1024 ** 3].map(formatBytes)).toEqual(["0 B", "1023 B", "1 KiB", "1.5 KiB", "5 GiB"]);
+});
+
+test("marks of a time axis are as short as their spread allows", () => {
+  const at = new Date(2026, 4, 7, 15, 4, 5, 60).getTime();
+  const spreads = [1000, 60_000, 86_400_000, 10 * 86_400_000, 400 * 86_400_000];
+  expect(spreads.map((spread) => formatTick(at, spread))).toEqual(["15:04:05.060", "15:04:05", "05-07 15:04", "05-07", "2026-05-07"]);
 });
 
 test("a moment of today shows its time, one of another year its date", () => {

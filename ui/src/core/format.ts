@@ -79,6 +79,21 @@ export function exactMoment(ms: number | null, language: string): string {
   return formatter(language, { dateStyle: "medium", timeStyle: "long" }).format(new Date(ms));
 }
 
+/** A mark of a time axis (ms) as short as the `spread` of its marks allows, in local time. */
+export function formatTick(ms: number, spread: number): string {
+  const date = new Date(ms);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  if (spread >= 300 * DAY) return `${date.getFullYear()}-${day}`;
+  if (spread >= 5 * DAY) return day;
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (spread >= DAY / 2) return `${day} ${clock}`;
+  const seconds = `${clock}:${two(date.getSeconds())}`;
+  return spread < 5000 ? `${seconds}.${String(date.getMilliseconds()).padStart(3, "0")}` : seconds;
+}
+
+const DAY = 86_400_000;
+
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(language: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

@@ -3,6 +3,7 @@
 import { createMemo, createSignal, For, onCleanup, Show, type JSX } from "solid-js";
 import { t } from "../app/prefs";
 import { ATTRIBUTES, columnId, type KeyFacts } from "../core/columns";
+import { byName } from "../core/order";
 
 const MOST_SHOWN = 200;
 
@@ -50,7 +51,7 @@ function Choices(props: Props): JSX.Element {
     const wanted = search().trim().toLowerCase();
     const fits = (choice: Choice): boolean => !wanted || choice.label.toLowerCase().includes(wanted);
     const byKey = (kind: "metric" | "param" | "tag", keys: [string, number][]): Choice[] =>
-      keys.map(([key, runs]) => ({ id: columnId(kind, key), label: key, runs })).sort((a, b) => a.label.localeCompare(b.label));
+      keys.map(([key, runs]) => ({ id: columnId(kind, key), label: key, runs })).sort((a, b) => byName(a.label, b.label));
     return [
       { title: t("columns.attributes"), all: ATTRIBUTES.map((id): Choice => ({ id, label: t(`column.${id}`), runs: null })) },
       { title: t("run.metrics"), all: byKey("metric", [...props.facts.metrics]) },

@@ -7,6 +7,7 @@ import { CopyButton, Failure } from "../../app/notices";
 import { t } from "../../app/prefs";
 import { artifactAddress, listArtifacts } from "../../core/api";
 import { formatBytes } from "../../core/format";
+import { byName } from "../../core/order";
 import { runPath } from "../../core/router";
 import { toInteger, type ArtifactFile, type Run } from "../../core/wire";
 import { Preview } from "../../preview/Preview";
@@ -51,7 +52,7 @@ interface FolderProps {
 function Folder(props: FolderProps): JSX.Element {
   const files = load(() => `${props.run}/${props.path}`, (_, signal) => listArtifacts(props.run, props.path, signal), { keep: true });
   createEffect(on(files.data, (found) => { if (found) props.onFiles(found); }));
-  const sorted = createMemo(() => [...(files.data() ?? [])].sort((a, b) => Number(b.is_dir) - Number(a.is_dir) || a.path.localeCompare(b.path)));
+  const sorted = createMemo(() => [...(files.data() ?? [])].sort((a, b) => Number(b.is_dir) - Number(a.is_dir) || byName(a.path, b.path)));
   return (
     <>
       <Show when={files.error()}><Failure what={t("error.artifacts")} error={files.error()} retry={files.reload} /></Show>

@@ -12,6 +12,7 @@ import type { ChartModel } from "../../chart/model";
 import { groupByPrefix, toLine, type Axis } from "../../core/chart_lines";
 import { PALETTE } from "../../core/color";
 import { exactNumber, formatNumber } from "../../core/format";
+import { byName } from "../../core/order";
 import { toInteger, toNumber, type LatestMetric, type Run } from "../../core/wire";
 
 export function MetricsTab(props: { run: Run }): JSX.Element {
@@ -21,7 +22,7 @@ export function MetricsTab(props: { run: Run }): JSX.Element {
   let field: HTMLInputElement | undefined;
   bindKeys({ "/": (event) => { event.preventDefault(); field?.focus(); }, Escape: () => field?.blur() });
   const latest = createMemo(() => new Map((props.run.data.metrics ?? []).map((metric) => [metric.key, metric])));
-  const keys = createMemo(() => [...latest().keys()].sort((a, b) => a.localeCompare(b)), undefined, {
+  const keys = createMemo(() => [...latest().keys()].sort(byName), undefined, {
     equals: (a, b) => a.length === b.length && a.every((key, i) => key === b[i]),
   });
   const groups = createMemo(() => {

@@ -5,8 +5,9 @@ import { Link } from "../../app/nav";
 import { CopyButton } from "../../app/notices";
 import { t } from "../../app/prefs";
 import { exactNumber, formatNumber } from "../../core/format";
+import { byName } from "../../core/order";
 import { runPath } from "../../core/router";
-import { toInteger, toNumber, type KeyValue, type Run } from "../../core/wire";
+import { toInteger, toNumber, type KeyValue, type LatestMetric, type Run } from "../../core/wire";
 
 const NOTE = "mlflow.note.content";
 const PARENT = "mlflow.parentRunId";
@@ -50,7 +51,8 @@ function SearchField(props: { what: string; text: string; onText: (text: string)
 
 function MetricTable(props: { run: Run }): JSX.Element {
   const [search, setSearch] = createSignal("");
-  const all = createMemo(() => [...(props.run.data.metrics ?? [])].sort((a, b) => a.key.localeCompare(b.key)));
+  const all = createMemo(() => [...(props.run.data.metrics ?? [])].sort((a, b) => byName(a.key, b.key)));
+  const byKey = createMemo(() => new Map(all().map((metric) => [metric.key, metric])));
   const shown = createMemo(() => all().filter((metric) => metric.key.toLowerCase().includes(search().trim().toLowerCase())));
   return (
     <section class="card" aria-label={t("run.metrics")}>
@@ -65,7 +67,7 @@ function MetricTable(props: { run: Run }): JSX.Element {
             <tbody>
               <For each={shown().map((metric) => metric.key)}>
                 {(key) => {
-                  const metric = createMemo(() => all().find((each) => each.key === key));
+                  const metric = (): LatestMetric | undefined => byKey().get(key);
                   const value = (): number | null => toNumber(metric()?.value);
                   return (
                     <tr>
@@ -90,7 +92,7 @@ function PairTable(props: { title: string; none: string; pairs: KeyValue[] }): J
     const wanted = search().trim().toLowerCase();
     return props.pairs
       .filter((each) => each.key.toLowerCase().includes(wanted) || each.value.toLowerCase().includes(wanted))
-      .sort((a, b) => a.key.localeCompare(b.key));
+      .sort((a, b) => byName(a.key, b.key));
   });
   return (
     <section class="card" aria-label={props.title}>

@@ -8,6 +8,7 @@ import { getSeries } from "../../core/api";
 import { likeliestMetric, lineFacts, toLine, type Axis } from "../../core/chart_lines";
 import type { KeyFacts } from "../../core/columns";
 import { exactNumber, formatNumber } from "../../core/format";
+import { byName } from "../../core/order";
 import type { RowPlace } from "../../core/run_window";
 import type { RunTable } from "../../core/wire";
 import { ChartControls } from "../../chart/controls";
@@ -37,7 +38,7 @@ interface Props {
 export function ChartPane(props: Props): JSX.Element {
   const [axis, setAxis] = createSignal<Axis>("step");
   const [log, setLog] = createSignal(false);
-  const metrics = createMemo(() => [...props.facts.metrics.keys()].sort((a, b) => a.localeCompare(b)));
+  const metrics = createMemo(() => [...props.facts.metrics.keys()].sort(byName));
   const metric = createMemo(() => (props.metric !== null && metrics().includes(props.metric) ? props.metric : likeliestMetric(props.facts.metrics)));
   const known = createMemo(() => {
     const wanted = new Set(props.runs);
