@@ -1,6 +1,6 @@
 """Time of one filtered, sorted page of 100 out of 1,000 runs in an mlruns tree: Millstream and the real MLflow.
 
-    python benchmarks/search.py [--runs 1000] [--rounds 5] [--json]
+    python benchmarks/search.py [--runs 1000] [--rounds 3] [--json]
 
 The tree (10 params, 10 metrics of 20 points, 5 tags a run) is written as plain files, by neither library.
 "Cold" is Millstream's first search in a process, without an index; "new process" the first with an index that
