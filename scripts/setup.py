@@ -57,6 +57,9 @@ def install(uv: list[str]) -> None:
     """Install everything; torch as a CPU build from a wheel directory or torch's CPU index, only then from PyPI."""
     links, environment = find_links(), uv_environment()
     command = [*uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
+    if sys.dont_write_bytecode:
+        # Nothing would be compiled on first use, and every process of a test would compile it all again.
+        command.append("--compile-bytecode")
     for link in links:
         command += ["--find-links", link]
     command += ["--requirement", str(LOCK), "--editable", str(ROOT)]
