@@ -20,6 +20,7 @@ def snapshot(store: Store) -> dict[str, Any]:
     ids = (
         {found.experiment_id for found in experiments} | set(places) | set(os.listdir(trash) if trash.is_dir() else ())
     )
+    ids = {name for name in ids if name.isprintable()}
     query = queries.SearchRuns(experiment_ids=tuple(sorted(ids)), view=ViewType.ALL, max_results=50_000)
     return {
         "experiments": sorted(repr(found) for found in experiments),

@@ -73,17 +73,20 @@ class Looker:
                 continue
             present.add(experiment_id)
             stamp = experiment_stamp(directory, in_trash)
-            if stamp != state.experiments.get(experiment_id):
-                young = stamps.is_racy(_numbers(stamp))
-                changes.experiments.append(
-                    ChangedExperiment(experiment_id, directory, in_trash, "" if young else stamp)
-                )
+            before = state.experiments.get(experiment_id)
+            if stamp != before:
+                # What is too young to be relied on never matches, and yet says where the experiment was.
+                kept = f"{int(in_trash)}," if stamps.is_racy(_numbers(stamp)) else stamp
+                changes.experiments.append(ChangedExperiment(experiment_id, directory, in_trash, kept))
                 ids = self._tree.run_ids(directory)
                 gone = state.runs.get(experiment_id, {}).keys() - set(ids)
                 changes.gone_runs.extend((experiment_id, run_id) for run_id in gone)
             else:
                 ids = list(state.runs.get(experiment_id, ()))
-            self._look_at_runs(state.runs.get(experiment_id, {}), experiment_id, directory, ids, close, changes)
+            # Problems name paths, so the runs of an experiment that moved are read again.
+            moved = before is not None and before[0] != stamp[0]
+            known = {} if moved else state.runs.get(experiment_id, {})
+            self._look_at_runs(known, experiment_id, directory, ids, close, changes)
         changes.gone_experiments.extend(state.experiments.keys() - present)
         changes.total = len(changes.runs)
         return changes

@@ -69,7 +69,8 @@ class Intake:
             read.state.rid = rid
         series = {rid: _series_states(scan.series) for rid, (_, scan) in zip(rids, good, strict=True)}
         scanned.put_series(self._connection, series)
-        scanned.put_problems(self._connection, {read.changed.run_id: _problems(read) for read in reads})
+        problems = {_owner(read.changed.experiment_id, read.changed.run_id): _problems(read) for read in reads}
+        scanned.put_problems(self._connection, problems)
         by_experiment: dict[str, dict[str, RunState]] = {}
         for read in reads:
             by_experiment.setdefault(read.changed.experiment_id, {})[read.changed.run_id] = read.state
@@ -92,7 +93,7 @@ class Intake:
     def _forget_runs(self, experiment_id: str, runs: list[tuple[str, RunState]]) -> None:
         write.drop_runs(self._connection, [run.rid for _, run in runs if run.rid is not None])
         scanned.put_series(self._connection, {run.rid: {} for _, run in runs if run.rid is not None})
-        scanned.put_problems(self._connection, {run_id: [] for run_id, _ in runs})
+        scanned.put_problems(self._connection, {_owner(experiment_id, run_id): [] for run_id, _ in runs})
         scanned.drop_run_states(self._connection, experiment_id, [run_id for run_id, _ in runs])
 
     def _before(self, changed: ChangedRun) -> RunState | None:
@@ -150,6 +151,10 @@ def _series_states(series: dict[str, SeriesScan]) -> dict[str, SeriesState]:
     return {
         key: SeriesState(scan.inode, scan.offset, scan.bad, scan.tail, scan.summary) for key, scan in series.items()
     }
+
+
+def _owner(experiment_id: str, run_id: str) -> str:
+    return f"{experiment_id}/{run_id}"
 
 
 def _problems(read: _ReadRun) -> list[str]:

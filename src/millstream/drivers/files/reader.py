@@ -102,25 +102,44 @@ def read_run(directory: str, known: dict[str, SeriesScan]) -> RunScan:
 
 
 def walk_keys(directory: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """(key, entry) of every file below a metrics, params or tags directory; '/' in keys for sub-directories."""
+    """(key, entry) of every file or link below a metrics, params or tags directory; '/' in keys for sub-directories.
+
+    Directories are entered, links to directories are not: they could lead in a circle.
+    """
     try:
         with os.scandir(directory) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return
     for entry in found:
-        if entry.name.startswith(layout.TEMPORARY_PREFIX):
-            continue
-        if entry.is_dir():
+        if entry.is_dir(follow_symlinks=False):
             yield from walk_keys(entry.path, f"{prefix}{entry.name}/")
-        elif entry.is_file():
+        elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
             yield prefix + entry.name, entry
+
+
+def _walk_names(directory: str, problems: list[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    for key, entry in walk_keys(directory):
+        if is_text(key):
+            yield key, entry
+        else:
+            problems.append(f"{printable(entry.path)}: its name is not UTF-8 text; it is left out")
+
+
+def is_text(name: str) -> bool:
+    """Whether a file name is made of UTF-8 bytes; others cannot be stored or sent."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def printable(path: str) -> str:
+    """`path` with � for bytes that are not UTF-8."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def read_texts(directory: str, problems: list[str]) -> dict[str, str]:
     """Params or tags: file name to whole text."""
     texts: dict[str, str] = {}
-    for key, entry in walk_keys(directory):
+    for key, entry in _walk_names(directory, problems):
         try:
             data = read_bytes(entry.path)
         except DataDamaged as error:
@@ -136,7 +155,7 @@ def read_texts(directory: str, problems: list[str]) -> dict[str, str]:
 
 def _read_series(directory: str, known: dict[str, SeriesScan], problems: list[str]) -> dict[str, SeriesScan]:
     series: dict[str, SeriesScan] = {}
-    for key, entry in walk_keys(directory):
+    for key, entry in _walk_names(directory, problems):
         try:
             scan = continue_series(entry.path, known.get(key))
         except OSError as error:
@@ -191,28 +210,30 @@ def read_points(directory: str, key: str) -> list[tuple[int, float, int]]:
 def _read_links(directory: str, scan: RunScan) -> None:
     for part in (layout.INPUTS, layout.OUTPUTS):
         folder = os.path.join(directory, part)
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        try:
+            found = sorted(os.listdir(folder)) if os.path.isdir(folder) else ()
+        except OSError as error:
+            scan.problems.append(f"{folder}: cannot be read ({error.strerror})")
+            continue
+        for name in found:
             path = os.path.join(folder, name, layout.META)
             try:
                 fields = meta.load(read_bytes(path))
                 _take_link(directory, part, fields, scan)
             except DataDamaged as error:
-                scan.problems.append(f"{path}: {error}")
+                scan.problems.append(f"{printable(path)}: {error}")
 
 
 def _take_link(directory: str, part: str, fields: dict[str, object], scan: RunScan) -> None:
-    source = str(fields.get("source_id"))
     if part == layout.OUTPUTS:
-        step = fields.get("step")
-        scan.models_out.append(ModelOutput(source, step if isinstance(step, int) else 0))
-    elif fields.get("source_type") == "MODEL":
+        scan.models_out.append(meta.output_from_fields(fields))
+        return
+    source, texts = meta.input_from_fields(fields)
+    if fields.get("source_type") == "MODEL":
         scan.models_in.append(ModelInput(source))
     else:
         path = os.path.join(os.path.dirname(directory), layout.DATASETS, os.path.basename(source), layout.META)
-        dataset = meta.dataset_from_fields(meta.load(read_bytes(path)))
-        tags = fields.get("tags")
-        texts = {str(key): str(value) for key, value in tags.items()} if isinstance(tags, dict) else {}
-        scan.datasets.append(DatasetInput(dataset, texts))
+        scan.datasets.append(DatasetInput(meta.dataset_from_fields(meta.load(read_bytes(path))), texts))
 
 
 def model_ids(directory: str) -> list[str]:

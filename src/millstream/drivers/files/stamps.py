@@ -68,7 +68,7 @@ def deep_stamp(directory: str) -> Stamp:
             newest = max(newest, status.st_mtime_ns)
             seen.append(f"{part}/{key} {status.st_mtime_ns} {status.st_size} {status.st_ino}")
     seen += [str(directory_stamp(os.path.join(directory, part))) for part in _LINKS]
-    digest = blake2b("\n".join(seen).encode(), digest_size=7).digest()
+    digest = blake2b(os.fsencode("\n".join(seen)), digest_size=7).digest()
     return (newest, int.from_bytes(digest))
 
 

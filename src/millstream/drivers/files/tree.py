@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from millstream.drivers.files.atomic import failure, locked
+from millstream.drivers.files.reader import is_text
 from millstream.formats.mlruns import layout
 from millstream.values.errors import NotFound
 from millstream.values.names import check_run_id
@@ -61,7 +62,7 @@ class Tree:
         for parent, in_trash in ((self.root, False), (self.trash, True)):
             try:
                 with os.scandir(parent) as entries:
-                    names = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
+                    names = [entry.name for entry in entries if _may_be_id(entry)]
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -91,10 +92,16 @@ class Tree:
         """Names of the directories of an experiment that may be runs."""
         try:
             with os.scandir(experiment_dir) as entries:
-                return [
-                    entry.name
-                    for entry in entries
-                    if entry.name not in layout.NOT_RUNS and not entry.name.startswith(".") and entry.is_dir()
-                ]
-        except FileNotFoundError:
+                return [entry.name for entry in entries if entry.name not in layout.NOT_RUNS and _may_be_id(entry)]
+        except OSError:
             return []
+
+
+def _may_be_id(entry: os.DirEntry[str]) -> bool:
+    """Whether a directory's name could be an id: not hidden, and of UTF-8 bytes."""
+    if entry.name.startswith(".") or not is_text(entry.name):
+        return False
+    try:
+        return entry.is_dir()
+    except OSError:  # A link that leads in a circle.
+        return False

@@ -181,7 +181,7 @@ def put_series(connection: Connection, series: dict[int, dict[str, SeriesState]]
 
 
 def put_problems(connection: Connection, problems: dict[str, list[str]]) -> None:
-    """Note what could not be read of each owner (an experiment's or a run's directory name); [] when all is well."""
+    """Note what could not be read of each owner, an experiment or a run of it; [] when all is well."""
     _delete(connection, scan.problems, scan.problems.c.owner, list(problems))
     rows = [
         {"owner": owner, "number": number, "text": text}

@@ -6,6 +6,7 @@ Reads what MLflow 1.x to 3.x wrote, writes what MLflow 3.17 writes, plus `run_uu
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import yaml
@@ -26,6 +27,17 @@ from millstream.values.errors import DataDamaged
 
 MAX_BYTES = 20_000_000
 
+# What the YAML library lets through for hostile scalars such as ``!!int ''`` besides its own errors.
+_YAML_ERRORS = (
+    yaml.YAMLError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+)
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -44,12 +56,12 @@ def load(data: bytes) -> dict[str, Any]:
         raise DataDamaged(f"the file has {len(data)} bytes, more than a meta.yaml can have")
     try:
         fields = yaml.load(data, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DataDamaged(f"not valid YAML ({str(error).splitlines()[0]})") from error
+    except _YAML_ERRORS as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataDamaged(f"not valid YAML ({reason:.200})") from error
     if not isinstance(fields, dict):
-        raise DataDamaged(
-            "empty, or not a mapping of fields" if fields is None else f"not a mapping but {fields!r:.60}"
-        )
+        found = "empty, or not" if fields is None else f"a {type(fields).__name__} and not"
+        raise DataDamaged(f"{found} a mapping of fields")
     return fields
 
 
@@ -74,7 +86,7 @@ def experiment_from_fields(
 ) -> Experiment:
     """An experiment from its fields; its id must be the name of its directory, else DataDamaged."""
     _check_id(fields, ("experiment_id",), directory)
-    stage = _text(fields, "lifecycle_stage") or ACTIVE
+    stage = _stage(fields)
     return Experiment(
         experiment_id=directory,
         name=_text(fields, "name") or directory,
@@ -119,7 +131,7 @@ def run_from_fields(fields: dict[str, Any], directory: str, experiment_id: str) 
         status=_status(fields),
         start_time=_integer(fields, "start_time"),
         end_time=_integer(fields, "end_time"),
-        lifecycle_stage=_text(fields, "lifecycle_stage") or ACTIVE,
+        lifecycle_stage=_stage(fields),
         artifact_uri=_text(fields, "artifact_uri"),
         run_name=_text(fields, "run_name") or _text(fields, "name"),
     )
@@ -166,8 +178,24 @@ def output_to_fields(output: ModelOutput) -> dict[str, Any]:
     }
 
 
+def input_from_fields(fields: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Id of the source of an input, and the tags of its use."""
+    tags = fields.get("tags")
+    texts = {str(key): _text(tags, key) for key in tags} if isinstance(tags, dict) else {}
+    return _text(fields, "source_id"), texts
+
+
+def output_from_fields(fields: dict[str, Any]) -> ModelOutput:
+    """An output from its fields."""
+    return ModelOutput(_text(fields, "source_id"), _integer(fields, "step") or 0)
+
+
+# YAML has lists and mappings too, and one that holds itself many times over takes forever to print.
+_SCALARS = (str, int, float, bytes, date)
+
+
 def _check_id(fields: dict[str, Any], names: tuple[str, ...], expected: str) -> None:
-    found = next((str(fields[name]) for name in names if fields.get(name) is not None), None)
+    found = next((_text(fields, name) for name in names if fields.get(name) is not None), None)
     if found != expected:
         raise DataDamaged(f"its {names[0]} is {found!r}, but its directory is {expected!r}")
 
@@ -176,9 +204,14 @@ def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
     if value is None:
         return ""
-    if isinstance(value, dict | list):
+    if not isinstance(value, _SCALARS):
         raise DataDamaged(f"its {name} is not a text")
-    return str(value)
+    try:
+        text = str(value)
+        text.encode()
+    except ValueError as error:  # Thousands of digits, or half of a character.
+        raise DataDamaged(f"its {name} is not a text") from error
+    return text
 
 
 def _integer(fields: dict[str, Any], name: str) -> int | None:
@@ -188,10 +221,17 @@ def _integer(fields: dict[str, Any], name: str) -> int | None:
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataDamaged(f"its {name} is {value!r}, not a number") from error
+        raise DataDamaged(f"its {name} is not a number") from error
     if not -(2**63) <= number < 2**63:
-        raise DataDamaged(f"its {name} is {number}, which does not fit in 64 bits")
+        raise DataDamaged(f"its {name} is a number that does not fit in 64 bits")
     return number
+
+
+def _stage(fields: dict[str, Any]) -> str:
+    stage = _text(fields, "lifecycle_stage") or ACTIVE
+    if stage not in (ACTIVE, DELETED):
+        raise DataDamaged(f"its lifecycle_stage is {stage!r:.60}, neither {ACTIVE!r} nor {DELETED!r}")
+    return stage
 
 
 def _status(fields: dict[str, Any]) -> str:
@@ -202,5 +242,5 @@ def _status(fields: dict[str, Any]) -> str:
         return value
     number = _integer(fields, "status")
     if number is None or not 1 <= number <= 5:
-        raise DataDamaged(f"its status is {value!r}, which is none of 1 to 5")
+        raise DataDamaged(f"its status is {number}, which is none of 1 to 5")
     return RunStatus.to_string(number)
