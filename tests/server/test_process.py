@@ -120,6 +120,9 @@ def test_a_signal_does_not_wait_for_a_caller_that_never_reads(start: Callable[..
         assert psutil.Process(server.process.pid).memory_info().rss < 2**28
         server.process.terminate()
         assert server.process.wait(30) == 0
+    said = server.errors.read_text()
+    assert "Traceback" not in said
+    assert said.endswith("Stopped.\n")
 
 
 def test_a_busy_port_names_its_holder_and_the_way_out(start: Callable[..., Started], tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from millstream.values.errors import InvalidValue, NotFound, TooLarge
 from millstream.values.paths import RelPath
 
 CHUNK = 256 * 2**10
+UPLOAD_CHUNK = 2**20
 MAX_UPLOAD = 10 * 2**30
 """Longest file that upload-artifact takes, in bytes."""
 
@@ -149,13 +150,17 @@ def _place(request: Request) -> tuple[str, RelPath]:
 
 
 async def _receive(request: Request, target: Path) -> None:
-    size = 0
+    size, held = 0, bytearray()
     with target.open("xb") as file:
         async for chunk in request.stream():
             size += len(chunk)
             if size > MAX_UPLOAD:
                 raise TooLarge(f"The file is longer than {MAX_UPLOAD} bytes.")
-            await to_thread.run_sync(file.write, chunk)
+            held += chunk
+            if len(held) >= UPLOAD_CHUNK:
+                await to_thread.run_sync(file.write, held)
+                held = bytearray()
+        await to_thread.run_sync(file.write, held)
 
 
 def disposition(name: str) -> str:

@@ -66,6 +66,6 @@ class Errors:
         except Exception as error:
             if begun:
                 # Too late for a reply: the caller must see a broken connection, not a short file.
-                log.error("A reply to %s broke off: %r", scope["path"], error)
+                log.error("A reply to %s broke off.", scope["path"], exc_info=error)
                 raise
             await error_reply(error)(scope, receive, send)

@@ -95,6 +95,8 @@ def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
     `ready` is called once it answers; from then on a signal ends it cleanly.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    # Our own border logs what goes wrong in the app; a reply cut off by the end of the server is no error.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         app,
         loop="auto",
