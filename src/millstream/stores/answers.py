@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
 
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import read, scanned, schema, search
@@ -40,7 +41,11 @@ class Answers:
         reader = self._readers.get(type(query))
         if reader is None:
             raise InvalidValue(f"{type(query).__name__} is not a question that can be answered.")
-        return cast(T, reader(query))
+        try:
+            return cast(T, reader(query))
+        except DatabaseError as error:
+            self._index.renew(error)
+            return cast(T, reader(query))
 
     def reindex(self, progress: Progress | None = None) -> None:
         """Read the whole tree again into a new index."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError
 
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import scanned
@@ -37,6 +38,7 @@ class Index:
         self._tree = tree
         self._path = path
         self._engine: Engine | None = None
+        self._file: tuple[int, ...] = ()
         self._state = scanned.State(-1, {}, {})
         self._looker = Looker(tree)
         self._lock = Lock()
@@ -56,11 +58,18 @@ class Index:
             if run_id is None and self._last_look > arrived:
                 return
             looked = time.monotonic()
+            if self._engine is not None and _file_of(self._path) != self._file:
+                self._close()  # Somebody removed the file, or made it anew.
             engine = self._open()
             self._load_if_outdated(engine)
             changes = self._looker.look(self._state, run_id)
-            while changes:
-                changes = self._take_in(engine, changes, run_id, progress)
+            try:
+                while changes:
+                    changes = self._take_in(engine, changes, run_id, progress)
+            except BaseException:
+                # What was rolled back must not be taken for known.
+                self._state = scanned.State(-1, {}, {})
+                raise
             self._last_look = looked
 
     def rebuild(self, progress: Progress | None = None) -> None:
@@ -72,17 +81,30 @@ class Index:
             self._last_look = 0.0
         self.catch_up(progress=progress)
 
+    def renew(self, error: DatabaseError) -> None:
+        """After `error`: make a damaged index anew at the next use; StorageFailed when it is not damaged."""
+        with self._lock:
+            self._close()
+            if not scanned.is_damaged(error):
+                raise scanned.index_failure(self._path, error) from error
+            scanned.remove_index(self._path)
+            self._last_look = 0.0
+
     def close(self) -> None:
         """Close the database; it is opened again when needed."""
         with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
-                self._state = scanned.State(-1, {}, {})
+            self._close()
+
+    def _close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+            self._state = scanned.State(-1, {}, {})
 
     def _open(self) -> Engine:
         if self._engine is None:
             self._engine = scanned.open_index(self._path, self._tree.root)
+            self._file = _file_of(self._path)
         return self._engine
 
     def _load_if_outdated(self, engine: Engine) -> None:
@@ -105,3 +127,11 @@ class Index:
         if progress is not None:
             progress(changes.total - len(rest.runs), changes.total)
         return rest
+
+
+def _file_of(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino

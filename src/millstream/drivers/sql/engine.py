@@ -11,8 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from millstream.values.errors import StorageFailed
-
 BUSY_SECONDS = 30
 
 
@@ -64,8 +62,3 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that holds the write lock from its start; commits at the end, rolls back on an error."""
     with engine.connect().execution_options(immediate=True) as connection, connection.begin():
         yield connection
-
-
-def storage_failure(path: Path, error: Exception) -> StorageFailed:
-    """The error for a database file that cannot be used."""
-    return StorageFailed(f"The database {str(path)!r} cannot be used: {error}.")

@@ -16,6 +16,7 @@ from millstream.drivers.sql.engine import sqlite_engine, writing
 from millstream.drivers.sql.read import batches
 from millstream.drivers.sql.write import insert_rows, summary_of
 from millstream.formats.mlruns.points import Summary
+from millstream.values.errors import StorageFailed
 
 
 class RunState(Struct):
@@ -51,24 +52,54 @@ class State(Struct):
 
 def open_index(path: Path, root: str) -> Engine:
     """The index database at `path` for the tree `root`; one of another version or a damaged one is made anew."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for attempt in (1, 2):
-        engine = sqlite_engine(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with engine.connect() as connection:
-                version = connection.exec_driver_sql("PRAGMA user_version").scalar()
-            if version not in (0, scan.VERSION):
-                raise sqlite3.DatabaseError(f"index version {version}")
-            if version == 0:
-                _create(engine, root)
-            return engine
-        except (sqlite3.DatabaseError, DatabaseError):
-            engine.dispose()
-            if attempt == 2:
+            return _open(path, root)
+        except DatabaseError as error:
+            if not is_damaged(error):
                 raise
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-    raise AssertionError("unreachable")
+        remove_index(path)
+        return _open(path, root)
+    except (OSError, DatabaseError) as error:
+        raise index_failure(path, error) from error
+
+
+def _open(path: Path, root: str) -> Engine:
+    engine = sqlite_engine(path)
+    try:
+        with engine.connect() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar()
+        if version not in (0, scan.VERSION):
+            engine.dispose()
+            remove_index(path)
+        if version != scan.VERSION:
+            _create(engine, root)
+    except DatabaseError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def is_damaged(error: DatabaseError) -> bool:
+    """Whether `error` says that the file is no index (any more), rather than that it cannot be used now."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such table" in str(error.orig)
+
+
+def remove_index(path: Path) -> None:
+    """Remove the index's files; it can be made again from the tree."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def index_failure(path: Path, error: Exception) -> StorageFailed:
+    """The error for an index that cannot be used."""
+    reason = error.orig if isinstance(error, DatabaseError) else error
+    return StorageFailed(
+        f"The index {str(path)!r} cannot be used: {reason}. The runs are safe; set MILLSTREAM_INDEX_DIR to a "
+        "directory on this machine that can be written to."
+    )
 
 
 def _create(engine: Engine, root: str) -> None:
