@@ -117,7 +117,10 @@ class Callers:
         """A browser says where a page came from; only pages of this server may change anything."""
         for origin in headers.getlist("origin"):
             if not self._is_ours(origin, host):
-                raise NotPermitted(f"A page of {origin[:100]!r} may not change anything here.")
+                raise NotPermitted(
+                    f"A page of {origin[:100]!r} may not change anything here. If that is a proxy before this server, "
+                    "start it with --allowed-hosts and the proxy's host name."
+                )
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             raise NotPermitted("A page of another site may not change anything here.")
 

@@ -73,7 +73,7 @@ def explain(error: OSError, host: str, port: int, command: list[str]) -> Unavail
         return Unavailable(f"Cannot listen on {host}, port {port}: {error.strerror}. Give another --host.")
     holder = find_holder(port)
     served = ask_about(host, port)
-    who = f"process {holder.pid} ({holder.command[:300]})" if holder.pid else "a process of another user"
+    who = f"process {holder.pid} ({holder.command[:300]})" if holder.pid else "a process that this user may not look at"
     lines = [f"Port {port} on {host} is taken by {who}."]
     if served:
         lines.append(f"It is Millstream, serving {served} at {url(host, port)}")
