@@ -69,7 +69,7 @@ class Lines implements ChartSurface {
     return {
       width: Math.max(80, this.host.clientWidth),
       height: Math.max(80, this.host.clientHeight),
-      padding: [8, 16, 0, 8],
+      padding: [8, axis === "wall" ? 36 : 16, 0, axis === "wall" ? 24 : 8],
       legend: { show: false },
       focus: { alpha: 0.2 },
       cursor: {
@@ -79,7 +79,7 @@ class Lines implements ChartSurface {
         hover: { skip: [undefined, null] },
         points: { size: 7 },
       },
-      scales: { x: { time: false, range: (_, min, max) => xRange(min, max) }, y: { distr: log ? 3 : 1 } },
+      scales: { x: { time: false, range: (plot, min, max) => xRange(plot.data[0], min, max) }, y: { distr: log ? 3 : 1 } },
       axes: [this.#xAxis(axis), this.#yAxis()],
       series: [
         {},
@@ -155,9 +155,10 @@ class Lines implements ChartSurface {
 }
 
 /** The range of x; a single x gets some room on both sides. */
-function xRange(min: number | null, max: number | null): [number, number] {
-  if (min === null || max === null) return [0, 1];
-  return min === max ? [min - 0.5, max + 0.5] : [min, max];
+function xRange(all: ArrayLike<number>, min: number | null, max: number | null): [number, number] {
+  const [first, last] = [all[0], all[all.length - 1]];
+  if (first !== undefined && first === last) return [first - 0.5, first + 0.5];
+  return min === null || max === null ? [0, 1] : [min, max];
 }
 
 function inDrawOrder(model: ChartModel): ChartModel {
