@@ -126,9 +126,8 @@ class ScoringApp:
                 body = await self._read(headers.get(b"content-length"), receive)
         except TimeoutError:
             raise TimedOut(f"The request body did not arrive within {self._timeout:g} s.") from None
-        future: asyncio.Future[bytes] = asyncio.wrap_future(
-            self._worker.submit(partial(self._score, body, kind, deadline), len(body))
-        )
+        call = self._worker.submit(partial(self._score, body, kind, deadline), len(body))
+        future: asyncio.Future[bytes] = asyncio.wrap_future(call)
         gone: asyncio.Future[None] = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:
             left = max(0.0, deadline - time.monotonic())
@@ -140,6 +139,7 @@ class ScoringApp:
                 raise ClientGone
             raise self._late()
         finally:
+            call.cancel()
             future.cancel()
             gone.cancel()
 

@@ -113,7 +113,7 @@ class _Columns:
         limit: float | None = EXACT_IN_DOUBLE if int in kinds else None
         if self._float == "float":
             limit = _FLOAT32_MAX
-        if limit is not None and matrix.size and float(numpy.abs(matrix).max()) > limit:
+        if limit is not None and matrix.size and float(numpy.abs(matrix).max()) >= limit:
             return None
         if positions != list(range(matrix.shape[1])):
             matrix = matrix[:, positions]
@@ -272,7 +272,8 @@ def typed(values: list[Any], spec: ColSpec, name: str) -> Any:
         raise InvalidValue(f"Column {name!r}, row {row}: {kind} expected, got {word(values[row])}.")
     _check_range(values, kind, name)
     if kind in DTYPES:
-        wanted = "object" if missing and kind == "boolean" else "float64" if missing else DTYPES[kind]
+        gaps = {"boolean": "object", "integer": "float64", "long": "float64"} if missing else {}
+        wanted = gaps.get(kind, DTYPES[kind])
         return _numpy().array(values, dtype=wanted)
     return _converted(values, kind, name)
 
