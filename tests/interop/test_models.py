@@ -31,9 +31,13 @@ def test_a_saved_model_opens_in_the_other(
     }
 
 
-def test_a_model_logged_by_us_opens_in_mlflow_by_its_run(mlflow: Peer, millstream: Peer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("logger", "opener"), PAIRS)
+def test_a_logged_model_opens_in_the_other_by_its_run(
+    logger: str, opener: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    peers: dict[str, Peer] = {name: request.getfixturevalue(name) for name in (logger, opener)}
     root = str(tmp_path / "mlruns")
-    run_id, expected = millstream("log_classifier", store=root)
-    found = mlflow("predict", store=root, uri=f"runs:/{run_id}/model")
+    run_id, expected = peers[logger]("log_classifier", store=root)
+    found = peers[opener]("predict", store=root, uri=f"runs:/{run_id}/model")
     assert (found["native"], found["general"]) == (expected, expected)
-    assert millstream("predict", store=root, uri=f"runs:/{run_id}/model") == found
+    assert found == peers[logger]("predict", store=root, uri=f"runs:/{run_id}/model")

@@ -68,8 +68,8 @@ def test_a_world_written_over_http_is_the_same_on_every_way(mlflow: Peer, millst
 
 
 def test_random_searches_over_http_agree_with_the_files(mlflow: Peer, millstream: Peer, server: Server) -> None:
-    mlflow("write_rows", store=server.address, name="random", rows=generator.rows(11, 20))
-    queries = generator.searches(11, 100)
+    mlflow("write_rows", store=server.address, name="random", rows=generator.rows(11, 12))
+    queries = generator.searches(11, 60)
     over_http = mlflow("search", store=server.address, runs=queries, experiments=[])
     from_files = millstream("search", store=server.root, runs=queries, experiments=[])
     assert differences(queries, over_http["runs"], from_files["runs"]) == []

@@ -60,10 +60,21 @@ def test_the_same_calls_leave_the_same_bytes(mlflow: Peer, millstream: Peer, tmp
         root = tmp_path / peer.library
         peer("write_world", store=str(root), root=str(root))
         trees.append(contents(root))
-        trees[-1].pop("<experiment digits>/<run run-00>/metrics/on data")  # we note no dataset beside a point
     theirs, ours = trees
     assert sorted(ours) == sorted(theirs)
     assert {path: (ours[path], theirs[path]) for path in theirs if ours[path] != theirs[path]} == {}
+
+
+def test_points_with_a_dataset_leave_the_same_bytes(mlflow: Peer, millstream: Peer, tmp_path: Path) -> None:
+    found = []
+    for peer in (mlflow, millstream):
+        root = str(tmp_path / peer.library)
+        run_id = peer("log_dataset_points", store=root)
+        metrics = Path(root, "0", run_id, "metrics")
+        found.append({path.name: path.read_bytes() for path in sorted(metrics.iterdir())})
+        assert mlflow("describe", store=root)["histories"] == millstream("describe", store=root)["histories"]
+    assert found[0] == found[1]
+    assert found[0]["one"] == b"1700000000000 0.5 0 train d1\n"
 
 
 def test_a_day_with_the_fluent_functions_looks_the_same(mlflow: Peer, millstream: Peer, tmp_path: Path) -> None:

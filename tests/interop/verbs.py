@@ -76,6 +76,22 @@ def log_points(library: Any, store: str, run_id: str, key: str, first: int, coun
         speaker.log_metric(run_id, key, step / 8, timestamp=world.T0 + step, step=step)
 
 
+def log_dataset_points(library: Any, store: str) -> str:
+    """A run whose points name the dataset that they were measured on, one by one and in a batch; its id."""
+    speaker = client(library, store)
+    speaker.search_experiments()
+    run_id: str = speaker.create_run("0").info.run_id
+    speaker.log_metric(run_id, "one", 0.5, timestamp=world.T0, step=0, dataset_name="train", dataset_digest="d1")
+    point = library.entities.Metric
+    batch = [
+        point("many", 0.5, world.T0, 0, dataset_name="train", dataset_digest="d1"),
+        point("many", 0.25, world.T0 + 1, 0),
+        point("many", 0.125, world.T0 + 2, 0, dataset_name="시험", dataset_digest="d2"),
+    ]
+    speaker.log_batch(run_id, metrics=batch)
+    return run_id
+
+
 def artifacts(library: Any, store: str, run_id: str) -> Any:
     """Every artifact of a run with its size and text, found by walking the listing."""
     speaker = client(library, store)
