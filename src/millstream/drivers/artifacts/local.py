@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,7 @@ from millstream.values.entities import FileInfo
 from millstream.values.errors import InvalidValue, MillstreamError, NotFound, StorageFailed
 from millstream.values.paths import Location, RelPath
 
+_NO_SUCH_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 _TEMPORARY = ".millstream-part-"
 
 
@@ -69,14 +72,22 @@ class LocalArtifacts:
             raise _failure("write", target, error) from error
 
     def open(self, path: RelPath) -> BinaryIO:
-        """Open `path` for reading; NotFound when there is no such file."""
+        """Open `path` for reading; NotFound when there is no such regular file."""
         target = self._resolve(path)
         try:
-            return target.open("rb")
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise NotFound(f"There is no file {str(path)!r} among the artifacts in {self._root}.") from error
+            # Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
+            descriptor = os.open(target, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         except OSError as error:
+            if error.errno in _NO_SUCH_FILE:
+                raise self._no_file(path) from error
             raise _failure("read", target, error) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise self._no_file(path)
+        return os.fdopen(descriptor, "rb")
+
+    def _no_file(self, path: RelPath) -> NotFound:
+        return NotFound(f"There is no file {str(path)!r} among the artifacts in {self._root}.")
 
     def delete(self, path: RelPath) -> None:
         """Remove a file or directory below the root; NotFound when there is none."""
