@@ -81,7 +81,7 @@ def test_pins_that_differ_from_what_is_installed_are_told() -> None:
         "pandas==0.1.0",
         "no-such==1  # why",
         "click>=1",
-        "",
+        "mlflow==3.17.2",
     ]
     assert differing_versions(lines) == [("pandas", "0.1.0", metadata.version("pandas")), ("no-such", "1", None)]
 

@@ -143,6 +143,6 @@ def differing_versions(lines: Iterable[str]) -> list[tuple[str, str, str | None]
     differing = []
     for line in lines:
         pin = re.fullmatch(r"([\w.\-]+)(?:\[[\w,\-. ]*\])?==([^\s;,]+)(?:\s*;.*)?", line.split(" #")[0].strip())
-        if pin and (found := installed_version(pin[1])) != pin[2]:
+        if pin and pin[1] not in _NEEDS_NOTHING and (found := installed_version(pin[1])) != pin[2]:
             differing.append((pin[1], pin[2], found))
     return differing
