@@ -64,12 +64,16 @@ def _check_segment(segment: str, text: str, what: str) -> None:
         reason = "looks like a drive letter"
     elif "%" in segment and _decodes_to_trouble(segment):
         reason = "has a percent-escape that stands for a separator or a dot part"
-    elif any("\ud800" <= character <= "\udfff" for character in segment):
+    elif not _is_text(segment):
         reason = "is not valid text"
     elif len(segment.encode()) > 255:
         reason = "has a part of over 255 bytes"
     if reason:
         raise InvalidValue(f"Invalid path: the {what} {text[:200]!r} {reason}. Use plain names joined by '/'.")
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _decodes_to_trouble(segment: str) -> bool:
@@ -117,6 +121,9 @@ class Location(Struct, frozen=True):
 
     @classmethod
     def _local(cls, text: str, base: Path | None) -> Location:
+        # Seen here once more, because a file: URI was decoded just now.
+        if _CONTROL.search(text) or not _is_text(text):
+            raise InvalidValue(f"The location {text!r} has a control character or half of a character.")
         path = Path(text)
         if not path.is_absolute():
             if base is None:

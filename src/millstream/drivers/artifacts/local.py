@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -41,10 +42,11 @@ class LocalArtifacts:
     def _info(self, parent: RelPath, entry: os.DirEntry[str]) -> FileInfo | None:
         path = RelPath((*parent.segments, entry.name))
         try:
+            entry.name.encode()
             if entry.is_symlink():
                 self._resolve(path)
             return FileInfo(str(path), entry.is_dir(), None if entry.is_dir() else entry.stat().st_size)
-        except (OSError, MillstreamError):
+        except (OSError, UnicodeEncodeError, MillstreamError):
             return None
 
     def put_file(self, source: Path, path: RelPath) -> None:
@@ -99,7 +101,7 @@ class LocalArtifacts:
                 shutil.rmtree(target)
             else:
                 target.unlink()
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.") from error
         except OSError as error:
             raise _failure("delete", target, error) from error
@@ -109,20 +111,31 @@ class LocalArtifacts:
         return self._resolve(path)
 
     def download(self, path: RelPath, target: Path) -> Path:
-        """Copy the file or directory `path` into the directory `target`, under its own name."""
+        """Copy the file or directory `path` into the directory `target`, under its own name.
+
+        Of a directory's links, those to files below the root are followed, all others left out.
+        """
         source = self._resolve(path)
-        if not source.exists():
+        if not os.path.exists(source):
             raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.")
         goal = target / path.name if path.segments else target
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, goal, dirs_exist_ok=True)
+                shutil.copytree(source, goal, ignore=self._left_out, dirs_exist_ok=True)
             else:
                 shutil.copyfile(source, goal)
         except OSError as error:
             raise _failure(f"copy {source} to", goal, error) from error
         return goal
+
+    def _left_out(self, directory: str, names: Iterable[str]) -> set[str]:
+        return {name for name in names if not self._is_copied(os.path.join(directory, name))}
+
+    def _is_copied(self, path: str) -> bool:
+        if os.path.islink(path):
+            return os.path.isfile(path) and self._is_below(path)
+        return os.path.isdir(path) or os.path.isfile(path)
 
     def _target(self, path: RelPath) -> Path:
         if not path.segments:
@@ -136,11 +149,19 @@ class LocalArtifacts:
 
     def _resolve(self, path: RelPath) -> Path:
         target = self._root.joinpath(*path.segments)
-        real, root = os.path.realpath(target), os.path.realpath(self._root)
-        if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
+        if not self._is_below(target):
             raise InvalidValue(f"Invalid path: {str(path)!r} leads out of the artifact directory.")
         return target
 
+    def _is_below(self, path: str | Path) -> bool:
+        real, root = os.path.realpath(path), os.path.realpath(self._root)
+        return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
 
-def _failure(verb: str, path: Path, error: OSError) -> StorageFailed:
-    return StorageFailed(f"Cannot {verb} {str(path)!r}: {error.strerror or error}.")
+
+# A path that cannot be, whatever the disk: a file below a file, a name too long.
+_IMPOSSIBLE = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP})
+
+
+def _failure(verb: str, path: Path, error: OSError) -> MillstreamError:
+    kind = InvalidValue if error.errno in _IMPOSSIBLE else StorageFailed
+    return kind(f"Cannot {verb} {str(path)!r}: {error.strerror or error}.")

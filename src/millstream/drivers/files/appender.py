@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from errno import ENOSPC
 from threading import RLock
 
@@ -67,6 +68,13 @@ class Appender:
         descriptor = self._open.pop(path, None)
         if descriptor is not None:
             os.close(descriptor)
+
+    def abandon(self) -> None:
+        """Close a forked child's copies of the descriptors, without the lock: a thread of the parent may hold it."""
+        for descriptor in self._open.values():
+            with suppress(OSError):
+                os.close(descriptor)
+        self._open.clear()
 
     def close(self, below: str | None = None) -> None:
         """Close all files, or only those below the directory `below`."""
