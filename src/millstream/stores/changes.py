@@ -16,7 +16,7 @@ from millstream.drivers.sql.scanned import RunState, State
 from millstream.formats.mlruns import layout
 
 # Finished runs that each look examines file by file, in turn.
-CLOSE_LOOKS = 16
+CLOSE_LOOKS = 8
 
 
 class ChangedRun(Struct, frozen=True):
@@ -119,20 +119,14 @@ class Looker:
 
 
 def _has_changed(run: RunState, directory: str, *, close: bool) -> bool:
-    directories = [f"{directory}{os.sep}{name}" for name in run.directories]
-    if stamp_text(stamps.shallow_stamp(directory, directories)) != run.stamp:
+    if stamps.shallow_stamp(directory, run.directories) != run.stamp:
         return True
-    return close and stamp_text(stamps.deep_stamp(directory)) != run.deep
+    return close and stamps.deep_stamp(directory) != run.deep
 
 
-def stamp_text(stamp: stamps.Stamp) -> str:
-    """A stamp as the index keeps it."""
-    return ",".join(map(str, stamp))
-
-
-def settled_text(stamp: stamps.Stamp) -> str:
-    """As `stamp_text`, but "", which never matches, when the stamp is too young to be relied on."""
-    return "" if stamps.is_racy(stamp) else stamp_text(stamp)
+def settled(stamp: stamps.Stamp) -> stamps.Stamp:
+    """The stamp, or (), which never matches, when it is too young to be relied on."""
+    return () if stamps.is_racy(stamp) else stamp
 
 
 def experiment_stamp(directory: str, in_trash: bool) -> str:
@@ -140,7 +134,7 @@ def experiment_stamp(directory: str, in_trash: bool) -> str:
     parts = [int(in_trash), stamps.directory_stamp(directory)]
     parts.extend(stamps.file_stamp(os.path.join(directory, layout.META)))
     parts.extend(_tag_stamps(os.path.join(directory, layout.TAGS)))
-    return stamp_text(tuple(parts))
+    return ",".join(map(str, parts))
 
 
 def _tag_stamps(directory: str) -> Iterator[int]:

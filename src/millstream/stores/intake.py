@@ -15,7 +15,7 @@ from millstream.drivers.sql import scanned, write
 from millstream.drivers.sql.scanned import RunState, SeriesState, State
 from millstream.drivers.sql.write import RunRecord
 from millstream.formats.mlruns import layout
-from millstream.stores.changes import ChangedExperiment, ChangedRun, Changes, settled_text
+from millstream.stores.changes import ChangedExperiment, ChangedRun, Changes, settled
 from millstream.values.entities import RunStatus
 from millstream.values.errors import DataDamaged
 from millstream.values.names import INT64_MAX
@@ -117,9 +117,9 @@ class Intake:
         directory = changed.directory
         # The stamps come from before the reading: what changes meanwhile is found at the next look.
         directories = stamps.run_directories(directory)
-        names = tuple(path[len(directory) + 1 :] for path in directories)
-        shallow = settled_text(stamps.shallow_stamp(directory, directories))
-        deep = settled_text(stamps.deep_stamp(directory))
+        names = tuple(path[len(directory) :] for path in directories)
+        shallow = settled(stamps.shallow_stamp(directory, names))
+        deep = settled(stamps.deep_stamp(directory))
         written = next(iter(stamps.file_stamp(os.path.join(directory, layout.META))), 0)
         state = RunState(None, shallow, deep, names, watched=0)
         try:
@@ -128,7 +128,7 @@ class Intake:
             return _ReadRun(changed, state, None, str(error))
         twin = taken.setdefault(changed.run_id, self._twin(changed) or changed.experiment_id)
         if twin != changed.experiment_id:
-            state.stamp = ""
+            state.stamp = ()
             return _ReadRun(changed, state, None, f"{directory}: a run of the same id is in experiment {twin}")
         state.watched = FOREVER if not RunStatus.is_terminated(scan.info.status) else written + UNAWARE_NS
         return _ReadRun(changed, state, scan)

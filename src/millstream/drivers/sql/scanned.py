@@ -20,14 +20,15 @@ from millstream.values.errors import StorageFailed
 
 
 class RunState(Struct):
-    """What is known of a run's directory: `rid` None means no readable run, a stamp "" never matches.
+    """What is known of a run's directory: `rid` None means no readable run, a stamp () never matches.
 
-    Until the time `watched` (ns since the epoch) each of its files is looked at.
+    `directories` are relative to it, each after a separator. Until the time `watched` (ns since the epoch) each of
+    its files is looked at.
     """
 
     rid: int | None
-    stamp: str
-    deep: str
+    stamp: tuple[int, ...]
+    deep: tuple[int, ...]
     directories: tuple[str, ...]
     watched: int
 
@@ -135,7 +136,8 @@ def load_state(connection: Connection) -> State:
     rows = connection.execute(select(scan.scanned_experiments))
     state = State(generation(connection), {row.experiment_id: row.stamp for row in rows}, {})
     for row in connection.execute(select(scan.scanned_runs)):
-        run = RunState(row.rid, row.stamp, row.deep, tuple(row.directories.split("\n")), row.watched)
+        directories = tuple(row.directories.split("\n"))
+        run = RunState(row.rid, _numbers(row.stamp), _numbers(row.deep), directories, row.watched)
         state.runs.setdefault(row.experiment_id, {})[row.run_id] = run
     return state
 
@@ -160,8 +162,8 @@ def put_run_states(connection: Connection, experiment_id: str, states: dict[str,
             "experiment_id": experiment_id,
             "run_id": run_id,
             "rid": state.rid,
-            "stamp": state.stamp,
-            "deep": state.deep,
+            "stamp": ",".join(map(str, state.stamp)),
+            "deep": ",".join(map(str, state.deep)),
             "directories": "\n".join(state.directories),
             "watched": state.watched,
         }
@@ -230,3 +232,7 @@ def problems(connection: Connection) -> tuple[str, ...]:
 def _delete(connection: Connection, table: Table, column: Any, values: Sequence[Any]) -> None:
     for batch in batches(values):
         connection.execute(delete(table).where(column.in_(batch)))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(","))) if text else ()
