@@ -20,6 +20,8 @@ HOMES = {
     "millstream.pytorch": {"load_model", "log_model", "save_model"},
     "millstream.sklearn": {"load_model", "log_model", "save_model"},
     "millstream.tracking": {"MlflowClient"},
+    "millstream.types": {"DataType", "Schema"},
+    "millstream.types.schema": {"ColSpec", "Schema", "TensorSpec"},
 }
 
 

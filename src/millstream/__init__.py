@@ -60,7 +60,19 @@ _NAMES = dict.fromkeys(
     "run": "millstream.projects",
 }
 _MODULES = frozenset(
-    {"artifacts", "client", "entities", "exceptions", "models", "projects", "pyfunc", "pytorch", "sklearn", "tracking"}
+    {
+        "artifacts",
+        "client",
+        "entities",
+        "exceptions",
+        "models",
+        "projects",
+        "pyfunc",
+        "pytorch",
+        "sklearn",
+        "tracking",
+        "types",
+    }
 )
 
 __all__ = ["__version__", *sorted(_NAMES), *sorted(_MODULES)]

@@ -40,8 +40,8 @@ def find_holder(port: int) -> Holder:
 
 
 def ask_about(host: str, port: int) -> str | None:
-    """Directory that the Millstream server on this port shows; None when it is none or takes over a second."""
-    connection = http.client.HTTPConnection(reachable(host), port, timeout=1)
+    """Directory that the Millstream server on this port shows; None when it is none or takes over three seconds."""
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=3)
     try:
         connection.request("GET", "/api/ui/about", headers={"Host": f"localhost:{port}"})
         store = json.loads(connection.getresponse().read(2**16))["store"]
