@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_parents: list[object] = []
+
 
 class EmbeddedStore:
     """Experiments and runs in one directory, in MLflow's layout. Nothing is made before the first write."""
@@ -44,6 +46,10 @@ class EmbeddedStore:
     def __init__(self, root: Path) -> None:
         """Keep everything below `root`, an absolute path."""
         self.root = root
+        self._start()
+
+    def _start(self) -> None:
+        root = self.root
         self._tree = Tree(root)
         self._appender = Appender()
         self._runs = RunFiles(self._tree, self._appender)
@@ -123,6 +129,13 @@ class EmbeddedStore:
         self._appender.close()
         if self._answers is not None:
             self._answers.close()
+
+    def after_fork(self) -> None:
+        """Start anew in a child process: locks, connections and open files of the parent are not the child's."""
+        # Never closed here: closing a SQLite connection of the parent could harm the parent's database.
+        _parents.append(self._answers)
+        self._appender.abandon()
+        self._start()
 
     def _searches(self) -> Answers:
         # SQLAlchemy takes longer to import than many a training script to run; only a search needs it.

@@ -39,10 +39,11 @@ def close_stores() -> None:
 
 
 def _forget_after_fork() -> None:
-    # A child must not share SQLite connections, locks or file descriptors' caches with its parent.
+    # A child must not share SQLite connections and locks with its parent; whoever holds a store keeps it.
     global _lock
     _lock = Lock()
-    _stores.clear()
+    for store in _stores.values():
+        store.after_fork()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork) if hasattr(os, "register_at_fork") else None
