@@ -84,9 +84,13 @@ class EmbeddedStore:
         if type(op) is ops.LogBatch:
             check_batch(op)
             self._runs.log_batch(op)
+            self._tree.touch(op.run_id)
             return cast(T, None)
         check(op)
-        return cast(T, self._writers[type(op)](op))
+        result = self._writers[type(op)](op)
+        if hasattr(op, "run_id"):
+            self._tree.touch(op.run_id)
+        return cast(T, result)
 
     def read(self, query: Query[T]) -> T:
         """Answer `query`: about one thing from its files, a search from the index, brought up to date first."""
@@ -103,7 +107,7 @@ class EmbeddedStore:
         location = Location.parse(text, base=self.root.parent)
         if location.scheme == "mlflow-artifacts":
             return self._proxied(location, beside)
-        if location.local is not None and not location.local.is_dir() and beside.is_dir():
+        if location.local is not None and not location.local.is_dir() and _belong_beside(location, beside):
             return LocalArtifacts(location, beside)
         return open_artifacts(location)
 
@@ -185,6 +189,12 @@ class EmbeddedStore:
         experiment = experiments.require_active(self._tree, op.experiment_id)
         info = self._runs.create(op, experiment)
         return Run(info, RunData(tags={**op.tags, names.RUN_NAME_TAG: info.run_name}))
+
+
+def _belong_beside(location: Location, beside: Path) -> bool:
+    """Whether artifacts that are not at `location` are those of a tree that was moved, and not of one to be made."""
+    inside = "/".join(("", *beside.parts[-3:]))
+    return beside.is_dir() and (location.path.endswith(inside) or next(beside.iterdir(), None) is not None)
 
 
 def _taken(experiment: Experiment) -> str:

@@ -141,6 +141,8 @@ def _to_image(image: Any) -> Any:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
         raise InvalidValue(f"An image has the shape H×W, H×W×1, H×W×3 or H×W×4; got {array.shape}.")
+    if array.size == 0:
+        raise InvalidValue(f"An image has at least one pixel; got the shape {array.shape}.")
     if array.dtype == bool:
         array = array.astype("uint8") * 255
     elif array.dtype.kind == "f":
@@ -256,4 +258,6 @@ def load_image(artifact_uri: str) -> Any:
         pillow = import_module("PIL.Image")
     except ImportError as error:
         raise MissingDependency("Loading an image needs Pillow: pip install pillow") from error
-    return pillow.open(resolve(artifact_uri))
+    image = pillow.open(resolve(artifact_uri))
+    image.load()
+    return image
