@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -17,6 +18,11 @@ from millstream.formats.mlruns import layout
 
 # Finished runs that each look examines file by file, in turn.
 CLOSE_LOOKS = 8
+# A run at rest has ended, and nothing in it has changed for so long. What other programs do to such runs may go
+# unnoticed by a process for `SWEEP_SECONDS`: with thousands of them, asking the file system about each is most of
+# what a search costs. What this process writes itself is always noticed.
+REST_NS = 60 * 10**9
+SWEEP_SECONDS = 2.0
 
 
 class ChangedRun(Struct, frozen=True):
@@ -53,6 +59,15 @@ class Changes(Struct):
         return Changes([], [], self.runs[len(batch) :], [], self.total)
 
 
+class Runs(Struct, frozen=True):
+    """The runs of an experiment as they are to be looked at: `ids` in its directory, and what is `known` of them."""
+
+    experiment_id: str
+    directory: str
+    known: dict[str, RunState]
+    ids: list[str]
+
+
 class Looker:
     """Compares a tree with an index's state."""
 
@@ -60,13 +75,18 @@ class Looker:
         """Look at `tree`."""
         self._tree = tree
         self._turn = 0
+        self._swept = -math.inf
 
     def look(self, state: State, focus: str | None = None) -> Changes:
         """All changes; the run `focus` and a few finished runs are looked at file by file."""
         changes = Changes([], [], [], [])
         close = self._close_looks(state)
+        due = self._tree.take_touched() | close
         if focus is not None:
             close.add(focus)
+            due.add(focus)
+        begun = time.monotonic()
+        sweep = begun - self._swept >= SWEEP_SECONDS
         present: set[str] = set()
         for experiment_id, directory, in_trash in self._tree.experiment_dirs():
             if experiment_id in present or not os.path.exists(os.path.join(directory, layout.META)):
@@ -86,26 +106,30 @@ class Looker:
             # Problems name paths, so the runs of an experiment that moved are read again.
             moved = before is not None and before[0] != stamp[0]
             known = {} if moved else state.runs.get(experiment_id, {})
-            self._look_at_runs(known, experiment_id, directory, ids, close, changes)
+            runs = Runs(experiment_id, directory, known, ids)
+            self._look_at_runs(runs, None if sweep else due, close, changes)
         changes.gone_experiments.extend(state.experiments.keys() - present)
         changes.total = len(changes.runs)
+        if sweep:
+            self._swept = begun
         return changes
 
-    def _look_at_runs(
-        self,
-        known: dict[str, RunState],
-        experiment_id: str,
-        parent: str,
-        ids: list[str],
-        close: set[str],
-        changes: Changes,
-    ) -> None:
+    def _look_at_runs(self, runs: Runs, due: set[str] | None, close: set[str], changes: Changes) -> None:
+        """Find changed runs: of all, or, unless `due` is None, of those not at rest and those in `due`."""
         now = time.time_ns()
-        for run_id in ids:
-            directory = f"{parent}{os.sep}{run_id}"
-            run = known.get(run_id)
+        for run_id in runs.ids:
+            run = runs.known.get(run_id)
+            if (
+                run is not None
+                and due is not None
+                and run_id not in due
+                and run.watched < now
+                and run.newest < now - REST_NS
+            ):
+                continue
+            directory = f"{runs.directory}{os.sep}{run_id}"
             if run is None or _has_changed(run, directory, close=run.watched > now or run_id in close):
-                changes.runs.append(ChangedRun(experiment_id, run_id, directory))
+                changes.runs.append(ChangedRun(runs.experiment_id, run_id, directory))
 
     def _close_looks(self, state: State) -> set[str]:
         total = sum(len(runs) for runs in state.runs.values())

@@ -22,6 +22,7 @@ class Tree:
         self.root = os.fspath(root)
         self.trash = os.path.join(self.root, layout.TRASH)
         self._run_dirs: dict[str, str] = {}
+        self._touched: set[str] = set()
 
     def exists(self) -> bool:
         """Whether the root is a directory."""
@@ -87,6 +88,15 @@ class Tree:
     def remember_run(self, run_id: str, path: str) -> None:
         """Spare the search for a run whose directory the caller knows."""
         self._run_dirs[run_id] = path
+
+    def touch(self, run_id: str) -> None:
+        """Note that this process has changed a run that was at rest."""
+        self._touched.add(run_id)
+
+    def take_touched(self) -> set[str]:
+        """Runs noted by `touch` since the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def run_ids(self, experiment_dir: str) -> list[str]:
         """Names of the directories of an experiment that may be runs."""

@@ -17,13 +17,14 @@ from millstream.drivers.sql.read import batches
 from millstream.drivers.sql.write import insert_rows, summary_of
 from millstream.formats.mlruns.points import Summary
 from millstream.values.errors import StorageFailed
+from millstream.values.names import INT64_MAX
 
 
 class RunState(Struct):
     """What is known of a run's directory: `rid` None means no readable run, a stamp () never matches.
 
     `directories` are relative to it, each after a separator. Until the time `watched` (ns since the epoch) each of
-    its files is looked at.
+    its files is looked at. `newest` is when something that `stamp` covers last changed.
     """
 
     rid: int | None
@@ -31,6 +32,12 @@ class RunState(Struct):
     deep: tuple[int, ...]
     directories: tuple[str, ...]
     watched: int
+    newest: int = INT64_MAX
+
+    def __post_init__(self) -> None:
+        # A stamp is the time, size and number of meta.yaml, then the times of directories.
+        if len(self.stamp) > 3:
+            self.newest = max(self.stamp[0], *self.stamp[3:])
 
 
 class SeriesState(Struct):

@@ -1,0 +1,79 @@
+"""Runs at rest: searches do not ask the file system about each of them every time, and miss nothing of their own."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from millstream.drivers.files import stamps
+from millstream.stores import changes
+from millstream.stores.embedded import EmbeddedStore
+from millstream.values.entities import Metric, RunTag
+from millstream.values.ops import CreateRun, LogBatch, UpdateRun
+from millstream.values.queries import GetRun, SearchRuns
+
+RUN = "a" * 32
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedStore:
+    """A store with one run that ended long ago and has been indexed."""
+    monkeypatch.setenv("MILLSTREAM_INDEX_DIR", str(tmp_path / "index"))
+    monkeypatch.setattr(changes, "CLOSE_LOOKS", 0)
+    monkeypatch.setattr(changes, "SWEEP_SECONDS", 3600.0)
+    store = EmbeddedStore(tmp_path / "mlruns")
+    store.write(CreateRun(run_id=RUN, experiment_id="0", start_time=1, tags={"a": "1"}))
+    store.write(LogBatch(run_id=RUN, metrics=(Metric("m", 1.0, 1, 1),)))
+    store.write(UpdateRun(run_id=RUN, status="FINISHED", end_time=2))
+    long_ago = time.time() - 3600
+    for folder, _, files in os.walk(run_dir(store)):
+        for name in files:
+            os.utime(os.path.join(folder, name), (long_ago, long_ago))
+        os.utime(folder, (long_ago, long_ago))
+    assert tags(store) == {"a"}
+    return store
+
+
+def run_dir(store: EmbeddedStore) -> Path:
+    return store.root / "0" / RUN
+
+
+def tags(store: EmbeddedStore) -> set[str]:
+    (run,) = store.read(SearchRuns(experiment_ids=("0",)))
+    return set(run.data.tags) - {"mlflow.runName"}
+
+
+def test_a_search_asks_nothing_about_a_run_at_rest(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(stamps, "shallow_stamp", lambda directory, _names: asked.append(directory))
+    tags(store)
+    assert asked == []
+
+
+def test_what_another_program_does_is_found_by_the_next_sweep(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run_dir(store) / "tags" / "b").write_text("2")
+    monkeypatch.setattr(changes, "SWEEP_SECONDS", 0.0)
+    assert tags(store) == {"a", "b"}
+
+
+def test_opening_the_run_finds_it_at_once(store: EmbeddedStore) -> None:
+    (run_dir(store) / "tags" / "b").write_text("2")
+    assert "b" in store.read(GetRun(run_id=RUN)).data.tags
+
+
+def test_what_this_process_writes_is_found_at_once(store: EmbeddedStore) -> None:
+    store.write(LogBatch(run_id=RUN, tags=(RunTag("c", "3"),)))
+    assert tags(store) == {"a", "c"}
+    store.write(LogBatch(run_id=RUN, metrics=(Metric("m", 5.0, 2, 2),)))
+    (run,) = store.read(SearchRuns(experiment_ids=("0",)))
+    assert run.data.metrics == {"m": 5.0}
+
+
+def test_a_new_process_sees_everything(store: EmbeddedStore) -> None:
+    (run_dir(store) / "tags" / "b").write_text("2")
+    assert tags(EmbeddedStore(store.root)) == {"a", "b"}
