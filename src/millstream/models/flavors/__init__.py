@@ -53,8 +53,8 @@ class Flavor(Struct, frozen=True):
         )
 
 
-SKLEARN = Flavor("millstream.models.flavors.sklearn", "sklearn", "pip install 'millstream[sklearn]'")
-PYTORCH = Flavor("millstream.models.flavors.pytorch", "torch", "pip install 'millstream[pytorch]'")
+SKLEARN = Flavor("millstream.models.flavors.sklearn", "sklearn", "pip install scikit-learn numpy pandas")
+PYTORCH = Flavor("millstream.models.flavors.pytorch", "torch", "pip install torch numpy pandas")
 PYTHON = Flavor("millstream.models.flavors.python", None)
 
 LOADERS: dict[str, Flavor] = {
