@@ -7,6 +7,7 @@ from importlib import import_module
 import pytest
 
 import millstream
+from millstream.values.later import LATER
 
 HOMES = {
     "millstream.artifacts": {"download_artifacts", "list_artifacts", "load_dict", "load_image", "load_text"},
@@ -40,3 +41,17 @@ def test_names_live_where_mlflow_has_them(home: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = millstream.no_such_name
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_what_is_not_there_yet_says_what_to_do_instead(name: str) -> None:
+    assert name not in millstream.__all__
+    with pytest.raises(AttributeError) as caught:
+        getattr(millstream, name)
+    assert LATER[name] in str(caught.value)
+
+
+@pytest.mark.parametrize("flavor", ["sklearn", "pytorch"])
+def test_a_flavour_says_that_it_does_not_log_by_itself(flavor: str) -> None:
+    with pytest.raises(AttributeError, match="log_params"):
+        _ = getattr(millstream, flavor).autolog

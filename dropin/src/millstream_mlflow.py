@@ -88,15 +88,15 @@ def look_up(name: str) -> object:
     """The object `mlflow.<name>`: Millstream's of that name, a module of it that nobody has imported yet included."""
     try:
         return getattr(importlib.import_module(TARGET), name)
-    except AttributeError:
-        pass
+    except AttributeError as error:
+        why = str(error)
     if not name.startswith("_"):
         try:
             return importlib.import_module(f"{ALIAS}.{name}")
         except ModuleNotFoundError as error:
             if error.name != f"{ALIAS}.{name}":
                 raise
-    text = f"module {ALIAS!r} has no attribute {name!r}: Millstream, which stands in for MLflow here, has no such name"
+    text = f"{why.replace(TARGET, ALIAS, 1)} (Millstream stands in for MLflow here)"
     raise AttributeError(text, name=name)
 
 

@@ -84,7 +84,7 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"millstream.{name}")
     else:
-        raise AttributeError(f"module 'millstream' has no attribute {name!r}")
+        raise import_module("millstream.values.later").missing("millstream", name)
     globals()[name] = value
     return value
 

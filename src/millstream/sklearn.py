@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from millstream.models.flavors.sklearn import (
     SERIALIZATION_FORMAT_CLOUDPICKLE,
     SERIALIZATION_FORMAT_PICKLE,
@@ -10,6 +12,7 @@ from millstream.models.flavors.sklearn import (
     log_model,
     save_model,
 )
+from millstream.values.later import missing
 
 __all__ = [
     "SERIALIZATION_FORMAT_CLOUDPICKLE",
@@ -19,3 +22,7 @@ __all__ = [
     "log_model",
     "save_model",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

@@ -8,6 +8,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Cli, Filled
 
 
@@ -23,6 +25,21 @@ def test_create_prints_what_tools_parse(cli: Cli) -> None:
     shown = json.loads(cli("experiments", "get", "-x", found.group(1), "--json").stdout)
     assert shown["name"] == "실험"
     assert "already" in cli("experiments", "create", "-n", "실험", code=1).stderr
+
+
+def test_create_prints_json_for_programs(cli: Cli) -> None:
+    made = json.loads(cli("experiments", "create", "-n", "실험", "--json").stdout)
+    shown = json.loads(cli("experiments", "get", "-x", made["experiment_id"], "--json").stdout)
+    assert shown["name"] == made["name"] == "실험"
+
+
+@pytest.mark.parametrize("command", ["experiments", "runs"])
+def test_a_list_from_where_there_is_no_store_says_so(cli: Cli, command: str) -> None:
+    listed = cli(command, "list", "--json")
+    assert json.loads(listed.stdout) == []
+    assert "There is no store at" in listed.stderr
+    cli("experiments", "create", "-n", "e")
+    assert cli(command, "list").stderr == ""
 
 
 def test_create_with_an_artifact_location(cli: Cli, tmp_path: Path) -> None:

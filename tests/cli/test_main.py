@@ -77,6 +77,7 @@ def test_a_store_that_is_not_supported_is_an_error_of_one_line(tmp_path: Path, m
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "mlruns" / ".trash").mkdir(parents=True)
     with subprocess.Popen(
         [sys.executable, "-m", "millstream", "experiments", "list"],
         cwd=tmp_path,

@@ -13,6 +13,7 @@ from millstream.cli.options import (
     filter_option,
     find_experiment,
     json_option,
+    note_missing_store,
     one_experiment,
     open_store,
     order_option,
@@ -36,11 +37,15 @@ def experiments() -> None:
 @experiments.command()
 @click.option("-n", "--experiment-name", "name", required=True, help="Name of the new experiment.")
 @click.option("-l", "--artifact-location", "location", help="Directory or URI for the files of its runs.")
-def create(name: str, location: str | None) -> None:
+@json_option
+def create(name: str, location: str | None, as_json: bool) -> None:
     """Create an experiment."""
     op = CreateExperiment(name=name, time=_now(), artifact_location=location)
     experiment_id = open_store().write(op)
-    click.echo(f"Created experiment '{name}' with id {experiment_id}")
+    if as_json:
+        echo_json({"experiment_id": experiment_id, "name": name})
+    else:
+        click.echo(f"Created experiment '{name}' with id {experiment_id}")
 
 
 @experiments.command()
@@ -51,7 +56,9 @@ def create(name: str, location: str | None) -> None:
 @json_option
 def search(view: str, filter_text: str, order_by: tuple[str, ...], max_results: int | None, as_json: bool) -> None:
     """List experiments, the newest first."""
-    found = search_experiments(open_store(), view_number(view), filter_text, order_by, max_results)
+    store = open_store()
+    found = search_experiments(store, view_number(view), filter_text, order_by, max_results)
+    note_missing_store(store)
     if as_json:
         echo_json(found)
         return

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from millstream.stores.open import open_store
+from millstream.stores.open import find_tree, open_store
 from millstream.values.entities import Experiment, ViewType
 from millstream.values.names import MAX_RESULTS
-from millstream.values.queries import GetExperiment, GetExperimentByName, SearchExperiments
+from millstream.values.queries import DescribeStore, GetExperiment, GetExperimentByName, SearchExperiments
 
 if TYPE_CHECKING:
     from millstream.stores.base import Store
@@ -72,10 +72,18 @@ def search_experiments(
     return found
 
 
+def note_missing_store(store: Store) -> None:
+    """Say on stderr when there is no store where one was looked for: an empty list alone would not tell."""
+    facts = store.read(DescribeStore())
+    if not facts.exists:
+        click.echo(f"There is no store at {facts.location} yet ({find_tree().how}).", err=True)
+
+
 __all__ = [
     "filter_option",
     "find_experiment",
     "json_option",
+    "note_missing_store",
     "one_experiment",
     "open_store",
     "order_option",

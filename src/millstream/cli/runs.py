@@ -11,6 +11,7 @@ from millstream.cli.options import (
     filter_option,
     find_experiment,
     json_option,
+    note_missing_store,
     open_store,
     order_option,
     search_experiments,
@@ -58,6 +59,7 @@ def search(
 ) -> None:
     """List runs, the newest first: of the experiments given, else of MLFLOW_EXPERIMENT_ID or _NAME, else of all."""
     store = open_store()
+    note_missing_store(store)
     chosen = _experiments(store, ids, names, view_number(view))
     shared: dict[str, Any] = {
         "experiment_ids": chosen, "filter": filter_text, "order_by": order_by, "view": view_number(view),
@@ -109,6 +111,7 @@ def _column(table: RunTable, column: str) -> list[str]:
 
 @runs.command()
 @run_id_option
+@click.option("--json", is_flag=True, expose_value=False, help="Print JSON, which it always does.")
 def describe(run_id: str) -> None:
     """Print everything about a run as JSON."""
     echo_json(run_dictionary(open_store().read(GetRun(run_id=run_id))))

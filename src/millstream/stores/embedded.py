@@ -84,7 +84,8 @@ class EmbeddedStore:
         if type(op) is ops.LogBatch:
             check_batch(op)
             self._runs.log_batch(op)
-            self._tree.touch(op.run_id)
+            if self._answers is not None:
+                self._tree.touch(op.run_id)
             return cast(T, None)
         check(op)
         result = self._writers[type(op)](op)

@@ -67,13 +67,14 @@ __all__ = [
 
 
 class RunOperations:
-    """What a logging call returns: the value is on disk already, so `wait` returns at once."""
+    """What a logging call with `synchronous=False` returns: the value is on disk already, so `wait` returns at once."""
 
     def wait(self) -> None:
         """Return; nothing is pending."""
 
 
-_DONE = RunOperations()
+def _done(synchronous: bool | None) -> RunOperations | None:
+    return RunOperations() if synchronous is False else None
 
 
 def _target(run_id: str | None) -> tuple[Store, str]:
@@ -113,7 +114,7 @@ def log_metric(
     run_id: str | None = None,
     model_id: str | None = None,
     dataset: object = None,
-) -> RunOperations:
+) -> RunOperations | None:
     """Append one point to the metric `key`: `value` (anything `float()` takes) at `step` (0 when None).
 
     `timestamp` is in milliseconds, now when None. On return the point is in the run's file.
@@ -121,7 +122,7 @@ def log_metric(
     point = to_metric(key, value, step, timestamp)
     store, run_id = _target(run_id)
     store.write(ops.LogBatch(run_id=run_id, metrics=(point,)))
-    return _DONE
+    return _done(synchronous)
 
 
 def log_metrics(
@@ -132,12 +133,12 @@ def log_metrics(
     timestamp: int | None = None,
     model_id: str | None = None,
     dataset: object = None,
-) -> RunOperations:
+) -> RunOperations | None:
     """Append one point to each metric of the dictionary, all at the same step and time."""
     points = to_metrics(metrics, step, timestamp)
     store, run_id = _target(run_id)
     store.write(ops.LogBatch(run_id=run_id, metrics=points))
-    return _DONE
+    return _done(synchronous)
 
 
 def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
@@ -147,27 +148,29 @@ def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
     return value
 
 
-def log_params(params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None) -> RunOperations:
+def log_params(
+    params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None
+) -> RunOperations | None:
     """Keep every entry of the dictionary as a param; none is kept when one of them would change."""
     entries = to_params(params)
     store, run_id = _target(run_id)
     store.write(ops.LogBatch(run_id=run_id, params=entries))
-    return _DONE
+    return _done(synchronous)
 
 
-def set_tag(key: str, value: Any, synchronous: bool | None = None) -> RunOperations:
+def set_tag(key: str, value: Any, synchronous: bool | None = None) -> RunOperations | None:
     """Set or overwrite a tag."""
     store, run_id = _target(None)
     store.write(ops.LogBatch(run_id=run_id, tags=(RunTag(key, str(value)),)))
-    return _DONE
+    return _done(synchronous)
 
 
-def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None) -> RunOperations:
+def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None) -> RunOperations | None:
     """Set or overwrite every tag of the dictionary."""
     entries = to_tags(tags)
     store, run_id = _target(None)
     store.write(ops.LogBatch(run_id=run_id, tags=entries))
-    return _DONE
+    return _done(synchronous)
 
 
 def delete_tag(key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from millstream.values.settings import text_setting
 
 if TYPE_CHECKING:
     import pandas
+
+_log = logging.getLogger("millstream")
 
 ALL_RUNS = 100_000
 
@@ -68,22 +71,25 @@ def _experiments(
     if ids:
         return tuple(str(experiment_id) for experiment_id in ids)
     if experiment_names:
-        return tuple(_id_of(store, name) for name in experiment_names)
+        found = (_id_of(store, name) for name in experiment_names)
+        return tuple(experiment_id for experiment_id in found if experiment_id is not None)
     if search_all:
         return tuple(found.experiment_id for found in store.read(SearchExperiments(max_results=names.MAX_RESULTS)))
     if ids is not None or experiment_names is not None:
         return ()
     name = text_setting("EXPERIMENT_NAME")
     if state.active_experiment() is None and name:
-        return (_id_of(store, name),)
+        found_id = _id_of(store, name)
+        return () if found_id is None else (found_id,)
     return (state.active_experiment() or text_setting("EXPERIMENT_ID") or names.DEFAULT_EXPERIMENT_ID,)
 
 
-def _id_of(store: Store, name: str) -> str:
+def _id_of(store: Store, name: str) -> str | None:
     try:
         return store.read(GetExperimentByName(name=name)).experiment_id
     except NotFound as error:
-        raise NotFound(f"{error} `millstream experiments search` lists what there is.") from error
+        _log.warning("%s Its runs are left out; `millstream experiments search` lists what there is.", error)
+        return None
 
 
 def _all_runs(

@@ -170,12 +170,12 @@ class RunFiles:
                 _check_unchanged(directory, op.run_id, param.key, param.value)
 
     def _append_points(self, handle: Handle, metrics: tuple[Metric, ...]) -> None:
-        lines: dict[str, bytes] = {}
-        for metric in metrics:
-            dataset = f" {metric.dataset_name} {metric.dataset_digest}" if metric.dataset_name else ""
-            line = format_point(metric.timestamp, metric.value, metric.step, dataset)
-            before = lines.get(metric.key)
-            lines[metric.key] = line if before is None else before + line
+        if len(metrics) == 1:
+            lines = {metrics[0].key: _line(metrics[0])}
+        else:
+            lines = {}
+            for metric in metrics:
+                lines[metric.key] = lines.get(metric.key, b"") + _line(metric)
         for key, text in lines.items():
             try:
                 self._appender.append(handle.metrics, key, text)
@@ -230,6 +230,13 @@ class RunFiles:
         with self._lock:
             self._handles.pop(run_id, None)
         self._appender.close(below=directory)
+
+
+def _line(metric: Metric) -> bytes:
+    if metric.dataset_name:
+        dataset = f" {metric.dataset_name} {metric.dataset_digest}"
+        return format_point(metric.timestamp, metric.value, metric.step, dataset)
+    return format_point(metric.timestamp, metric.value, metric.step)
 
 
 def rewrite_info(directory: str, info: RunInfo, *, deleted_time: int | None = None) -> None:

@@ -1,0 +1,35 @@
+"""Names of MLflow that this version does not have yet, and what to do meanwhile."""
+
+from __future__ import annotations
+
+_REGISTRY = "There is no model registry yet; load a model by runs:/RUN_ID/NAME."
+_TRACES = "Traces are not recorded yet."
+_SYSTEM = "System metrics are not recorded yet; log what you need with log_metrics."
+
+LATER = {
+    "autolog": "There is no autologging yet; call log_params and log_metrics in the training loop.",
+    "data": "There is no dataset API yet; note one with MlflowClient().log_inputs(run_id, [DatasetInput(…)]).",
+    "disable_system_metrics_logging": _SYSTEM,
+    "enable_system_metrics_logging": _SYSTEM,
+    "evaluate": "There is no evaluation yet; log your figures with log_metrics.",
+    "Image": "log_image takes a PIL image or an array as it is.",
+    "load_table": "There are no logged tables yet; load_dict reads a JSON artifact.",
+    "log_input": "Note a dataset with MlflowClient().log_inputs(run_id, [DatasetInput(…)]).",
+    "log_inputs": "Note datasets with MlflowClient().log_inputs(run_id, [DatasetInput(…)]).",
+    "log_stream": "Write the stream to a file and call log_artifact.",
+    "log_table": "There are no logged tables yet; log_dict and log_artifact store JSON and CSV files.",
+    "register_model": _REGISTRY,
+    "search_logged_models": "Logged models are not kept apart from runs yet; a model is found by runs:/RUN_ID/NAME.",
+    "search_model_versions": _REGISTRY,
+    "search_registered_models": _REGISTRY,
+    "set_registry_uri": _REGISTRY,
+    "start_span": _TRACES,
+    "trace": _TRACES,
+}
+
+
+def missing(module: str, name: str) -> AttributeError:
+    """The error for a name that a module does not have; for one of MLflow's, it says what to do instead."""
+    hint = LATER.get(name)
+    text = f"module {module!r} has no attribute {name!r}"
+    return AttributeError(f"{text}: not in this version of Millstream. {hint}" if hint else text, name=name)
