@@ -143,3 +143,9 @@ def test_parameters_have_defaults_and_types(caplog: pytest.LogCaptureFixture) ->
             enforce_params({name: value}, schema)
     with pytest.raises(InvalidValue, match="'n' must be long"):
         enforce_params({"n": True}, schema)
+
+
+def test_a_number_that_would_become_infinite_is_refused() -> None:
+    schema = Schema([TensorSpec("float32", (-1, 1))])
+    with pytest.raises(InvalidValue, match="too large for float32"):
+        enforce_schema(np.array([[3.5e38]]), schema)

@@ -123,7 +123,7 @@ def test_nothing_starts_after_stop(tmp_path: Path) -> None:
     assert not (tmp_path / "after").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_signals_stop_the_job_and_handlers_come_back(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
     job = Job(tmp_path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from millstream.values.errors import MillstreamError, NotSupported, StorageFailed
+from millstream.values.errors import BadRequest, MillstreamError, NotSupported, StorageFailed
 from millstream.values.settings import setting
 
 if TYPE_CHECKING:
@@ -117,10 +117,14 @@ def predict(
 
 
 def _score(model: PyFuncModel, body: bytes, kind: Kind) -> bytes:
-    from millstream.serving.codec import decode, encode
+    from millstream.serving.codec import JSON, decode, encode
     from millstream.serving.plan import Plan
 
-    request = decode(body, kind)
+    try:
+        request = decode(body, kind)
+    except BadRequest as error:
+        hint = " For a CSV file add -t csv." if kind.media == JSON else ""
+        raise BadRequest(f"{error.message}{hint}") from error
     try:
         predictions = Plan(model).predict(request)
         return encode(predictions, bare=request.bare)

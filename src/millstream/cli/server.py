@@ -166,7 +166,7 @@ def _describe(store: Store) -> None:
         click.echo(f"The runs cannot be read: {error.message}", err=True)
         return
     if not facts.exists:
-        click.echo("There are no runs yet; they appear here as soon as something is logged.", err=True)
+        click.echo(f"{facts.location} does not exist yet; the first run that is logged there makes it.", err=True)
         return
     click.echo(f"{facts.runs} runs in {facts.experiments} experiments.", err=True)
     for problem in facts.problems:

@@ -248,12 +248,21 @@ def enforce_tensor(array: Any, spec: TensorSpec) -> Any:
     wanted = np.dtype(spec.type)
     # Decimal text makes float64; a float32 tensor is what such text means, not a loss.
     if np.can_cast(array.dtype, wanted, "same_kind"):
-        converted = array.astype(wanted)
+        converted = cast_array(array, spec.type, f"The tensor{_named(spec)}")
         if wanted.kind not in "iu" or bool((converted == array).all()):
             return converted
     elif array.dtype.kind in "iu" and wanted.kind in "iu" and bool((array.astype(wanted) == array).all()):
         return array.astype(wanted)
     raise InvalidValue(f"The tensor{_named(spec)} must be {spec.type}; it is {array.dtype.name}, which does not fit.")
+
+
+def cast_array(array: Any, dtype: str, what: str) -> Any:
+    """`array` as `dtype`; InvalidValue, beginning with `what`, where a number would become infinite."""
+    try:
+        with _numpy().errstate(over="raise"):
+            return array.astype(dtype)
+    except FloatingPointError as error:
+        raise InvalidValue(f"{what} has a number that is too large for {dtype}.") from error
 
 
 def _named(spec: TensorSpec) -> str:

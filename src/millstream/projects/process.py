@@ -20,7 +20,9 @@ from millstream.values.errors import ProjectFailed
 
 GRACE = 10.0  # seconds between asking processes to end and ending them
 _POLL = 0.02
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+_STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
 
 
 class Job:

@@ -35,6 +35,11 @@ class Source(Struct, frozen=True):
         if name in self.spec.entry_points:
             return self.spec.entry_points[name]
         program = SCRIPT_PROGRAMS.get(Path(name).suffix)
+        if program is None and not self.spec.entry_points:
+            raise ProjectFailed(
+                f"Could not find {name!r}: the directory {str(self.directory)!r} has no {FILE_NAME} file with entry "
+                f"points. Name a script of it with -e FILE.py, or the directory that has the {FILE_NAME} file."
+            )
         if program is None:
             raise ProjectFailed(
                 f"Could not find {name!r} among the entry points {self._names()}, and it is not a script "

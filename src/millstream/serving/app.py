@@ -169,7 +169,8 @@ class ScoringApp:
         except MillstreamError:
             raise
         except Exception as error:
-            raise BadRequest(f"The model could not predict from this input: {_reference(error)}.") from error
+            reason = f" ({_first_line(error)})" if isinstance(error, ValueError | TypeError) else ""
+            raise BadRequest(f"The model could not predict from this input{reason}: {_reference(error)}.") from error
         try:
             return encode(predictions, bare=request.bare)
         except (TypeError, ValueError, RecursionError) as error:
@@ -206,6 +207,12 @@ def _reference(error: Exception) -> str:
     number = uuid.uuid4().hex[:8]
     _log.error("Error %s: %s: %s", number, type(error).__name__, error, exc_info=error)
     return f"{type(error).__name__}, number {number} in the server's log"
+
+
+def _first_line(error: Exception) -> str:
+    """How the model's library words what is wrong with a value, e.g. ``Input X contains NaN.``"""
+    lines = str(error).splitlines() or [""]
+    return lines[0][:200]
 
 
 def _unexpected(error: Exception) -> MillstreamError:

@@ -15,7 +15,14 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from millstream.formats.signature import AnyType, Array, ColSpec, ColumnType, Schema, TensorSpec
-from millstream.models.enforce import DTYPES, EXACT_IN_DOUBLE, enforce_params, enforce_tensor, missing_columns
+from millstream.models.enforce import (
+    DTYPES,
+    EXACT_IN_DOUBLE,
+    cast_array,
+    enforce_params,
+    enforce_tensor,
+    missing_columns,
+)
 from millstream.models.pyfunc import PyFuncModel
 from millstream.serving.codec import Request, Table, Tensor, word
 from millstream.values.errors import InvalidValue
@@ -161,7 +168,7 @@ class _Unsigned:
         array = _array(data.value, "")
         if self._count is not None and (array.ndim != 2 or array.shape[1] != self._count):
             raise InvalidValue(f"The model takes rows of {self._count} values; the input has the shape {array.shape}.")
-        return array.astype(self._dtype) if self._dtype and array.dtype.kind in "iuf" else array
+        return cast_array(array, self._dtype, "The input") if self._dtype and array.dtype.kind in "iuf" else array
 
     def _frame(self, table: Table) -> Any:
         _check_rows(table)

@@ -23,7 +23,7 @@ def find_tree(uri: str | None = None, start: Path | None = None) -> FoundTree:
     """The tree for `uri`; without one: the setting, the nearest `mlruns` upward from `start`, else a new one there."""
     start = Path.cwd() if start is None else start
     if uri:
-        return FoundTree(_directory(uri, start), f"named as {uri}")
+        return FoundTree(_directory(uri, start), f"given as {uri}")
     named = text_setting("TRACKING_URI")
     if named:
         return FoundTree(_directory(named, start), f"named by the environment variable MLFLOW_TRACKING_URI={named}")
