@@ -6,7 +6,6 @@ import click
 
 from millstream.cli.options import open_store
 from millstream.cli.output import echo_json
-from millstream.tracking.artifacts import download_artifacts, put, put_directory
 from millstream.values.queries import ListArtifacts
 
 run_option = click.option("-r", "--run-id", "run_id", required=True, help="Id of the run.")
@@ -39,6 +38,8 @@ def download(run_id: str | None, path: str | None, uri: str | None, target: str 
         raise click.UsageError("Give either --run-id or --artifact-uri.")
     if uri is not None and path:
         raise click.UsageError("--artifact-path goes with --run-id; put the path into the URI.")
+    from millstream.tracking.artifacts import download_artifacts
+
     click.echo(download_artifacts(artifact_uri=uri, run_id=run_id, artifact_path=path, dst_path=target))
 
 
@@ -48,6 +49,8 @@ def download(run_id: str | None, path: str | None, uri: str | None, target: str 
 @into_option
 def log_artifact(source: str, run_id: str, path: str | None) -> None:
     """Store a file among a run's artifacts."""
+    from millstream.tracking.artifacts import put
+
     put(open_store(), run_id, source, path)
     click.echo(f"Logged artifact from local file {source} to artifact_path={path}")
 
@@ -58,5 +61,7 @@ def log_artifact(source: str, run_id: str, path: str | None) -> None:
 @into_option
 def log_artifacts(source: str, run_id: str, path: str | None) -> None:
     """Store everything below a directory among a run's artifacts."""
+    from millstream.tracking.artifacts import put_directory
+
     put_directory(open_store(), run_id, source, path)
     click.echo(f"Logged artifact from local dir {source} to artifact_path={path}")

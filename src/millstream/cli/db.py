@@ -8,7 +8,6 @@ import click
 
 from millstream.cli.options import json_option, open_store
 from millstream.cli.output import echo_json
-from millstream.stores.embedded import EmbeddedStore
 from millstream.values.errors import NotSupported
 from millstream.values.queries import DescribeStore
 
@@ -22,6 +21,8 @@ def db() -> None:
 @json_option
 def reindex(as_json: bool) -> None:
     """Read the whole mlruns directory again into a new index; the directory itself is not changed."""
+    from millstream.stores.embedded import EmbeddedStore
+
     store = open_store()
     if not isinstance(store, EmbeddedStore):
         raise NotSupported(f"The store {store.uri} has no index to rebuild.")

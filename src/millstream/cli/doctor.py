@@ -12,8 +12,6 @@ import click
 
 from millstream.cli.options import json_option, open_store
 from millstream.cli.output import echo_json, echo_table, visible
-from millstream.stores.embedded import index_path
-from millstream.stores.open import find_tree
 from millstream.values.errors import MillstreamError
 from millstream.values.queries import DescribeStore
 from millstream.values.settings import SETTINGS, Setting, setting
@@ -48,6 +46,9 @@ def doctor(mask_envs: bool, as_json: bool) -> None:
 
 
 def _store() -> dict[str, Any]:
+    from millstream.stores.embedded import index_path
+    from millstream.stores.open import find_tree
+
     found: dict[str, Any] = {"how": None, "index": None, "error": None, "problems": []}
     try:
         tree = find_tree()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from millstream.stores.open import find_tree, open_store
 from millstream.values.entities import Experiment, ViewType
 from millstream.values.names import MAX_RESULTS
 from millstream.values.queries import DescribeStore, GetExperiment, GetExperimentByName, SearchExperiments
@@ -72,8 +71,17 @@ def search_experiments(
     return found
 
 
+def open_store(uri: str | None = None) -> Store:
+    """The store for a tracking URI; see `millstream.stores.open`. Imported when it is needed: help is not."""
+    from millstream.stores.open import open_store
+
+    return open_store(uri)
+
+
 def note_missing_store(store: Store) -> None:
     """Say on stderr when there is no store where one was looked for: an empty list alone would not tell."""
+    from millstream.stores.open import find_tree
+
     facts = store.read(DescribeStore())
     if not facts.exists:
         click.echo(f"There is no store at {facts.location} yet ({find_tree().how}).", err=True)
