@@ -78,7 +78,8 @@ def log_confusion(labels: np.ndarray, predicted: np.ndarray) -> None:
     axes.imshow(counts, cmap="Blues")
     for row, column in np.ndindex(counts.shape):
         if counts[row, column]:
-            axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8)
+            color = "white" if counts[row, column] > counts.max() / 2 else "black"
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, color=color)
     axes.set(xlabel="predicted", ylabel="digit", xticks=range(10), yticks=range(10))
     mlflow.log_figure(figure, "confusion.png")
 

@@ -168,7 +168,11 @@ def _describe(store: Store) -> None:
     if not facts.exists:
         click.echo(f"{facts.location} does not exist yet; the first run that is logged there makes it.", err=True)
         return
-    click.echo(f"{facts.runs} runs in {facts.experiments} experiments.", err=True)
+    runs, experiments = (
+        f"{number} {word if number == 1 else word + 's'}"
+        for number, word in ((facts.runs, "run"), (facts.experiments, "experiment"))
+    )
+    click.echo(f"{runs} in {experiments}.", err=True)
     for problem in facts.problems:
         click.echo(f"Problem: {problem}", err=True)
 
