@@ -15,6 +15,9 @@ const CHARACTER = 6.6;
 
 export const drawLines: DrawLines = (host, model, style, onHover) => new Lines(host, model, style, onHover);
 
+/** Canvas pixels that a mark wants to itself. */
+const POINT_ROOM = 20;
+
 class Lines implements ChartSurface {
   #plot: uPlot;
   #model: ChartModel;
@@ -88,7 +91,11 @@ class Lines implements ChartSurface {
           stroke: each.color,
           width: each.faint ? 1 : 1.6,
           alpha: each.faint ? 0.45 : 1,
-          points: { size: 5 },
+          points: {
+            size: 5,
+            show: (plot: uPlot, at: number, from: number, to: number): boolean =>
+              isSparse(plot.data[at], from, to, plot.bbox.width / POINT_ROOM),
+          },
         })),
       ],
       hooks: {
@@ -152,6 +159,17 @@ class Lines implements ChartSurface {
     });
     return best;
   }
+}
+
+/** Whether so few values are in sight that each gets a mark; a lone one would not be seen otherwise. */
+function isSparse(values: ArrayLike<number | null | undefined> | undefined, from: number, to: number, most: number): boolean {
+  let seen = 0;
+  for (let at = from; values !== undefined && at <= to; at += 1) {
+    if (values[at] === null || values[at] === undefined) continue;
+    seen += 1;
+    if (seen > most) return false;
+  }
+  return seen > 0;
 }
 
 /** The range of x; a single x gets some room on both sides. */

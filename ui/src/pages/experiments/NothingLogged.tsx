@@ -12,8 +12,9 @@ export function NothingLogged(props: { about: About; experiment?: string }): JSX
     <div class="empty">
       <h2>{props.experiment ? t("empty.experiment", { name: props.experiment }) : t("empty.title")}</h2>
       <p>
-        {t("empty.reads")} <code class="path">{props.about.store.location}</code>{" "}
-        <Show when={props.about.store.exists} fallback={<strong>{t("empty.not_there")}</strong>}>
+        {t("empty.reads")} <code class="path">{props.about.store.location}</code>
+        <Show when={props.about.store.exists} fallback={t("empty.not_there")}>
+          {" "}
           {t("empty.there", { n: props.about.store.experiments })}
         </Show>
       </p>
