@@ -10,9 +10,9 @@ import hypothesis
 import pytest
 
 # A shell that starts something in the background, or nohup, lets it ignore these, and so would all that tests start.
-for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
     if signal.getsignal(_number) is signal.SIG_IGN:
-        signal.signal(_number, _handler)
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 # Machines differ in speed, so an example may take as long as it takes.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)

@@ -83,7 +83,9 @@ class Desk:
         self.folder = folder
         programs = folder / ".bin"
         programs.mkdir()
-        script = f"#!{sys.executable}\nimport sys\nfrom millstream_mlflow import main\nsys.exit(main())\n"
+        # Not a `#!` line with the Python: its path may have a space.
+        code = "import sys; from millstream_mlflow import main; sys.argv[0] = 'mlflow'; sys.exit(main())"
+        script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"\n'
         (programs / "mlflow").write_text(script, encoding="utf-8")
         (programs / "mlflow").chmod(0o755)
         self.environ = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(DROPIN)}
@@ -123,8 +125,8 @@ class Desk:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
         command = [*shlex.split(line.removeprefix("$ ")), "-p", str(port)]
-        log = (self.folder / "server.log").open("wb")
-        process = subprocess.Popen(command, cwd=self.folder, env=self.environ, stdout=log, stderr=log)
+        with (self.folder / "server.log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=self.folder, env=self.environ, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
             deadline = time.monotonic() + 120
@@ -141,7 +143,6 @@ class Desk:
         finally:
             process.terminate()
             process.wait(30)
-            log.close()
 
 
 @pytest.fixture
