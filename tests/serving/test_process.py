@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +41,26 @@ def test_names_answered_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLSTREAM_ALLOWED_HOSTS", "models.example, *.x,")
     assert process.allowed_hosts("localhost") == ["models.example", "*.x"]
     assert socket.gethostname() in process.allowed_hosts("0.0.0.0")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_process_whose_libraries_swallow_it(number: signal.Signals) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from millstream.serving.process import leaving_on_signal\n"
+        "with leaving_on_signal():\n"
+        "    try:\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "    except:\n"
+        "        pass\n"
+        "print('went on')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "Stopped.\n")
+
+
+def test_handlers_come_back_when_the_model_is_there() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with process.leaving_on_signal():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before

@@ -67,10 +67,12 @@ def serve(
     host = str(setting("HOST")) if host is None else host
     # The port first: a busy one is known before the model has been loaded.
     with process.bind(host, int(str(setting("PORT"))) if port is None else port) as listening:
-        model = _load(model_uri)
+        with process.leaving_on_signal():
+            model = _load(model_uri)
         seconds = float(str(setting("SCORING_TIMEOUT"))) if timeout is None else float(timeout)
         app = ScoringApp(model, timeout=seconds, hosts=process.allowed_hosts(host))
         process.serve(app, listening, click.echo)
+    click.echo("Stopped.", err=True)
 
 
 @models.command()

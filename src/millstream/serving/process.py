@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 import psutil
 import uvicorn
@@ -69,6 +73,25 @@ def allowed_hosts(host: str) -> list[str]:
     return [name.strip() for name in (*named, *own) if name.strip()]
 
 
+@contextmanager
+def leaving_on_signal() -> Iterator[None]:
+    """End this process at once on Ctrl-C or SIGTERM while the block runs.
+
+    It loads a model, and with it libraries that catch KeyboardInterrupt and go on.
+    """
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        os.write(2, b"Stopped.\n")
+        os._exit(0)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def serve(app: ScoringApp, listening: socket.socket, announce: Callable[[str], None]) -> None:
     """Answer requests until SIGINT or SIGTERM; `announce` gets the URL once requests are taken.
 
@@ -79,4 +102,6 @@ def serve(app: ScoringApp, listening: socket.socket, announce: Callable[[str], N
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip
     announce(url_of(listening))
-    uvicorn.Server(config).run(sockets=[listening])
+    # uvicorn raises the signal that ended it once more; Ctrl-C is the usual way to end a server, and no error.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
