@@ -104,7 +104,7 @@ model_links = Table(
     "model_links",
     metadata,
     Column("rid", Integer, primary_key=True),
-    Column("model_id", String(64), primary_key=True),
+    Column("model_id", String(256), primary_key=True),
     Column("direction", String(3), primary_key=True),
     Column("step", BigInteger, nullable=False),
     sqlite_with_rowid=False,
