@@ -26,7 +26,9 @@ def programs() -> Path | None:
     found = shutil.which("initdb")
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     candidates = [*folders, *([Path(os.path.realpath(found)).parent] if found else [])]
-    return next((folder for folder in candidates if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
+    return next(
+        (folder for folder in candidates if (folder / "initdb").exists() and (folder / "postgres").exists()), None
+    )
 
 
 def missing() -> str | None:

@@ -34,7 +34,7 @@ FULL = 4096
 _MOST = 2**24
 _RAW = 9
 _WIDTHS = ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
-_TYPES = {width: code for width, code in _WIDTHS} | {_RAW: "q"}
+_TYPES = {**dict(_WIDTHS), _RAW: "q"}
 _LEVEL = 6
 # Deflating takes 40 µs however little there is; below so many bytes there is nothing to gain.
 _WORTH_DEFLATING = 128

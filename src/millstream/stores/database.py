@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -28,7 +27,6 @@ from millstream.values.entities import Experiment, FileInfo, RunInfo
 from millstream.values.errors import InvalidValue, StorageFailed
 from millstream.values.paths import Location, RelPath
 from millstream.values.rules import check
-from millstream.values.settings import text_setting
 
 T = TypeVar("T")
 
@@ -45,10 +43,10 @@ class _Opened(Struct, frozen=True):
 class DatabaseStore:
     """Experiments, runs and points in one database. Opened, and made when it is a new SQLite file, at the first use."""
 
-    def __init__(self, database: DatabaseUri, artifact_root: Location | None = None) -> None:
-        """Keep everything in `database`; new experiments keep artifacts below `artifact_root` (default: a setting)."""
+    def __init__(self, database: DatabaseUri, artifact_root: Location) -> None:
+        """Keep everything in `database`; new experiments keep artifacts below `artifact_root`."""
         self.database = database
-        self.artifact_root = artifact_root or database.artifact_root(text_setting("DEFAULT_ARTIFACT_ROOT"), Path.cwd())
+        self.artifact_root = artifact_root
         self._applier = Applier(database.public, self.artifact_root)
         self._readers: dict[type, Callable[[Any], Any]] = {
             **Searches(self._reading, database.public).readers,
@@ -76,7 +74,9 @@ class DatabaseStore:
         check(op)
         # What has an id of its own is found to be there already; an update says the same twice.
         repeatable = bool(op.op_id) or isinstance(op, ops.CreateRun | ops.UpdateRun)
-        return self._open().transactions.write(lambda connection: self._applier.apply(connection, op), repeatable=repeatable)
+        return self._open().transactions.write(
+            lambda connection: self._applier.apply(connection, op), repeatable=repeatable
+        )
 
     def read(self, query: queries.Query[T]) -> T:
         """Answer `query` from one state of the database."""

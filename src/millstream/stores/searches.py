@@ -79,9 +79,7 @@ class Searches:
             return read.table(connection, rids, int(connection.execute(counting).scalar_one()))
 
 
-def describe(
-    connection: Connection, kind: str, location: str, problems: tuple[str, ...] = ()
-) -> queries.StoreFacts:
+def describe(connection: Connection, kind: str, location: str, problems: tuple[str, ...] = ()) -> queries.StoreFacts:
     """Facts of a store that exists: its active experiments and runs are counted."""
     return queries.StoreFacts(
         kind=kind,

@@ -45,7 +45,7 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         None,
         "MLFLOW_DEFAULT_ARTIFACT_ROOT",
-        "Where new experiments of a database keep artifacts (default: mlartifacts beside a SQLite file).",
+        "Where new experiments of a database or server keep artifacts (default: mlartifacts beside a SQLite file).",
     ),
     Setting(
         "ALLOWED_HOSTS",

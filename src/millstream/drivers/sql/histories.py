@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -34,12 +35,10 @@ def within(connection: Connection, rid: int, key: str, low: int | None, high: in
     points = [point for _, some in _decoded(connection, statement) for point in some]
     if low is None and high is None:
         return points
-    return [
-        point for point in points if (low is None or point[2] >= low) and (high is None or point[2] <= high)
-    ]
+    return [point for point in points if (low is None or point[2] >= low) and (high is None or point[2] <= high)]
 
 
-def _of(rid: int, key: str) -> Select[tuple[int, bytes]]:
+def _of(rid: int, key: str) -> Select[Any]:
     return select(_CHUNKS.start, _CHUNKS.data).where(_CHUNKS.rid == rid, _CHUNKS.key == key).order_by(_CHUNKS.start)
 
 
@@ -53,6 +52,6 @@ def _holding(rid: int, key: str, offset: int) -> object:
     )
 
 
-def _decoded(connection: Connection, statement: Select[tuple[int, bytes]]) -> Iterator[tuple[int, list[Point]]]:
-    for start, data in connection.execute(statement):
-        yield start, decode(data)
+def _decoded(connection: Connection, statement: Select[Any]) -> Iterator[tuple[int, list[Point]]]:
+    for row in connection.execute(statement):
+        yield row.start, decode(row.data)

@@ -60,7 +60,7 @@ experiment_ids = Table(
     Column("last", BigInteger, nullable=False),
 )
 
-# A name belongs to one experiment, deleted ones included. The index of a directory has no such rule: files may break it.
+# A name belongs to one experiment, deleted ones included. The index of a directory cannot ask that of its files.
 UNIQUE_NAMES = "CREATE UNIQUE INDEX experiments_names_are_taken_once ON experiments (name)"
 
 TABLES = (*schema.metadata.sorted_tables, *metadata.sorted_tables)

@@ -72,8 +72,14 @@ def put_runs(connection: Connection, records: Sequence[RunRecord]) -> list[int]:
         schema.series,
         [series_row(rid, key, s) for rid, record in pairs for key, s in record.series.items()],
     )
-    insert_rows(connection, schema.dataset_inputs, [row for rid, record in pairs for row in dataset_rows(rid, record.datasets)])
-    insert_rows(connection, schema.model_links, [row for rid, record in pairs for row in link_rows(rid, record.models_in, record.models_out)])
+    insert_rows(
+        connection, schema.dataset_inputs, [row for rid, record in pairs for row in dataset_rows(rid, record.datasets)]
+    )
+    insert_rows(
+        connection,
+        schema.model_links,
+        [row for rid, record in pairs for row in link_rows(rid, record.models_in, record.models_out)],
+    )
     return rids
 
 
@@ -131,9 +137,7 @@ def dataset_rows(rid: int, datasets: Iterable[DatasetInput]) -> Iterable[dict[st
         yield {"rid": rid, **source.dataset.to_dictionary(), "context": source.tags.get(CONTEXT_TAG), "tags": tags}
 
 
-def link_rows(
-    rid: int, models_in: Iterable[ModelInput], models_out: Iterable[ModelOutput]
-) -> Iterable[dict[str, Any]]:
+def link_rows(rid: int, models_in: Iterable[ModelInput], models_out: Iterable[ModelOutput]) -> Iterable[dict[str, Any]]:
     """Rows of `model_links` for models that a run used and made."""
     links = {(model.model_id, "in"): 0 for model in models_in}
     links |= {(model.model_id, "out"): model.step for model in models_out}

@@ -25,9 +25,7 @@ def create(connection: Connection, op: ops.CreateExperiment, place: str, root: L
     if _row(connection, experiment_id) is not None:
         raise refusals.id_taken(experiment_id)
     location = (
-        root / experiment_id
-        if op.artifact_location is None
-        else Location.parse(op.artifact_location, base=Path.cwd())
+        root / experiment_id if op.artifact_location is None else Location.parse(op.artifact_location, base=Path.cwd())
     )
     row = {
         "experiment_id": experiment_id,

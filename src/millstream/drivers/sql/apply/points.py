@@ -56,7 +56,9 @@ def _known(connection: Connection, rid: int, keys: list[str]) -> dict[str, _Seri
     series, chunks = schema.series, ledger.chunks
     inner = chunks.alias()
     last = (
-        select(func.max(inner.c.start)).where(inner.c.rid == series.c.rid, inner.c.key == series.c.key).scalar_subquery()
+        select(func.max(inner.c.start))
+        .where(inner.c.rid == series.c.rid, inner.c.key == series.c.key)
+        .scalar_subquery()
     )
     both = series.outerjoin(
         chunks, and_(chunks.c.rid == series.c.rid, chunks.c.key == series.c.key, chunks.c.start == last)

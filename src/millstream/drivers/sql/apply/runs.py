@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from millstream.drivers.sql import ledger, read, schema
 from millstream.drivers.sql.apply.experiments import require_active
@@ -116,7 +116,7 @@ def log_outputs(connection: Connection, op: ops.LogOutputs, place: str) -> None:
     insert_new(connection, schema.model_links, list(link_rows(rid, (), op.models)))
 
 
-def require_writable(connection: Connection, run_id: str, place: str) -> Row[Any]:
+def require_writable(connection: Connection, run_id: str, place: str) -> Any:
     """`rid` and stage of an active run that nobody else writes to until the transaction ends."""
     row = _locked(connection, run_id, place)
     if row.lifecycle_stage != ACTIVE:
@@ -124,7 +124,7 @@ def require_writable(connection: Connection, run_id: str, place: str) -> Row[Any
     return row
 
 
-def _locked(connection: Connection, run_id: str, place: str) -> Row[Any]:
+def _locked(connection: Connection, run_id: str, place: str) -> Any:
     statement = select(TABLE.c.rid, TABLE.c.lifecycle_stage).where(TABLE.c.run_id == run_id).with_for_update()
     row = connection.execute(statement).one_or_none()
     if row is None:
