@@ -11,7 +11,7 @@ from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
 from millstream.values.databases import DatabaseUri
 from millstream.values.paths import Location
-from tests.stores import servers
+from tests import servers
 
 pytest.register_assert_rewrite("tests.stores.suite", "tests.stores.calls", "tests.stores.suites")
 
@@ -41,14 +41,6 @@ def open_tree(root: Path) -> Iterator[Callable[[], EmbeddedStore]]:
 def store(open_tree: Callable[[], EmbeddedStore]) -> EmbeddedStore:
     """An empty store."""
     return open_tree()
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URI of a PostgreSQL server of this session."""
-    servers.demand()
-    with servers.running() as uri:
-        yield uri
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ schema_version = Table(
     Column("program", String(64), nullable=False),
 )
 
-# Points of a series, in the order they were written: `start` is how many come before this chunk. `small` is 0 for a
-# chunk that stays as it is, else how many small chunks stand in a row up to this one.
+# Points of a series, in the order they were written: `start` is how many come before this chunk. How many small
+# ones stand in a row at the end of a series, `series` says in `small_chunks`.
 chunks = Table(
     "chunks",
     metadata,
@@ -29,7 +29,6 @@ chunks = Table(
     Column("key", String(250), primary_key=True),
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     Column("count", Integer, nullable=False),
-    Column("small", Integer, nullable=False),
     Column("low_step", BigInteger, nullable=False),
     Column("high_step", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),

@@ -74,7 +74,7 @@ tags = Table(
 )
 
 # One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `last_*` is the
-# point with the highest (step, time, value): MLflow's "latest".
+# point with the highest (step, time, value): MLflow's "latest". `small_chunks` is for a database, which keeps points.
 series = Table(
     "series",
     metadata,
@@ -89,6 +89,7 @@ series = Table(
     Column("last_time", BigInteger, nullable=False),
     Column("min_value", Double),
     Column("max_value", Double),
+    Column("small_chunks", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 

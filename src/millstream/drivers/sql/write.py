@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Insert, Table, delete, func, insert, select
 
 from millstream.drivers.sql import schema
 from millstream.formats.mlruns.points import Summary
@@ -94,7 +95,12 @@ def drop_runs(connection: Connection, rids: Iterable[int]) -> None:
 def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert `rows` in one go."""
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(_insert_into(table), rows)
+
+
+@lru_cache(maxsize=64)
+def _insert_into(table: Table) -> Insert:
+    return insert(table)
 
 
 def series_row(rid: int, key: str, summary: Summary) -> dict[str, Any]:

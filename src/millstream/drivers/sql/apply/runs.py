@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from millstream.drivers.sql import ledger, read, schema
 from millstream.drivers.sql.apply.experiments import require_active
@@ -17,6 +17,8 @@ from millstream.values.paths import Location
 
 TABLE = schema.runs
 ARTIFACTS = "artifacts"
+# Built once: every batch of points asks it.
+_LOCKED = select(TABLE.c.rid, TABLE.c.lifecycle_stage).where(TABLE.c.run_id == bindparam("named")).with_for_update()
 
 
 def create(connection: Connection, op: ops.CreateRun, place: str) -> Run:
@@ -125,8 +127,7 @@ def require_writable(connection: Connection, run_id: str, place: str) -> Any:
 
 
 def _locked(connection: Connection, run_id: str, place: str) -> Any:
-    statement = select(TABLE.c.rid, TABLE.c.lifecycle_stage).where(TABLE.c.run_id == run_id).with_for_update()
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_LOCKED, {"named": run_id}).one_or_none()
     if row is None:
         raise refusals.no_run(run_id, place)
     return row
