@@ -15,7 +15,7 @@ from millstream.formats.chunks import FULL
 from millstream.stores.database import DatabaseStore
 from millstream.values import names, ops, queries
 from millstream.values.entities import Metric
-from millstream.values.errors import AlreadyExists, InvalidValue, MillstreamError, NotFound
+from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, MillstreamError, NotFound
 from tests.stores.calls import T0, finish, get, history, log, new_experiment, new_run, search
 from tests.stores.suite import StoreSuite
 from tests.stores.test_embedded import every
@@ -234,8 +234,8 @@ def test_deleting_an_experiment_while_runs_are_logged_to(open_database: Opener) 
         for step in range(15):
             try:
                 log(stores[number], runs[number], [("m", 1.0, step)])
-            except MillstreamError as error:
-                assert "deleted" in error.message
+            except InvalidState:
+                continue  # deleted just now
 
     with ThreadPoolExecutor(3) as pool:
         writers = [pool.submit(write, number) for number in range(2)]

@@ -129,12 +129,18 @@ class DatabaseStore:
             if self._opened is None:
                 engine = self._engine()
                 try:
-                    prepare(engine, self.database.public, self.artifact_root)
-                except DBAPIError as error:
+                    self._prepare(engine)
+                except BaseException:
                     engine.dispose()
-                    raise failure(error, self.database.public) from error
+                    raise
                 self._opened = _Opened(engine, Transactions(engine, self.database.public))
             return self._opened
+
+    def _prepare(self, engine: Engine) -> None:
+        try:
+            prepare(engine, self.database.public, self.artifact_root)
+        except DBAPIError as error:
+            raise failure(error, self.database.public) from error
 
     def _engine(self) -> Engine:
         path = self.database.path
