@@ -216,6 +216,17 @@ def test_tables_of_the_same_names_are_not_touched_and_others_do_no_harm(tmp_path
         store.close()
 
 
+def test_a_server_database_that_cannot_hold_every_text_is_refused(postgresql: str, tmp_path: Path) -> None:
+    import psycopg
+
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    uri = DatabaseUri.parse(postgresql.removesuffix("/postgres") + "/latin", tmp_path)
+    assert uri is not None
+    with pytest.raises(NotSupported, match="LATIN1"):
+        new_run(DatabaseStore(uri, Location("file", "", "/nowhere")))
+
+
 # --- what cannot be opened ---
 
 

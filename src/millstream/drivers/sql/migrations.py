@@ -55,6 +55,7 @@ def _advance(connection: Connection, place: str, root: Location, steps: Mapping[
     version = _version(connection)
     if version is None:
         _refuse_strangers(connection, place)
+        _refuse_encoding(connection, place)
         _create(connection, root)
         version = newest
     elif version > newest:
@@ -99,6 +100,16 @@ def _refuse_strangers(connection: Connection, place: str) -> None:
             f"The database {place} has tables that are not Millstream's but have the same names ({', '.join(taken)}). "
             "Name another database."
         )
+
+
+def _refuse_encoding(connection: Connection, place: str) -> None:
+    if connection.dialect.name == "postgresql":
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+        if encoding != "UTF8":
+            raise NotSupported(
+                f"The database {place} has the encoding {encoding}, which cannot hold every text. "
+                "Make one with UTF8: CREATE DATABASE runs ENCODING 'UTF8' TEMPLATE template0;"
+            )
 
 
 def _create(connection: Connection, root: Location) -> None:
