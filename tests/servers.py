@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -100,12 +101,12 @@ def _server(folder: Path, data: Path, account: dict[str, Any]) -> Iterator[int]:
     try:
         yield port
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # a fast shutdown: open sessions are ended
         try:
-            server.wait(5)
-        except subprocess.TimeoutExpired:
-            server.send_signal(3)
             server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
         drain.join()
         server.stderr.close()
 
