@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests import servers
 
 # A shell that starts something in the background, or nohup, lets it ignore these, and so would all that tests start.
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
@@ -29,3 +32,11 @@ def bare_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     monkeypatch.setenv("MILLSTREAM_INDEX_DIR", str(caches / "index"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
     monkeypatch.setenv("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URI of a PostgreSQL server of this session."""
+    servers.demand()
+    with servers.running() as uri:
+        yield uri

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.dialects import postgresql
 
 from millstream.drivers.sql import schema
-from millstream.drivers.sql.engine import sqlite_engine
+from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.drivers.sql.search import runs_count, runs_statement
 from millstream.formats.filters import (
     RUNS,
@@ -29,6 +29,7 @@ from millstream.formats.filters import (
     parse_filter,
     parse_order,
 )
+from tests import servers
 
 
 class World(NamedTuple):
@@ -42,9 +43,12 @@ class World(NamedTuple):
     datasets: list[dict[str, str | None]]
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    found = sqlite_engine(tmp_path_factory.mktemp("search") / "index.db")
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        found = sqlite_engine(tmp_path_factory.mktemp("search") / "index.db")
+    else:
+        found = postgresql_engine(servers.new_schema(request.getfixturevalue("postgresql")))
     schema.metadata.create_all(found)
     yield found
     found.dispose()
@@ -96,7 +100,12 @@ def like(text: str, pattern: str) -> bool:
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
-def compares(found: Any, op: str, value: Any) -> bool:
+def fold(text: str, dialect: str) -> str:
+    """SQLite has our own folding; PostgreSQL turns letter by letter."""
+    return text.casefold() if dialect == "sqlite" else text.lower()
+
+
+def compares(found: Any, op: str, value: Any, dialect: str) -> bool:
     match op:
         case "=":
             return bool(found == value)
@@ -113,7 +122,7 @@ def compares(found: Any, op: str, value: Any) -> bool:
         case "LIKE":
             return like(found, value)
         case "ILIKE":
-            return like(found.casefold(), value.casefold())
+            return like(fold(found, dialect), fold(value, dialect))
         case "IN":
             return found in value
         case "NOT IN":
@@ -122,21 +131,21 @@ def compares(found: Any, op: str, value: Any) -> bool:
             raise AssertionError(op)
 
 
-def matches(run: World, node: Node) -> bool:
+def matches(run: World, node: Node, dialect: str) -> bool:
     match node:
         case And(clauses):
-            return all(matches(run, clause) for clause in clauses)
+            return all(matches(run, clause, dialect) for clause in clauses)
         case Or(clauses):
-            return any(matches(run, clause) for clause in clauses)
+            return any(matches(run, clause, dialect) for clause in clauses)
         case Not(clause):
-            return not matches(run, clause)
+            return not matches(run, clause, dialect)
         case Comparison("dataset", key, op, value):
-            return any(data[key] is not None and compares(data[key], op, value) for data in run.datasets)
+            return any(data[key] is not None and compares(data[key], op, value, dialect) for data in run.datasets)
         case Comparison(entity, key, op, value):
             found = value_of(run, entity, key)
             if op in ("IS NULL", "IS NOT NULL"):
                 return (found is None) == (op == "IS NULL")
-            return found is not None and compares(found, op, value)
+            return found is not None and compares(found, op, value, dialect)
 
 
 def value_of(run: World, entity: str, key: str) -> Any:
@@ -253,7 +262,7 @@ def test_searches_agree_with_the_oracle(
         for place, run in enumerate(runs)
         if run.attributes["experiment_id"] in experiment_ids
         and run.attributes["lifecycle_stage"] in stages
-        and (node is None or matches(run, node))
+        and (node is None or matches(run, node, engine.dialect.name))
     }
     with filled(engine, runs) as connection:
         found = list(connection.execute(runs_statement(experiment_ids, node, order, stages)).scalars())
@@ -315,7 +324,9 @@ def test_like_minds_case_and_ilike_folds_more_than_ascii(engine: Engine) -> None
     runs = [run("a", tags={"t": "Straße"}), run("b", tags={"t": "STRASSE"}), run("c", tags={"t": "É%"})]
     with filled(engine, runs) as connection:
         assert search(connection, "tags.t LIKE 'str%'") == []
-        assert search(connection, "tags.t ILIKE 'strasse'") == [0, 1]
+        sharp = [0, 1] if engine.dialect.name == "sqlite" else [1]
+        assert search(connection, "tags.t ILIKE 'strasse'") == sharp
+        assert search(connection, "tags.t ILIKE 'strAßE'") == ([0, 1] if engine.dialect.name == "sqlite" else [0])
         assert search(connection, "tags.t ILIKE 'é_'") == [2]
         assert search(connection, "tags.t LIKE 'É\\%'") == []
 
@@ -339,7 +350,7 @@ def test_postgresql_has_no_escape_in_like_either() -> None:
     node = parse_filter("tags.a ILIKE 'x' AND params.b LIKE '\\'", RUNS)
     sql = str(runs_statement(("1",), node, (), ("active",)).compile(dialect=postgresql.dialect()))
     assert sql.count("ESCAPE ''") == 2
-    assert "lower(tags.value) LIKE lower(" in sql
+    assert 'lower(tags.value COLLATE "default") LIKE lower(' in sql
 
 
 def test_a_file_database_is_what_is_searched(tmp_path: Path) -> None:
@@ -348,3 +359,32 @@ def test_a_file_database_is_what_is_searched(tmp_path: Path) -> None:
     with filled(engine, [run("a")]) as connection:
         assert search(connection) == [0]
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("clause", "found"),
+    [
+        ("start_time > 1.5", [1]),
+        ("start_time >= 1.5", [1]),
+        ("start_time < 1.5", [0]),
+        ("start_time <= 2.0", [0, 1]),
+        ("start_time = 1.5", []),
+        ("start_time = 2.0", [1]),
+        ("start_time != 1.5", [0, 1]),
+        ("start_time < 99999999999999999999999", [0, 1]),
+        ("start_time > -99999999999999999999999", [0, 1]),
+        ("start_time >= 99999999999999999999999", []),
+        ("start_time != 99999999999999999999999", [0, 1]),
+        ("start_time > -inf", [0, 1]),
+        ("start_time >= inf", []),
+    ],
+)
+def test_whole_numbers_are_compared_with_decimals_exactly(engine: Engine, clause: str, found: list[int]) -> None:
+    with filled(engine, [run("a", 1), run("b", 2), run("c", None)]) as connection:
+        assert sorted(search(connection, clause)) == found
+
+
+def test_more_experiments_may_be_searched_than_a_statement_takes_values(engine: Engine) -> None:
+    with filled(engine, [run("a")]) as connection:
+        assert search(connection, experiment_ids=("1", *map(str, range(2, 70_000)))) == [0]
+        assert search(connection, experiment_ids=tuple(map(str, range(2, 70_000)))) == []

@@ -157,7 +157,7 @@ def test_a_port_held_by_something_else(tmp_path: Path) -> None:
         (["--host", "203.0.113.7"], 1, "Cannot listen on 203.0.113.7"),
         (["--static-prefix", "ml"], 1, "cannot be a static prefix"),
         (["--allowed-hosts", "10.*"], 1, "'10.*' is not a host name"),
-        (["--backend-store-uri", "sqlite:///x.db"], 1, "sqlite:///x.db"),
+        (["--backend-store-uri", "mysql://h/x"], 1, "MySQL is not supported"),
     ],
 )
 def test_what_cannot_be_served_is_one_clear_line(tmp_path: Path, options: list[str], status: int, words: str) -> None:

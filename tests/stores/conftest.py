@@ -1,4 +1,4 @@
-"""Stores over directories whose names have spaces and Korean letters, each with an index of its own."""
+"""Stores over directories and databases whose names have spaces and Korean letters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
+from millstream.values.databases import DatabaseUri
+from millstream.values.paths import Location
+from tests import servers
 
 pytest.register_assert_rewrite("tests.stores.suite", "tests.stores.calls", "tests.stores.suites")
 
@@ -37,3 +41,33 @@ def open_tree(root: Path) -> Iterator[Callable[[], EmbeddedStore]]:
 def store(open_tree: Callable[[], EmbeddedStore]) -> EmbeddedStore:
     """An empty store."""
     return open_tree()
+
+
+@pytest.fixture
+def database_uri(request: pytest.FixtureRequest, root: Path) -> str:
+    """A database where nothing is yet: a SQLite file, or a schema of its own on the server."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{root.parent}/runs 하나.db"
+    return servers.new_schema(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def open_database(database_uri: str, tmp_path: Path) -> Iterator[Callable[[], DatabaseStore]]:
+    """Opens the database once more, as another process would."""
+    opened: list[DatabaseStore] = []
+
+    def opener() -> DatabaseStore:
+        uri = DatabaseUri.parse(database_uri, tmp_path)
+        assert uri is not None
+        opened.append(DatabaseStore(uri, Location.parse(str(tmp_path / "파일 root"))))
+        return opened[-1]
+
+    yield opener
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def database(open_database: Callable[[], DatabaseStore]) -> DatabaseStore:
+    """A new database."""
+    return open_database()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import millstream
-from millstream.stores.found import find_tree
+from millstream.stores.found import find_store
 from millstream.tracking import context
 from millstream.values.errors import InvalidValue, MillstreamError, NotSupported
 from tests.tracking.conftest import Script
@@ -29,18 +29,18 @@ def test_the_store_is_found_upward_from_the_working_directory(here: Path, monkey
     assert not (below / "mlruns").exists()
     (below / "mlruns").mkdir()
     (below / "mlruns" / "notes.txt").write_text("not a tree")
-    assert find_tree().path == here / "mlruns"
+    assert find_store().path == here / "mlruns"
     (below / "mlruns" / "notes.txt").unlink()
-    assert find_tree().path == below / "mlruns"
+    assert find_store().path == below / "mlruns"
     monkeypatch.chdir(here / "mlruns" / "0")
-    assert find_tree().path == here / "mlruns"
+    assert find_store().path == here / "mlruns"
 
 
 def test_a_new_tree_is_made_in_the_working_directory(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "mlruns").rmdir()
-    found = find_tree(start=Path("/"))
+    found = find_store(start=Path("/"))
     assert found.path == Path("/mlruns") or found.path.is_dir()
-    if find_tree().path != here / "mlruns":
+    if find_store().path != here / "mlruns":
         pytest.skip("there is an mlruns directory above the temporary one")
     with millstream.start_run():
         pass
@@ -67,7 +67,7 @@ def test_a_named_store_comes_first(here: Path, tmp_path: Path, monkeypatch: pyte
     assert not any((here / "mlruns").iterdir())
 
 
-@pytest.mark.parametrize("uri", ["sqlite:///x.db", "postgresql://h/d", "http://localhost:5000", "https://h"])
+@pytest.mark.parametrize("uri", ["mysql://h/d", "http://localhost:5000", "https://h"])
 def test_what_is_not_supported_yet_says_so(uri: str) -> None:
     millstream.set_tracking_uri(uri)
     with pytest.raises(NotSupported):

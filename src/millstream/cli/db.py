@@ -8,6 +8,7 @@ import click
 
 from millstream.cli.options import json_option, open_store
 from millstream.cli.output import echo_json
+from millstream.values.databases import hidden
 from millstream.values.errors import NotSupported
 from millstream.values.queries import DescribeStore
 
@@ -25,7 +26,7 @@ def reindex(as_json: bool) -> None:
 
     store = open_store()
     if not isinstance(store, EmbeddedStore):
-        raise NotSupported(f"The store {store.uri} has no index to rebuild.")
+        raise NotSupported(f"The store {hidden(store.uri)} has no index to rebuild.")
     if not store.read(DescribeStore()).exists:
         raise click.ClickException(f"There is no mlruns directory at {store.root}; nothing to index.")
     store.reindex(_show if sys.stderr.isatty() else None)

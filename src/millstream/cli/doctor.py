@@ -12,13 +12,13 @@ import click
 
 from millstream.cli.options import json_option, open_store
 from millstream.cli.output import echo_json, echo_table, visible
+from millstream.values.databases import hidden
 from millstream.values.errors import MillstreamError
 from millstream.values.queries import DescribeStore
 from millstream.values.settings import SETTINGS, Setting, setting
 from millstream.values.version import VERSION
 
 _SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|CREDENTIAL|(^|_)KEY", re.IGNORECASE)
-_USER_IN_URI = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 @click.command()
@@ -47,16 +47,17 @@ def doctor(mask_envs: bool, as_json: bool) -> None:
 
 def _store() -> dict[str, Any]:
     from millstream.stores.embedded import index_path
-    from millstream.stores.open import find_tree
+    from millstream.stores.open import find_store
 
     found: dict[str, Any] = {"how": None, "index": None, "error": None, "problems": []}
     try:
-        tree = find_tree()
-        found |= {"kind": "directory", "location": str(tree.path), "how": mask(tree.how)}
+        store = find_store()
+        found |= {"kind": "directory" if store.database is None else "database"}
+        found |= {"location": store.public, "how": mask(store.how)}
         facts = open_store().read(DescribeStore())
         found |= {"kind": facts.kind, "location": facts.location, "exists": facts.exists}
         found |= {"experiments": facts.experiments, "runs": facts.runs, "problems": list(facts.problems)}
-        found["index"] = str(index_path(tree.path))
+        found["index"] = str(index_path(store.path)) if store.database is None else None
     except MillstreamError as error:
         found["error"] = mask(error.message)
     return found
@@ -88,7 +89,7 @@ def _setting(item: Setting, mask_envs: bool) -> dict[str, Any]:
 
 def mask(text: str) -> str:
     """`text` with the user name and password of every URI hidden."""
-    return _USER_IN_URI.sub("***", text)
+    return hidden(text)
 
 
 def _echo_report(report: dict[str, Any]) -> None:
@@ -105,7 +106,7 @@ def _echo_report(report: dict[str, Any]) -> None:
         rows += [
             ("Store", f"{store['kind']} {store['location']}"),
             ("Found", f"{store['how']}{missing}"),
-            ("Index", store["index"]),
+            ("Index", store["index"] or "none; the database answers itself"),
             ("Experiments", str(store["experiments"])),
             ("Runs", str(store["runs"])),
         ]

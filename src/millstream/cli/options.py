@@ -80,11 +80,11 @@ def open_store(uri: str | None = None) -> Store:
 
 def note_missing_store(store: Store) -> None:
     """Say on stderr when there is no store where one was looked for: an empty list alone would not tell."""
-    from millstream.stores.open import find_tree
+    from millstream.stores.open import find_store
 
     facts = store.read(DescribeStore())
     if not facts.exists:
-        click.echo(f"There is no store at {facts.location} yet ({find_tree().how}).", err=True)
+        click.echo(f"There is no store at {facts.location} yet ({find_store().how}).", err=True)
 
 
 __all__ = [

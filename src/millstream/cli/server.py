@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from millstream.stores.base import Store
-    from millstream.stores.open import FoundTree
+    from millstream.stores.open import FoundStore
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ _OPTIONS = (
         "--tracking-uri",
         "store_uri",
         metavar="URI",
-        help="Directory with the runs. Default: the mlruns found from the working directory upward.",
+        help="Directory or database with the runs. Default: the mlruns found from the working directory upward.",
     ),
     click.option("-h", "--host", metavar="HOST", help="Address to listen on.  [default: 127.0.0.1]"),
     click.option("-p", "--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [default: 5000]"),
@@ -87,7 +87,7 @@ def _run(context: click.Context, *, workers: int, browse: bool | None, **options
 
 
 def _announce(ready: _Ready, browse: bool | None) -> None:
-    click.echo(f"Millstream serves {ready.found.path} ({ready.found.how}) at {ready.address}", err=True)
+    click.echo(f"Millstream serves {ready.found.public} ({ready.found.how}) at {ready.address}", err=True)
     if ready.open_to_all:
         click.echo("Whoever can reach this address can read and change the runs: there is no login.", err=True)
     click.echo(ready.address)
@@ -101,7 +101,7 @@ class _Ready(NamedTuple):
     """All that serving needs, with the port taken."""
 
     store: Store
-    found: FoundTree
+    found: FoundStore
     app: ASGIApp
     sock: socket
     address: str
@@ -121,7 +121,7 @@ def _prepare(
 ) -> _Ready:
     from millstream.server import process
     from millstream.server.app import make_app
-    from millstream.stores.open import find_tree, open_store
+    from millstream.stores.open import find_store, open_store
 
     host = host or str(setting("HOST"))
     port = int(str(setting("PORT"))) if port is None else port
@@ -132,8 +132,9 @@ def _prepare(
         from millstream.server.ports import explain
 
         raise explain(error, host, port, _command(context)) from error
-    found = find_tree(store_uri or text_setting("BACKEND_STORE_URI"))
-    store = open_store(found.path.as_uri())
+    found = find_store(store_uri or text_setting("BACKEND_STORE_URI"))
+    default_artifact_root = default_artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT")
+    store = open_store(found.uri, default_artifact_root)
     app = make_app(
         store,
         static_prefix=static_prefix,

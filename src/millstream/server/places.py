@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
+from millstream.values.databases import DatabaseUri
 from millstream.values.errors import NotPermitted
 from millstream.values.names import new_experiment_id
 from millstream.values.ops import CreateExperiment
@@ -20,10 +21,13 @@ class Places(Struct, frozen=True):
 
     @classmethod
     def of(cls, store_uri: str, default: str | None = None) -> Places:
-        """The store's own directory, and `default` when it is one."""
-        named = Location.parse(default, base=Path.cwd()) if default else None
-        found = [Location.parse(store_uri, base=Path.cwd()).local, named.local if named else None]
-        return cls(tuple(path.resolve() for path in found if path), named)
+        """The store's own directory, and `default` when it is one. A database knows its default by itself."""
+        base = Path.cwd()
+        named = Location.parse(default, base=base) if default else None
+        database = DatabaseUri.parse(store_uri, base)
+        own = Location.parse(store_uri, base=base) if database is None else database.artifact_root(default, base)
+        found = [own.local, named.local if named else None]
+        return cls(tuple(path.resolve() for path in found if path), named if database is None else None)
 
     def settle(self, op: CreateExperiment) -> CreateExperiment:
         """`op` with the location parsed; NotPermitted when it is a local directory outside of the roots.

@@ -23,9 +23,9 @@ from millstream.drivers.files.runs import RunFiles
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
 from millstream.stores.lookups import Lookups
-from millstream.values import names, ops
-from millstream.values.entities import Experiment, Run, RunData
-from millstream.values.errors import AlreadyExists, NotSupported
+from millstream.values import names, ops, refusals
+from millstream.values.entities import Run, RunData
+from millstream.values.errors import NotSupported
 from millstream.values.paths import Location, RelPath
 from millstream.values.queries import Query
 from millstream.values.rules import check, check_batch
@@ -157,7 +157,7 @@ class EmbeddedStore:
             self._check_name_is_free(op.name)
             experiment_id = op.experiment_id or names.new_experiment_id()
             if self._tree.experiment_dir(experiment_id) is not None:
-                raise AlreadyExists(f"An experiment with the id {experiment_id!r} exists already.")
+                raise refusals.id_taken(experiment_id)
             return experiments.create(self._tree, op, experiment_id)
 
     def _rename_experiment(self, op: ops.RenameExperiment) -> None:
@@ -177,7 +177,7 @@ class EmbeddedStore:
     def _check_name_is_free(self, name: str, but: str | None = None) -> None:
         for taken in self._lookups.experiments_named(name):
             if taken.experiment_id != but:
-                raise AlreadyExists(_taken(taken))
+                raise refusals.name_taken(taken.name, taken.lifecycle_stage, taken.experiment_id)
 
     def _create_default(self, time: int) -> None:
         if next(iter(self._tree.experiment_dirs()), None) is None:
@@ -196,15 +196,6 @@ def _belong_beside(location: Location, beside: Path) -> bool:
     """Whether artifacts that are not at `location` are those of a tree that was moved, and not of one to be made."""
     inside = "/".join(("", *beside.parts[-3:]))
     return beside.is_dir() and (location.path.endswith(inside) or next(beside.iterdir(), None) is not None)
-
-
-def _taken(experiment: Experiment) -> str:
-    if experiment.lifecycle_stage == "deleted":
-        return (
-            f"The name {experiment.name!r} belongs to a deleted experiment. Restore it with "
-            f"`millstream experiments restore -x {experiment.experiment_id}`, or use another name."
-        )
-    return f"An experiment called {experiment.name!r} exists already; its id is {experiment.experiment_id}."
 
 
 def index_path(root: Path) -> Path:

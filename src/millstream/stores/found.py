@@ -7,34 +7,46 @@ from pathlib import Path
 from msgspec import Struct
 
 from millstream.formats.mlruns.layout import DEFAULT_DIRECTORY
+from millstream.values.databases import DatabaseUri, hidden
 from millstream.values.errors import InvalidValue, NotSupported
 from millstream.values.paths import Location
 from millstream.values.settings import text_setting
 
 
-class FoundTree(Struct, frozen=True):
-    """The directory to use, and in words how it was chosen."""
+class FoundStore(Struct, frozen=True):
+    """The store to use, a directory at `path` or a `database`, and in words how it was chosen."""
 
-    path: Path
     how: str
+    path: Path = Path()
+    database: DatabaseUri | None = None
+
+    @property
+    def uri(self) -> str:
+        """The URI that opens it; may hold a password."""
+        return self.path.as_uri() if self.database is None else self.database.text
+
+    @property
+    def public(self) -> str:
+        """Its name for people, without a password."""
+        return str(self.path) if self.database is None else self.database.public
 
 
-def find_tree(uri: str | None = None, start: Path | None = None) -> FoundTree:
-    """The tree for `uri`; without one: the setting, the nearest `mlruns` upward from `start`, else a new one there."""
+def find_store(uri: str | None = None, start: Path | None = None) -> FoundStore:
+    """The store for `uri`; without one: the setting, the nearest `mlruns` upward from `start`, else a new one there."""
     start = Path.cwd() if start is None else start
     if uri:
-        return FoundTree(_directory(uri, start), f"given as {uri}")
+        return _named(uri, start, f"given as {hidden(uri)}")
     named = text_setting("TRACKING_URI")
     if named:
-        return FoundTree(_directory(named, start), f"named by the environment variable MLFLOW_TRACKING_URI={named}")
+        return _named(named, start, f"named by the environment variable MLFLOW_TRACKING_URI={hidden(named)}")
     for folder in (start, *start.parents):
         candidate = folder / DEFAULT_DIRECTORY
         if candidate.is_dir() and _looks_like_tree(candidate):
             where = "in the working directory" if folder == start else f"found above the working directory {start}"
-            return FoundTree(candidate, where)
+            return FoundStore(where, candidate)
         if folder.name == DEFAULT_DIRECTORY and _looks_like_tree(folder):
-            return FoundTree(folder, f"the working directory {start} lies in it")
-    return FoundTree(start / DEFAULT_DIRECTORY, f"no mlruns directory was found in or above {start}")
+            return FoundStore(f"the working directory {start} lies in it", folder)
+    return FoundStore(f"no mlruns directory was found in or above {start}", start / DEFAULT_DIRECTORY)
 
 
 def _looks_like_tree(path: Path) -> bool:
@@ -47,22 +59,20 @@ def _looks_like_tree(path: Path) -> bool:
         return False
 
 
-def _directory(uri: str, base: Path) -> Path:
+def _named(uri: str, base: Path, how: str) -> FoundStore:
+    database = DatabaseUri.parse(uri, base)
+    if database is not None:
+        return FoundStore(how, database=database)
     location = (
         Location.parse(uri, base=base) if not uri.startswith("~") else Location.parse(str(Path(uri).expanduser()))
     )
-    if location.local is None:
-        known = {
-            "sqlite": "databases",
-            "postgresql": "databases",
-            "mysql": "databases",
-            "http": "servers",
-            "https": "servers",
-        }
-        kind = known.get(location.scheme.partition("+")[0])
-        if kind is None:
-            raise InvalidValue(
-                f"{uri!r} is no tracking URI: {location.scheme!r} is an unknown scheme. Name a directory."
-            )
-        raise NotSupported(f"{uri!r}: this version keeps runs in directories; {kind} are not supported yet.")
-    return location.local
+    if location.local is not None:
+        return FoundStore(how, location.local)
+    if location.scheme in ("http", "https"):
+        raise NotSupported(
+            f"{hidden(uri)!r}: this version keeps runs in directories and databases; servers are not supported yet."
+        )
+    raise InvalidValue(
+        f"{hidden(uri)!r} is no tracking URI: {location.scheme!r} is an unknown scheme. Name a directory, "
+        "sqlite:///file.db or postgresql://…"
+    )

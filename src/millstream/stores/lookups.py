@@ -11,13 +11,28 @@ from millstream.drivers.files import reader
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
-from millstream.formats.mlruns.points import to_metric
-from millstream.formats.points import thin
-from millstream.formats.tokens import decode_token, next_token
+from millstream.stores.histories import Histories, Point
 from millstream.values import names, queries
-from millstream.values.entities import Experiment, FileInfo, Metric, Page, RunInfo
-from millstream.values.errors import DataDamaged, InvalidValue, NotFound
+from millstream.values.entities import Experiment, FileInfo, RunInfo
+from millstream.values.errors import DataDamaged
 from millstream.values.paths import RelPath
+from millstream.values.refusals import no_experiment_called
+
+
+class _Points:
+    """Points from the metric files of a tree."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    def window(self, run_id: str, key: str, offset: int, limit: int) -> list[Point]:
+        return reader.read_points(self._tree.run_dir(run_id), key)[offset : offset + limit]
+
+    def within(self, run_id: str, key: str, low: int | None, high: int | None) -> list[Point]:
+        points = reader.read_points(self._tree.run_dir(run_id), key)
+        if low is None and high is None:
+            return points
+        return [p for p in points if (low is None or p[2] >= low) and (high is None or p[2] <= high)]
 
 
 class Lookups:
@@ -32,11 +47,9 @@ class Lookups:
             queries.GetExperiment: self._experiment,
             queries.GetExperimentByName: self._experiment_by_name,
             queries.GetRunInfo: self._run_info,
-            queries.MetricHistory: self._history,
-            queries.MetricHistories: self._histories,
-            queries.SampledHistories: self._sampled,
             queries.ListArtifacts: self._list_artifacts,
             queries.FindLoggedModels: self._find_models,
+            **Histories(_Points(tree)).readers,
         }
 
     def experiments_named(self, name: str) -> list[Experiment]:
@@ -67,44 +80,11 @@ class Lookups:
     def _experiment_by_name(self, query: queries.GetExperimentByName) -> Experiment:
         found = self.experiments_named(query.name)
         if not found:
-            raise NotFound(f"No experiment is called {query.name!r} in {self._tree.root}.")
+            raise no_experiment_called(query.name, self._tree.root)
         return found[0]
 
     def _run_info(self, query: queries.GetRunInfo) -> RunInfo:
         return reader.read_info(self._tree.run_dir(query.run_id))
-
-    def _history(self, query: queries.MetricHistory) -> Page[Metric]:
-        if query.max_results is not None and query.max_results <= 0:
-            raise InvalidValue(f"max_results is {query.max_results}; it must be a positive integer.")
-        points = self._points(query.run_id, query.key)
-        if query.max_results is None:
-            return Page(points)
-        offset = decode_token(query.page_token)
-        page = points[offset : offset + query.max_results]
-        return Page(page, next_token(offset, query.max_results, len(points) - offset))
-
-    def _histories(self, query: queries.MetricHistories) -> list[Metric]:
-        found: list[Metric] = []
-        for run_id in sorted(set(query.run_ids)):
-            points = self._points(run_id, query.key, own_id=True)
-            found += sorted(points, key=lambda point: (point.timestamp, point.step, point.value))
-        return found[: query.max_results]
-
-    def _sampled(self, query: queries.SampledHistories) -> list[Metric]:
-        low, high = query.start_step, query.end_step
-        found: list[Metric] = []
-        for run_id in query.run_ids:
-            points = self._points(run_id, query.key, own_id=True)
-            if low is not None or high is not None:
-                points = [p for p in points if (low is None or p.step >= low) and (high is None or p.step <= high)]
-            found += thin(points, query.max_results)
-        return found
-
-    def _points(self, run_id: str, key: str, *, own_id: bool = False) -> list[Metric]:
-        names.check_key(key, "metric")
-        directory = self._tree.run_dir(run_id)
-        owner = run_id if own_id else None
-        return [to_metric(key, point, owner) for point in reader.read_points(directory, key)]
 
     def _list_artifacts(self, query: queries.ListArtifacts) -> list[FileInfo]:
         return self._artifacts(query.run_id).list(RelPath.parse(query.path))

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import atexit
 import os
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from millstream.stores.base import Store
 from millstream.stores.embedded import EmbeddedStore
-from millstream.stores.found import FoundTree, find_tree
+from millstream.stores.found import FoundStore, find_store
+from millstream.values.databases import DatabaseUri
+from millstream.values.settings import text_setting
 
-__all__ = ["FoundTree", "close_stores", "find_tree", "open_store"]
+if TYPE_CHECKING:
+    from millstream.stores.database import DatabaseStore
 
-_stores: dict[str, EmbeddedStore] = {}
+__all__ = ["FoundStore", "close_stores", "find_store", "open_store"]
+
+_stores: dict[str, EmbeddedStore | DatabaseStore] = {}
 _lock = Lock()
 
 
-def open_store(uri: str | None = None) -> Store:
-    """The store for a tracking URI (a directory or file: URI); without one the store that `find_tree` finds.
+def open_store(uri: str | None = None, artifact_root: str | None = None) -> Store:
+    """The store for a tracking URI (a directory, a file: URI, a database); without one the one that `find_store` finds.
 
-    Nothing is made on disk before the first write.
+    `artifact_root` is where new experiments of a database keep artifacts; what a store was opened with first holds.
+    Nothing is made on disk before the first write to a directory, the first use of a database.
     """
-    root = find_tree(uri).path
-    key = os.path.realpath(root)
+    found = find_store(uri)
+    key = os.path.realpath(found.path) if found.database is None else _database_key(found.database)
     with _lock:
         store = _stores.get(key)
         if store is None:
-            store = _stores[key] = EmbeddedStore(Path(key))
+            store = EmbeddedStore(Path(key)) if found.database is None else _database(found.database, artifact_root)
+            _stores[key] = store
         return store
 
 
@@ -38,8 +47,19 @@ def close_stores() -> None:
             store.close()
 
 
+def _database_key(database: DatabaseUri) -> str:
+    return database.text if database.path is None else f"sqlite:{os.path.realpath(database.path)}"
+
+
+def _database(database: DatabaseUri, artifact_root: str | None) -> DatabaseStore:
+    # SQLAlchemy takes longer to import than many a training script to run; directories are written without it.
+    root = database.artifact_root(artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT"), Path.cwd())
+    store: DatabaseStore = import_module("millstream.stores.database").DatabaseStore(database, root)
+    return store
+
+
 def _forget_after_fork() -> None:
-    # A child must not share SQLite connections and locks with its parent; whoever holds a store keeps it.
+    # A child must not share connections and locks with its parent; whoever holds a store keeps it.
     global _lock
     _lock = Lock()
     for store in _stores.values():

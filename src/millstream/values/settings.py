@@ -26,7 +26,7 @@ class Setting(Struct, frozen=True):
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("TRACKING_URI", str, None, "MLFLOW_TRACKING_URI", "Where runs are kept: a directory or file: URI."),
+    Setting("TRACKING_URI", str, None, "MLFLOW_TRACKING_URI", "Where runs are kept: a directory or a database URI."),
     Setting("EXPERIMENT_ID", str, None, "MLFLOW_EXPERIMENT_ID", "Experiment of new runs, by id."),
     Setting(
         "EXPERIMENT_NAME", str, None, "MLFLOW_EXPERIMENT_NAME", "Experiment of new runs, by name; made when missing."
@@ -40,6 +40,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HOST", str, "127.0.0.1", "MLFLOW_HOST", "Address that `ui` and `server` listen on."),
     Setting("PORT", int, 5000, "MLFLOW_PORT", "Port that `ui` and `server` listen on."),
     Setting("BACKEND_STORE_URI", str, None, "MLFLOW_BACKEND_STORE_URI", "Store that `ui` and `server` show."),
+    Setting(
+        "DEFAULT_ARTIFACT_ROOT",
+        str,
+        None,
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT",
+        "Where new experiments of a database or server keep artifacts (default: mlartifacts beside a SQLite file).",
+    ),
     Setting(
         "ALLOWED_HOSTS",
         str,

@@ -14,9 +14,9 @@ from millstream.drivers.files.keys import keeping_key, key_path, remove_key
 from millstream.drivers.files.runs import rewrite_info
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
-from millstream.values import names, ops
+from millstream.values import names, ops, refusals
 from millstream.values.entities import ACTIVE, DELETED, Experiment
-from millstream.values.errors import InvalidState, MillstreamError, NotFound
+from millstream.values.errors import MillstreamError
 from millstream.values.paths import Location
 
 
@@ -60,7 +60,7 @@ def delete(tree: Tree, op: ops.DeleteExperiment) -> None:
     """Mark an experiment and its runs as deleted and move it to the trash."""
     directory = tree.require_experiment_dir(op.experiment_id)
     if os.path.dirname(directory) == tree.trash:
-        raise NotFound(f"Experiment {op.experiment_id!r} is deleted already.")
+        raise refusals.experiment_deleted_already(op.experiment_id)
     # One that is marked but still here was left by a deletion that was cut off; this one completes it.
     experiment = reader.read_experiment(directory, op.experiment_id, in_trash=False)
     tree.ensure()
@@ -75,7 +75,7 @@ def restore(tree: Tree, op: ops.RestoreExperiment) -> None:
     in_trash = os.path.dirname(directory) == tree.trash
     experiment = reader.read_experiment(directory, op.experiment_id, in_trash=in_trash)
     if experiment.lifecycle_stage == ACTIVE:
-        raise NotFound(f"Experiment {op.experiment_id!r} is not deleted; there is nothing to restore.")
+        raise refusals.experiment_not_deleted(op.experiment_id)
     target = os.path.join(tree.root, op.experiment_id)
     if in_trash:
         _move(directory, target)
@@ -94,7 +94,7 @@ def delete_tag(tree: Tree, op: ops.DeleteExperimentTag) -> None:
     """Remove a tag; NotFound when there is none."""
     directory, _ = _active(tree, op.experiment_id)
     if not remove_key(directory, layout.TAGS, op.key):
-        raise NotFound(f"Experiment {op.experiment_id!r} has no tag {op.key!r}.")
+        raise refusals.no_experiment_tag(op.experiment_id, op.key)
 
 
 def _active(tree: Tree, experiment_id: str) -> tuple[str, Experiment]:
@@ -102,10 +102,7 @@ def _active(tree: Tree, experiment_id: str) -> tuple[str, Experiment]:
     in_trash = os.path.dirname(directory) == tree.trash
     experiment = reader.read_experiment(directory, experiment_id, in_trash=in_trash)
     if experiment.lifecycle_stage != ACTIVE:
-        raise InvalidState(
-            f"Experiment {experiment_id!r} ({experiment.name}) is deleted. Restore it first: "
-            f"millstream experiments restore -x {experiment_id}"
-        )
+        raise refusals.experiment_deleted(experiment_id, experiment.name)
     return directory, experiment
 
 

@@ -18,9 +18,9 @@ from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import format_point
-from millstream.values import names, ops
+from millstream.values import names, ops, refusals
 from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, ModelInput, RunInfo
-from millstream.values.errors import InvalidState, InvalidValue, NotFound, StorageFailed
+from millstream.values.errors import StorageFailed
 from millstream.values.paths import Location
 
 # How long a writer may go on before it notices that somebody deleted the run it writes to.
@@ -84,7 +84,7 @@ class RunFiles:
         """Change status, end time and name, whichever are given."""
         directory, info = self._read(op.run_id)
         if info.lifecycle_stage != ACTIVE:
-            raise _deleted(op.run_id)
+            raise refusals.run_deleted(op.run_id)
         if op.run_name:
             replace_file(key_path(directory, layout.TAGS, names.RUN_NAME_TAG), op.run_name.encode(), directory)
         info = structs.replace(
@@ -108,10 +108,7 @@ class RunFiles:
         """Mark as active; restoring an active run changes nothing."""
         directory, info = self._read(op.run_id)
         if os.path.dirname(os.path.dirname(directory)) == self._tree.trash:
-            raise InvalidState(
-                f"Run {op.run_id!r} belongs to the deleted experiment {info.experiment_id!r}. Restore that first: "
-                f"millstream experiments restore -x {info.experiment_id}"
-            )
+            raise refusals.run_of_deleted_experiment(op.run_id, info.experiment_id)
         if info.lifecycle_stage != ACTIVE:
             rewrite_info(directory, structs.replace(info, lifecycle_stage=ACTIVE))
         self._let_go(op.run_id, directory)
@@ -135,7 +132,7 @@ class RunFiles:
     def delete_tag(self, op: ops.DeleteTag) -> None:
         """Remove a tag; NotFound when there is none."""
         if not remove_key(self._handle(op.run_id).directory, layout.TAGS, op.key):
-            raise NotFound(f"Run {op.run_id!r} has no tag {op.key!r}.")
+            raise refusals.no_tag(op.run_id, op.key)
 
     def log_inputs(self, op: ops.LogInputs) -> None:
         """Note datasets (once an experiment) and models that the run used."""
@@ -208,7 +205,7 @@ class RunFiles:
             return handle
         info = reader.read_info(directory)
         if info.lifecycle_stage != ACTIVE:
-            raise _deleted(run_id)
+            raise refusals.run_deleted(run_id)
         if handle is not None and handle.directory != directory:
             self._appender.close(below=handle.directory)
         handle = self._handles[run_id] = Handle(
@@ -259,15 +256,4 @@ def _check_unchanged(directory: str, run_id: str, key: str, value: str) -> None:
         with keeping_key("param", key):
             raise failure("read", key_path(directory, layout.PARAMS, key), error) from error
     if present != value.encode():
-        raise InvalidValue(
-            f"Changing param values is not allowed. Param {key!r} of run {run_id!r} is already "
-            f"{present.decode(errors='replace')!r}; the new value {value!r} was not stored. "
-            "Start another run, or use a tag for what changes."
-        )
-
-
-def _deleted(run_id: str) -> InvalidState:
-    return InvalidState(
-        f"Run {run_id!r} is deleted; only a run in the 'active' lifecycle_stage can be changed. "
-        f"Restore it first: millstream runs restore --run-id {run_id}"
-    )
+        raise refusals.param_changed(run_id, key, present.decode(errors="replace"), value)

@@ -10,8 +10,8 @@ from pathlib import Path
 from millstream.drivers.files.atomic import failure, locked
 from millstream.drivers.files.reader import is_text
 from millstream.formats.mlruns import layout
-from millstream.values.errors import NotFound
 from millstream.values.names import check_run_id
+from millstream.values.refusals import no_experiment, no_run
 
 
 class Tree:
@@ -52,10 +52,7 @@ class Tree:
         """As `experiment_dir`, but NotFound when there is none."""
         path = self.experiment_dir(experiment_id)
         if path is None:
-            raise NotFound(
-                f"No experiment has the id {experiment_id!r} in {self.root}. `millstream experiments search` lists "
-                "them; `millstream experiments create -n NAME` makes one and prints its id."
-            )
+            raise no_experiment(experiment_id, self.root)
         return path
 
     def experiment_dirs(self) -> Iterator[tuple[str, str, bool]]:
@@ -83,7 +80,7 @@ class Tree:
                 self._run_dirs[run_id] = path
                 return path
         self._run_dirs.pop(run_id, None)
-        raise NotFound(f"No run has the id {run_id!r} in {self.root}.")
+        raise no_run(run_id, self.root)
 
     def remember_run(self, run_id: str, path: str) -> None:
         """Spare the search for a run whose directory the caller knows."""

@@ -1,4 +1,4 @@
-"""Connections: SQLite with the functions and settings that searches rely on."""
+"""Connections: SQLite with the functions and settings that searches rely on, and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from millstream.values.databases import hidden
+from millstream.values.errors import InvalidValue, MissingDependency
+
 BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
 
 
 def sqlite_engine(path: Path) -> Engine:
@@ -30,6 +35,27 @@ def sqlite_engine(path: Path) -> Engine:
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def postgresql_engine(uri: str) -> Engine:
+    """An engine over the PostgreSQL database `uri`, through psycopg 3; connects when it is used.
+
+    MissingDependency when psycopg is not installed.
+    """
+    try:
+        url = make_url(uri).set(drivername="postgresql+psycopg")
+        if "connect_timeout" not in url.query:
+            url = url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+        # A connection that died while it lay in the pool is found and replaced before it is used.
+        return create_engine(
+            url, pool_size=8, max_overflow=24, pool_pre_ping=True, pool_use_lifo=True, query_cache_size=500
+        )
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            "PostgreSQL needs the package psycopg, which is not installed: pip install 'psycopg[binary]'"
+        ) from error
+    except ArgumentError as error:
+        raise InvalidValue(f"{hidden(uri)!r} is not a database URI.") from error
 
 
 def _configure(connection: Any, _record: object) -> None:

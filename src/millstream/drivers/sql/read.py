@@ -57,6 +57,12 @@ def rid_of(connection: Connection, run_id: str) -> int | None:
     return connection.execute(select(schema.runs.c.rid).where(schema.runs.c.run_id == run_id)).scalar()
 
 
+def run_info(connection: Connection, run_id: str) -> RunInfo | None:
+    """The run's info, None when there is no such run."""
+    row = connection.execute(select(schema.runs).where(schema.runs.c.run_id == run_id)).one_or_none()
+    return None if row is None else info(row)
+
+
 def runs(connection: Connection, rids: Sequence[int]) -> list[Run]:
     """The runs with these `rid`s, in this order, with all their data."""
     found: dict[int, Run] = {}
@@ -72,7 +78,7 @@ def runs(connection: Connection, rids: Sequence[int]) -> list[Run]:
             points = tuple(latest.get(rid, ()))
             metrics = {point.key: point.value for point in points}
             found[rid] = Run(
-                info=_info(row),
+                info=info(row),
                 data=RunData(metrics=metrics, params=params.get(rid, {}), tags=tags.get(rid, {}), latest=points),
                 inputs=RunInputs(tuple(datasets.get(rid, ())), tuple(used.get(rid, ()))),
                 outputs=RunOutputs(tuple(made.get(rid, ()))),
@@ -123,7 +129,8 @@ def _sorted(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return dict(sorted(columns.items()))
 
 
-def _info(row: Row[Any]) -> RunInfo:
+def info(row: Row[Any]) -> RunInfo:
+    """The run info that a row of `runs` holds."""
     return RunInfo(*(getattr(row, name) for name in RunInfo.__struct_fields__))
 
 

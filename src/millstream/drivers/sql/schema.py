@@ -2,6 +2,7 @@
 
 Runs have a small integer `rid` besides their public id, so that the wide tables below them stay small.
 NaN has no place in SQL comparisons: a NaN value is stored as NULL with its `…_nan` flag set.
+Texts are compared and sorted by code point, everywhere: PostgreSQL has to be told so.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Meta
 
 metadata = MetaData()
 
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _string(length: int) -> String:
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 experiments = Table(
     "experiments",
     metadata,
-    Column("experiment_id", String(64), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("artifact_location", Text, nullable=False),
-    Column("lifecycle_stage", String(16), nullable=False),
+    Column("experiment_id", _string(64), primary_key=True),
+    Column("name", _TEXT, nullable=False),
+    Column("artifact_location", _TEXT, nullable=False),
+    Column("lifecycle_stage", _string(16), nullable=False),
     Column("creation_time", BigInteger),
     Column("last_update_time", BigInteger),
     Index("experiments_by_name", "name"),
@@ -25,9 +33,9 @@ experiments = Table(
 experiment_tags = Table(
     "experiment_tags",
     metadata,
-    Column("experiment_id", String(64), primary_key=True),
-    Column("key", String(250), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("experiment_id", _string(64), primary_key=True),
+    Column("key", _string(250), primary_key=True),
+    Column("value", _TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -35,15 +43,15 @@ runs = Table(
     "runs",
     metadata,
     Column("rid", Integer, primary_key=True),
-    Column("run_id", String(256), nullable=False, unique=True),
-    Column("experiment_id", String(64), nullable=False),
-    Column("run_name", Text, nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("lifecycle_stage", String(16), nullable=False),
-    Column("user_id", Text, nullable=False),
+    Column("run_id", _string(256), nullable=False, unique=True),
+    Column("experiment_id", _string(64), nullable=False),
+    Column("run_name", _TEXT, nullable=False),
+    Column("status", _string(16), nullable=False),
+    Column("lifecycle_stage", _string(16), nullable=False),
+    Column("user_id", _TEXT, nullable=False),
     Column("start_time", BigInteger),
     Column("end_time", BigInteger),
-    Column("artifact_uri", Text, nullable=False),
+    Column("artifact_uri", _TEXT, nullable=False),
     Index("runs_by_experiment", "experiment_id", "lifecycle_stage", "start_time"),
 )
 
@@ -51,8 +59,8 @@ params = Table(
     "params",
     metadata,
     Column("rid", Integer, primary_key=True),
-    Column("key", String(250), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("key", _string(250), primary_key=True),
+    Column("value", _TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -60,18 +68,18 @@ tags = Table(
     "tags",
     metadata,
     Column("rid", Integer, primary_key=True),
-    Column("key", String(250), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("key", _string(250), primary_key=True),
+    Column("value", _TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
 # One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `last_*` is the
-# point with the highest (step, time, value): MLflow's "latest".
+# point with the highest (step, time, value): MLflow's "latest". `small_chunks` is for a database, which keeps points.
 series = Table(
     "series",
     metadata,
     Column("rid", Integer, primary_key=True),
-    Column("key", String(250), primary_key=True),
+    Column("key", _string(250), primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("nan_count", BigInteger, nullable=False),
     Column("total", Double),
@@ -81,6 +89,7 @@ series = Table(
     Column("last_time", BigInteger, nullable=False),
     Column("min_value", Double),
     Column("max_value", Double),
+    Column("small_chunks", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -88,14 +97,14 @@ dataset_inputs = Table(
     "dataset_inputs",
     metadata,
     Column("rid", Integer, primary_key=True),
-    Column("name", String(500), primary_key=True),
-    Column("digest", String(36), primary_key=True),
-    Column("source_type", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("schema", Text),
-    Column("profile", Text),
-    Column("context", Text),
-    Column("tags", Text, nullable=False),
+    Column("name", _string(500), primary_key=True),
+    Column("digest", _string(36), primary_key=True),
+    Column("source_type", _TEXT, nullable=False),
+    Column("source", _TEXT, nullable=False),
+    Column("schema", _TEXT),
+    Column("profile", _TEXT),
+    Column("context", _TEXT),
+    Column("tags", _TEXT, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -104,8 +113,8 @@ model_links = Table(
     "model_links",
     metadata,
     Column("rid", Integer, primary_key=True),
-    Column("model_id", String(64), primary_key=True),
-    Column("direction", String(3), primary_key=True),
+    Column("model_id", _string(256), primary_key=True),
+    Column("direction", _string(3), primary_key=True),
     Column("step", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

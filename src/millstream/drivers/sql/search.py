@@ -6,12 +6,14 @@ false, never NULL, so that NOT is the exact complement.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ColumnElement,
     FromClause,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -34,7 +37,10 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from millstream.drivers.sql import schema
 from millstream.formats.filters import And, Comparison, Node, Not, Or, OrderKey
+from millstream.values.names import INT64_MAX, INT64_MIN
 
+# More ids than this are sent as one value.
+MANY = 1000
 Condition = ColumnElement[bool]
 
 
@@ -106,7 +112,7 @@ def _by_id(ascending: bool) -> list[ColumnElement[Any]]:
 def _run_conditions(experiment_ids: Sequence[str], node: Node | None, stages: Sequence[str]) -> list[Condition]:
     runs = schema.runs.c
     conditions: list[Condition] = [
-        runs.experiment_id.in_(list(dict.fromkeys(experiment_ids))),
+        _among(runs.experiment_id, list(dict.fromkeys(experiment_ids))),
         runs.lifecycle_stage.in_(list(stages)),
     ]
     return conditions if node is None else [*conditions, _condition(node, _RUNS)]
@@ -166,8 +172,34 @@ def _compare_metric(table: Table, node: Comparison) -> Condition:
     return or_(is_nan.is_(True), compared) if node.op == "!=" else compared
 
 
+def _among(column: ColumnElement[Any], ids: list[str]) -> Condition:
+    """Whether `column` is one of `ids`, however many they are: a statement takes only so many values."""
+    if len(ids) <= MANY:
+        return column.in_(ids)
+    return _Among(column, literal(json.dumps(ids), Text()))
+
+
+def _compare_whole(column: ColumnElement[Any], op: str, value: float) -> Condition:
+    """Whole numbers of 64 bits against a decimal, exactly; no database is asked to round."""
+    if op in ("=", "!="):
+        if value.is_integer() and INT64_MIN <= value <= INT64_MAX:
+            return column == int(value) if op == "=" else column != int(value)
+        return false() if op == "=" else true()
+    upward = op in (">", ">=")
+    if math.isinf(value):
+        return true() if (value < 0) == upward else false()
+    bound = math.floor(value) + 1 if op == ">" else math.ceil(value) - 1 if op == "<" else None
+    if bound is None:
+        bound = math.ceil(value) if upward else math.floor(value)
+    if not INT64_MIN <= bound <= INT64_MAX:
+        return true() if (bound < 0) == upward else false()
+    return column >= bound if upward else column <= bound
+
+
 def _compare(column: ColumnElement[Any], node: Comparison) -> Condition:
     value = node.value
+    if isinstance(value, float) and isinstance(column.type, BigInteger):
+        return _compare_whole(column, node.op, value)
     match node.op:
         case "=":
             return column == value
@@ -222,9 +254,30 @@ class _Like(FunctionElement[bool]):
     inherit_cache = True
 
 
+class _Among(FunctionElement[bool]):
+    """``text IN (the texts of a JSON array)``."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Among)
+def _render_among(element: _Among, compiler: SQLCompiler, **keywords: Any) -> str:
+    column, ids = (compiler.process(clause, **keywords) for clause in element.clauses)
+    return f"({column} IN (SELECT jsonb_array_elements_text(CAST({ids} AS jsonb))))"
+
+
+@compiles(_Among, "sqlite")
+def _render_sqlite_among(element: _Among, compiler: SQLCompiler, **keywords: Any) -> str:
+    column, ids = (compiler.process(clause, **keywords) for clause in element.clauses)
+    # Both pieces are SQL already: a column and the mark of a bound value.
+    return f"({column} IN (SELECT value FROM json_each({ids})))"  # noqa: S608
+
+
 @compiles(_Fold)
 def _render_fold(element: _Fold, compiler: SQLCompiler, **keywords: Any) -> str:
-    return f"lower({compiler.process(element.clauses, **keywords)})"
+    # The columns sort by code point; the letters of all languages have a lower case only in the database's own order.
+    return f'lower({compiler.process(element.clauses, **keywords)} COLLATE "default")'
 
 
 @compiles(_Fold, "sqlite")

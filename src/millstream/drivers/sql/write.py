@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Insert, Table, delete, func, insert, select
 
 from millstream.drivers.sql import schema
 from millstream.formats.mlruns.points import Summary
@@ -70,10 +71,16 @@ def put_runs(connection: Connection, records: Sequence[RunRecord]) -> list[int]:
     insert_rows(
         connection,
         schema.series,
-        [_series_row(rid, key, s) for rid, record in pairs for key, s in record.series.items()],
+        [series_row(rid, key, s) for rid, record in pairs for key, s in record.series.items()],
     )
-    insert_rows(connection, schema.dataset_inputs, [row for rid, record in pairs for row in _dataset_rows(rid, record)])
-    insert_rows(connection, schema.model_links, [row for rid, record in pairs for row in _link_rows(rid, record)])
+    insert_rows(
+        connection, schema.dataset_inputs, [row for rid, record in pairs for row in dataset_rows(rid, record.datasets)]
+    )
+    insert_rows(
+        connection,
+        schema.model_links,
+        [row for rid, record in pairs for row in link_rows(rid, record.models_in, record.models_out)],
+    )
     return rids
 
 
@@ -88,10 +95,16 @@ def drop_runs(connection: Connection, rids: Iterable[int]) -> None:
 def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert `rows` in one go."""
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(_insert_into(table), rows)
 
 
-def _series_row(rid: int, key: str, summary: Summary) -> dict[str, Any]:
+@lru_cache(maxsize=64)
+def _insert_into(table: Table) -> Insert:
+    return insert(table)
+
+
+def series_row(rid: int, key: str, summary: Summary) -> dict[str, Any]:
+    """The row of `series` that says `summary`."""
     is_nan = math.isnan(summary.last_value)
     return {
         "rid": rid,
@@ -122,15 +135,17 @@ def summary_of(row: Any) -> Summary:
     )
 
 
-def _dataset_rows(rid: int, record: RunRecord) -> Iterable[dict[str, Any]]:
-    sources = {(source.dataset.name, source.dataset.digest): source for source in record.datasets}
+def dataset_rows(rid: int, datasets: Iterable[DatasetInput]) -> Iterable[dict[str, Any]]:
+    """Rows of `dataset_inputs`; a dataset given twice has one."""
+    sources = {(source.dataset.name, source.dataset.digest): source for source in datasets}
     for source in sources.values():
         tags = msgspec.json.encode(source.tags).decode()
         yield {"rid": rid, **source.dataset.to_dictionary(), "context": source.tags.get(CONTEXT_TAG), "tags": tags}
 
 
-def _link_rows(rid: int, record: RunRecord) -> Iterable[dict[str, Any]]:
-    links = {(model.model_id, "in"): 0 for model in record.models_in}
-    links |= {(model.model_id, "out"): model.step for model in record.models_out}
+def link_rows(rid: int, models_in: Iterable[ModelInput], models_out: Iterable[ModelOutput]) -> Iterable[dict[str, Any]]:
+    """Rows of `model_links` for models that a run used and made."""
+    links = {(model.model_id, "in"): 0 for model in models_in}
+    links |= {(model.model_id, "out"): model.step for model in models_out}
     for (model_id, direction), step in links.items():
         yield {"rid": rid, "model_id": model_id, "direction": direction, "step": step}

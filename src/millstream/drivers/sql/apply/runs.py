@@ -1,0 +1,133 @@
+"""Ops on runs: their life, tags, inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from millstream.drivers.sql import ledger, read, schema
+from millstream.drivers.sql.apply.experiments import require_active
+from millstream.drivers.sql.apply.rows import insert_new, insert_one, upsert
+from millstream.drivers.sql.write import dataset_rows, insert_rows, link_rows
+from millstream.values import names, ops, refusals
+from millstream.values.entities import ACTIVE, DELETED, Run, RunData, RunInfo
+from millstream.values.errors import AlreadyExists
+from millstream.values.paths import Location
+
+TABLE = schema.runs
+ARTIFACTS = "artifacts"
+# Built once: every batch of points asks it.
+_LOCKED = select(TABLE.c.rid, TABLE.c.lifecycle_stage).where(TABLE.c.run_id == bindparam("named")).with_for_update()
+
+
+def create(connection: Connection, op: ops.CreateRun, place: str) -> Run:
+    """Start a run; one of this id that is there already is left as it is and returned."""
+    experiment = require_active(connection, op.experiment_id, place)
+    location = Location.parse(experiment.artifact_location)
+    name = op.run_name or op.tags.get(names.RUN_NAME_TAG) or names.random_name()
+    info = RunInfo(
+        run_id=op.run_id,
+        experiment_id=op.experiment_id,
+        user_id=op.user_id,
+        status="RUNNING",
+        start_time=op.start_time,
+        end_time=None,
+        lifecycle_stage=ACTIVE,
+        artifact_uri=str(location / op.run_id / ARTIFACTS),
+        run_name=name,
+    )
+    rid = insert_one(connection, TABLE, info.to_dictionary())
+    if rid is None:
+        return made_before(connection, op)
+    tags = {**op.tags, names.RUN_NAME_TAG: name}
+    insert_rows(connection, schema.tags, [{"rid": rid, "key": key, "value": value} for key, value in tags.items()])
+    return Run(info, RunData(tags=tags))
+
+
+def made_before(connection: Connection, op: ops.CreateRun) -> Run:
+    """The run that an earlier op of the same id made; AlreadyExists when it lies in another experiment."""
+    rid = connection.execute(select(TABLE.c.rid).where(TABLE.c.run_id == op.run_id)).scalar_one()
+    (run,) = read.runs(connection, [rid])
+    if run.info.experiment_id != op.experiment_id:
+        raise AlreadyExists(
+            f"A run with the id {op.run_id!r} exists already, in experiment {run.info.experiment_id!r}."
+        )
+    return Run(run.info, RunData(tags=run.data.tags))
+
+
+def change(connection: Connection, op: ops.UpdateRun, place: str) -> RunInfo:
+    """Change status, end time and name, whichever are given."""
+    row = require_writable(connection, op.run_id, place)
+    values: dict[str, Any] = {}
+    if op.status:
+        values["status"] = op.status
+    if op.end_time is not None:
+        values["end_time"] = op.end_time
+    if op.run_name:
+        values["run_name"] = op.run_name
+        upsert(connection, schema.tags, [{"rid": row.rid, "key": names.RUN_NAME_TAG, "value": op.run_name}])
+    if values:
+        connection.execute(update(TABLE).where(TABLE.c.rid == row.rid).values(**values))
+    return read.info(connection.execute(select(TABLE).where(TABLE.c.rid == row.rid)).one())
+
+
+def remove(connection: Connection, op: ops.DeleteRun, place: str) -> None:
+    """Mark as deleted; deleting a deleted run changes nothing."""
+    row = _locked(connection, op.run_id, place)
+    if row.lifecycle_stage == ACTIVE:
+        connection.execute(update(TABLE).where(TABLE.c.rid == row.rid).values(lifecycle_stage=DELETED))
+        connection.execute(insert(ledger.deleted_runs), [{"rid": row.rid, "time": op.time}])
+
+
+def restore(connection: Connection, op: ops.RestoreRun, place: str) -> None:
+    """Mark as active; restoring an active run changes nothing."""
+    experiments = schema.experiments
+    statement = (
+        select(experiments.c.experiment_id, experiments.c.lifecycle_stage)
+        .where(experiments.c.experiment_id.in_(select(TABLE.c.experiment_id).where(TABLE.c.run_id == op.run_id)))
+        .with_for_update(read=True)
+    )
+    experiment = connection.execute(statement).one_or_none()
+    row = _locked(connection, op.run_id, place)
+    if experiment is not None and experiment.lifecycle_stage != ACTIVE:
+        raise refusals.run_of_deleted_experiment(op.run_id, experiment.experiment_id)
+    if row.lifecycle_stage != ACTIVE:
+        connection.execute(update(TABLE).where(TABLE.c.rid == row.rid).values(lifecycle_stage=ACTIVE))
+        connection.execute(delete(ledger.deleted_runs).where(ledger.deleted_runs.c.rid == row.rid))
+
+
+def delete_tag(connection: Connection, op: ops.DeleteTag, place: str) -> None:
+    """Remove a tag; NotFound when there is none."""
+    rid = require_writable(connection, op.run_id, place).rid
+    tags = schema.tags
+    if connection.execute(delete(tags).where(tags.c.rid == rid, tags.c.key == op.key)).rowcount == 0:
+        raise refusals.no_tag(op.run_id, op.key)
+
+
+def log_inputs(connection: Connection, op: ops.LogInputs, place: str) -> None:
+    """Note datasets and models that the run used."""
+    rid = require_writable(connection, op.run_id, place).rid
+    insert_new(connection, schema.dataset_inputs, list(dataset_rows(rid, op.datasets)))
+    insert_new(connection, schema.model_links, list(link_rows(rid, op.models, ())))
+
+
+def log_outputs(connection: Connection, op: ops.LogOutputs, place: str) -> None:
+    """Note models that the run made."""
+    rid = require_writable(connection, op.run_id, place).rid
+    insert_new(connection, schema.model_links, list(link_rows(rid, (), op.models)))
+
+
+def require_writable(connection: Connection, run_id: str, place: str) -> Any:
+    """`rid` and stage of an active run that nobody else writes to until the transaction ends."""
+    row = _locked(connection, run_id, place)
+    if row.lifecycle_stage != ACTIVE:
+        raise refusals.run_deleted(run_id)
+    return row
+
+
+def _locked(connection: Connection, run_id: str, place: str) -> Any:
+    row = connection.execute(_LOCKED, {"named": run_id}).one_or_none()
+    if row is None:
+        raise refusals.no_run(run_id, place)
+    return row

@@ -1,0 +1,61 @@
+"""What a database's refusals mean: errors of the drivers into ours, never with a password in them."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+
+from millstream.values.databases import hidden
+from millstream.values.errors import DataDamaged, MillstreamError, StorageFailed, Unavailable
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# PostgreSQL: serialization failure, deadlock; the transaction may be tried again.
+_TRY_AGAIN = ("40001", "40P01")
+# PostgreSQL: connection exceptions, too many connections, shutting down, starting up; a lock that did not come.
+_LATER = ("08", "53300", "57P0", "55P03")
+
+
+def failure(error: DBAPIError, place: str) -> MillstreamError:
+    """The error for a database at `place` (as `DatabaseUri.public` says it) that answered with `error`."""
+    reason = _reason(error)
+    code = _sqlite_code(error)
+    if code in _DAMAGED:
+        return DataDamaged(f"The file of {place} is damaged or no SQLite database: {reason}.")
+    if code in _BUSY:
+        return Unavailable(
+            f"The database {place} is locked by another program ({reason}); nothing was written. Try again when "
+            "that program is done."
+        )
+    if code is None and (is_disconnected(error) or _state(error).startswith(_LATER) or _never_connected(error)):
+        return Unavailable(f"The database {place} cannot be reached: {reason}.")
+    return StorageFailed(f"The database {place} refused: {reason}.")
+
+
+def is_disconnected(error: DBAPIError) -> bool:
+    """Whether the connection was lost, maybe long before; a new one may work."""
+    return error.connection_invalidated
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the same transaction, tried again at once, may well succeed."""
+    return _state(error) in _TRY_AGAIN
+
+
+def _never_connected(error: DBAPIError) -> bool:
+    return type(error.orig).__name__ in ("OperationalError", "ConnectionTimeout") and not _state(error)
+
+
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _sqlite_code(error: DBAPIError) -> int | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _reason(error: DBAPIError) -> str:
+    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
+    return hidden(lines[0]).rstrip(".") if lines else type(error.orig).__name__

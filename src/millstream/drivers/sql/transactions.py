@@ -1,0 +1,109 @@
+"""Transactions over one database: writes one after the other where the database wants it, each whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock, get_ident
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import Transaction
+from sqlalchemy.exc import DBAPIError
+
+from millstream.drivers.sql.failures import failure, is_disconnected, is_passing
+from millstream.values.errors import Unavailable
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+
+
+class _BrokenOff(Exception):
+    """A signal handler undid this write to make one of its own."""
+
+
+class _Turn:
+    """A write of one thread, under way."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
+        self.committing = False
+        self.broken_off = False
+
+    def break_off(self) -> None:
+        """Undo what was done so far, unless it is being committed."""
+        if not self.committing and self.transaction.is_active:
+            self.broken_off = True
+            self.transaction.rollback()
+
+
+class Transactions:
+    """Runs reads and writes. Safe for threads, and for signal handlers that write in the middle of a write."""
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        """Use `engine`; `place` names the database in errors."""
+        self._engine = engine
+        self._place = place
+        sqlite = engine.dialect.name == "sqlite"
+        # SQLite lets one writer in at a time and makes the others poll; a lock of our own wakes them in time.
+        self._order: AbstractContextManager[object] = RLock() if sqlite else nullcontext()
+        # All statements of a read see one state of the database.
+        self._snapshots = engine if sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
+        self._turns: dict[int, _Turn] = {}
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees everything committed before."""
+        try:
+            with self._snapshots.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise failure(error, self._place) from error
+
+    def write(self, work: Callable[[Connection], T], *, repeatable: bool) -> T:
+        """What `work` returns, once its transaction is committed; after an error nothing of it is done.
+
+        `repeatable` says that doing it twice has the effect of doing it once, so that it is tried again even
+        when the connection is lost while it is committed.
+        """
+        for attempt in range(ATTEMPTS):
+            turn: _Turn | None = None
+            try:
+                with self._order, self._engine.connect().execution_options(immediate=True) as connection:
+                    self._break_off_interrupted()
+                    turn = _Turn(connection.begin())
+                    return self._take(turn, connection, work)
+            except _BrokenOff:
+                continue
+            except DBAPIError as error:
+                safe = repeatable or turn is None or not turn.committing
+                again = is_passing(error) or (is_disconnected(error) and safe)
+                if attempt == ATTEMPTS - 1 or not again:
+                    raise failure(error, self._place) from error
+        raise Unavailable(f"The database {self._place} was interrupted too often; nothing was written. Try again.")
+
+    def _take(self, turn: _Turn, connection: Connection, work: Callable[[Connection], T]) -> T:
+        thread = get_ident()
+        self._turns[thread] = turn
+        try:
+            with turn.transaction:
+                result = work(connection)
+                turn.committing = True
+                if turn.broken_off:
+                    raise _BrokenOff
+            return result
+        except Exception as error:
+            if turn.broken_off:
+                raise _BrokenOff from error
+            raise
+        finally:
+            if self._turns.get(thread) is turn:
+                del self._turns[thread]
+
+    def _break_off_interrupted(self) -> None:
+        # This thread is in a write already: a signal handler came in the middle of it. The interrupted write
+        # cannot go on before the handler returns, so its locks must go; it starts anew afterwards.
+        turn = self._turns.pop(get_ident(), None)
+        if turn is not None:
+            turn.break_off()

@@ -1,0 +1,199 @@
+"""The database store: SQL is the truth, in a SQLite file or on a PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, TypeVar, cast
+
+from msgspec import Struct
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.artifacts.open import open_artifacts
+from millstream.drivers.sql import histories, read
+from millstream.drivers.sql.apply.table import Applier
+from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
+from millstream.drivers.sql.failures import failure
+from millstream.drivers.sql.migrations import prepare
+from millstream.drivers.sql.transactions import Transactions
+from millstream.stores.histories import Histories, Point
+from millstream.stores.searches import Searches, describe
+from millstream.values import names, ops, queries, refusals
+from millstream.values.databases import SQLITE, DatabaseUri
+from millstream.values.entities import Experiment, FileInfo, RunInfo
+from millstream.values.errors import InvalidValue, StorageFailed
+from millstream.values.paths import Location, RelPath
+from millstream.values.rules import check
+
+T = TypeVar("T")
+
+_parents: list[object] = []
+
+
+class _Opened(Struct, frozen=True):
+    """A database with the right schema."""
+
+    engine: Engine
+    transactions: Transactions
+
+
+class DatabaseStore:
+    """Experiments, runs and points in one database. Opened, and made when it is a new SQLite file, at the first use."""
+
+    def __init__(self, database: DatabaseUri, artifact_root: Location) -> None:
+        """Keep everything in `database`; new experiments keep artifacts below `artifact_root`."""
+        self.database = database
+        self.artifact_root = artifact_root
+        self._applier = Applier(database.public, self.artifact_root)
+        self._readers: dict[type, Callable[[Any], Any]] = {
+            **Searches(self._reading, database.public).readers,
+            **Histories(self).readers,
+            queries.GetExperiment: self._experiment,
+            queries.GetExperimentByName: self._experiment_by_name,
+            queries.GetRunInfo: self._run_info,
+            queries.ListArtifacts: self._list_artifacts,
+            queries.FindLoggedModels: self._find_models,
+            queries.DescribeStore: self._describe,
+        }
+        self._start()
+
+    def _start(self) -> None:
+        self._opened: _Opened | None = None
+        self._lock = Lock()
+
+    @property
+    def uri(self) -> str:
+        """The URI that opens this database again, with its password: for programs, not for people."""
+        return self.database.text
+
+    def write(self, op: ops.Op[T]) -> T:
+        """Carry out `op` in one transaction; one whose `op_id` was seen before has no effect."""
+        check(op)
+        # What has an id of its own is found to be there already; an update says the same twice.
+        repeatable = bool(op.op_id) or isinstance(op, ops.CreateRun | ops.UpdateRun)
+        return self._open().transactions.write(
+            lambda connection: self._applier.apply(connection, op), repeatable=repeatable
+        )
+
+    def read(self, query: queries.Query[T]) -> T:
+        """Answer `query` from one state of the database."""
+        reader = self._readers.get(type(query))
+        if reader is None:
+            raise InvalidValue(f"{type(query).__name__} is not a question that can be answered.")
+        return cast(T, reader(query))
+
+    def artifacts(self, run_id: str) -> Artifacts:
+        """The run's artifacts, where its artifact URI says."""
+        return open_artifacts(Location.parse(self._run_info(queries.GetRunInfo(run_id=run_id)).artifact_uri))
+
+    def logged_model(self, run_id: str, name: str) -> Artifacts | None:
+        """None: this store has no logged models of MLflow 3."""
+        return None
+
+    def close(self) -> None:
+        """Close all connections; they open again when used."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.engine.dispose()
+
+    def after_fork(self) -> None:
+        """Start anew in a child process: connections of the parent are not the child's."""
+        # Never closed here: that would end the parent's sessions.
+        _parents.append(self._opened)
+        self._start()
+
+    def window(self, run_id: str, key: str, offset: int, limit: int) -> list[Point]:
+        """At most `limit` points of a series from the one number `offset` on."""
+        with self._reading() as connection:
+            return histories.window(connection, self._rid(connection, run_id), key, offset, limit)
+
+    def within(self, run_id: str, key: str, low: int | None, high: int | None) -> list[Point]:
+        """Every point of a series whose step is in [low, high]; None is no bound."""
+        with self._reading() as connection:
+            return histories.within(connection, self._rid(connection, run_id), key, low, high)
+
+    @contextmanager
+    def _reading(self, run_id: str | None = None) -> Iterator[Connection]:
+        with self._open().transactions.reading() as connection:
+            yield connection
+
+    def _open(self) -> _Opened:
+        opened = self._opened
+        if opened is not None:
+            return opened
+        with self._lock:
+            if self._opened is None:
+                engine = self._engine()
+                try:
+                    self._prepare(engine)
+                except BaseException:
+                    engine.dispose()
+                    raise
+                self._opened = _Opened(engine, Transactions(engine, self.database.public))
+            return self._opened
+
+    def _prepare(self, engine: Engine) -> None:
+        try:
+            prepare(engine, self.database.public, self.artifact_root)
+        except DBAPIError as error:
+            raise failure(error, self.database.public) from error
+
+    def _engine(self) -> Engine:
+        path = self.database.path
+        if path is None:
+            return postgresql_engine(self.database.text)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFailed(f"Cannot make the directory {str(path.parent)!r}: {error.strerror}.") from error
+        return sqlite_engine(path)
+
+    def _rid(self, connection: Connection, run_id: str) -> int:
+        names.check_run_id(run_id)
+        rid = read.rid_of(connection, run_id)
+        if rid is None:
+            raise refusals.no_run(run_id, self.database.public)
+        return rid
+
+    def _experiment(self, query: queries.GetExperiment) -> Experiment:
+        names.check_experiment_id(query.experiment_id)
+        with self._reading() as connection:
+            found = read.experiments(connection, [query.experiment_id])
+        if not found:
+            raise refusals.no_experiment(query.experiment_id, self.database.public)
+        return found[0]
+
+    def _experiment_by_name(self, query: queries.GetExperimentByName) -> Experiment:
+        names.check_text(query.name, "name of an experiment")
+        with self._reading() as connection:
+            found = read.experiments(connection, read.experiment_ids_named(connection, query.name))
+        if not found:
+            raise refusals.no_experiment_called(query.name, self.database.public)
+        return found[0]
+
+    def _run_info(self, query: queries.GetRunInfo) -> RunInfo:
+        names.check_run_id(query.run_id)
+        with self._reading() as connection:
+            found = read.run_info(connection, query.run_id)
+        if found is None:
+            raise refusals.no_run(query.run_id, self.database.public)
+        return found
+
+    def _list_artifacts(self, query: queries.ListArtifacts) -> list[FileInfo]:
+        return self.artifacts(query.run_id).list(RelPath.parse(query.path))
+
+    def _find_models(self, query: queries.FindLoggedModels) -> list[str]:
+        for experiment_id in query.experiment_ids:
+            names.check_experiment_id(experiment_id)
+        return []
+
+    def _describe(self, _query: queries.DescribeStore) -> queries.StoreFacts:
+        kind = "SQLite database" if self.database.kind == SQLITE else "PostgreSQL database"
+        if self.database.path is not None and not self.database.path.exists():
+            return queries.StoreFacts(kind, self.database.public, False, 0, 0)
+        with self._reading() as connection:
+            return describe(connection, kind, self.database.public)

@@ -1,0 +1,112 @@
+"""Searches in SQL, the same over the index of a directory and over a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from millstream.drivers.sql import read, schema, search
+from millstream.formats.filters import EXPERIMENTS, RUNS, parse_filter, parse_order
+from millstream.formats.tokens import decode_token, next_token
+from millstream.values import names, queries
+from millstream.values.entities import ACTIVE, Experiment, Page, Run, ViewType
+from millstream.values.errors import InvalidValue
+from millstream.values.refusals import no_run
+
+
+class Reading(Protocol):
+    """Where connections come from."""
+
+    def __call__(self, run_id: str | None = None) -> AbstractContextManager[Connection]:
+        """A transaction that sees everything written before; `run_id` is what will be asked about, if one run."""
+        ...
+
+
+class Searches:
+    """One method a query."""
+
+    def __init__(self, reading: Reading, place: str) -> None:
+        """Ask the connections of `reading`; `place` names the store in errors."""
+        self._reading = reading
+        self._place = place
+        self.readers: dict[type, Callable[[Any], Any]] = {
+            queries.SearchExperiments: self._search_experiments,
+            queries.GetRun: self._run,
+            queries.SearchRuns: self._search_runs,
+            queries.TabulateRuns: self._tabulate_runs,
+        }
+
+    def _search_experiments(self, query: queries.SearchExperiments) -> Page[Experiment]:
+        node = parse_filter(query.filter, EXPERIMENTS)
+        order = parse_order(query.order_by, EXPERIMENTS)
+        offset, limit = _window(query.page_token, query.max_results)
+        statement = search.experiments_statement(node, order, _stages(query.view))
+        with self._reading() as connection:
+            rows = connection.execute(statement.offset(offset).limit(limit + 1))
+            ids = [row[0] for row in rows]
+            found = read.experiments(connection, ids[:limit])
+        return Page(found, next_token(offset, limit, len(ids)))
+
+    def _run(self, query: queries.GetRun) -> Run:
+        names.check_run_id(query.run_id)
+        with self._reading(query.run_id) as connection:
+            rid = read.rid_of(connection, query.run_id)
+            found = [] if rid is None else read.runs(connection, [rid])
+        if not found:
+            raise no_run(query.run_id, self._place)
+        return found[0]
+
+    def _search_runs(self, query: queries.SearchRuns) -> Page[Run]:
+        offset, limit = _window(query.page_token, query.max_results)
+        statement = _runs_statement(query)
+        if not query.experiment_ids:
+            return Page()
+        with self._reading() as connection:
+            rids = [row[0] for row in connection.execute(statement.offset(offset).limit(limit + 1))]
+            found = read.runs(connection, rids[:limit])
+        return Page(found, next_token(offset, limit, len(rids)))
+
+    def _tabulate_runs(self, query: queries.TabulateRuns) -> queries.RunTable:
+        if query.offset < 0 or query.limit < 0:
+            raise InvalidValue(f"Offset {query.offset} and limit {query.limit} must not be negative.")
+        statement = _runs_statement(query).offset(query.offset).limit(query.limit)
+        counting = search.runs_count(query.experiment_ids, parse_filter(query.filter, RUNS), _stages(query.view))
+        with self._reading() as connection:
+            rids = [row[0] for row in connection.execute(statement)]
+            return read.table(connection, rids, int(connection.execute(counting).scalar_one()))
+
+
+def describe(connection: Connection, kind: str, location: str, problems: tuple[str, ...] = ()) -> queries.StoreFacts:
+    """Facts of a store that exists: its active experiments and runs are counted."""
+    return queries.StoreFacts(
+        kind=kind,
+        location=location,
+        exists=True,
+        experiments=read.count(connection, schema.experiments, schema.experiments.c.lifecycle_stage == ACTIVE),
+        runs=read.count(connection, schema.runs, schema.runs.c.lifecycle_stage == ACTIVE),
+        problems=problems,
+    )
+
+
+def _runs_statement(query: queries.SearchRuns | queries.TabulateRuns) -> Any:
+    return search.runs_statement(
+        query.experiment_ids, parse_filter(query.filter, RUNS), parse_order(query.order_by, RUNS), _stages(query.view)
+    )
+
+
+def _stages(view: int) -> tuple[str, ...]:
+    if view not in (ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL):
+        raise InvalidValue(f"{view!r} is no view type; use ACTIVE_ONLY (1), DELETED_ONLY (2) or ALL (3).")
+    return ViewType.stages(view)
+
+
+def _window(token: str | None, max_results: int) -> tuple[int, int]:
+    if not 1 <= max_results <= names.MAX_RESULTS:
+        raise InvalidValue(
+            f"Invalid value {max_results} for parameter 'max_results' supplied. It must be a positive integer "
+            f"of at most {names.MAX_RESULTS}."
+        )
+    return decode_token(token), max_results

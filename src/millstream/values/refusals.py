@@ -1,0 +1,92 @@
+"""Errors that every store raises in the same words."""
+
+from __future__ import annotations
+
+from millstream.values.entities import DELETED
+from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
+
+
+def no_experiment(experiment_id: str, place: str) -> NotFound:
+    """There is no experiment of this id."""
+    return NotFound(
+        f"No experiment has the id {experiment_id!r} in {place}. `millstream experiments search` lists "
+        "them; `millstream experiments create -n NAME` makes one and prints its id."
+    )
+
+
+def no_experiment_called(name: str, place: str) -> NotFound:
+    """There is no experiment of this name."""
+    return NotFound(f"No experiment is called {name!r} in {place}.")
+
+
+def no_run(run_id: str, place: str) -> NotFound:
+    """There is no run of this id."""
+    return NotFound(f"No run has the id {run_id!r} in {place}.")
+
+
+def no_tag(run_id: str, key: str) -> NotFound:
+    """The run has no such tag."""
+    return NotFound(f"Run {run_id!r} has no tag {key!r}.")
+
+
+def no_experiment_tag(experiment_id: str, key: str) -> NotFound:
+    """The experiment has no such tag."""
+    return NotFound(f"Experiment {experiment_id!r} has no tag {key!r}.")
+
+
+def name_taken(name: str, stage: str, experiment_id: str) -> AlreadyExists:
+    """An experiment has this name already, maybe a deleted one."""
+    if stage == DELETED:
+        return AlreadyExists(
+            f"The name {name!r} belongs to a deleted experiment. Restore it with "
+            f"`millstream experiments restore -x {experiment_id}`, or use another name."
+        )
+    return AlreadyExists(f"An experiment called {name!r} exists already; its id is {experiment_id}.")
+
+
+def id_taken(experiment_id: str) -> AlreadyExists:
+    """An experiment has this id already."""
+    return AlreadyExists(f"An experiment with the id {experiment_id!r} exists already.")
+
+
+def experiment_deleted(experiment_id: str, name: str) -> InvalidState:
+    """Only an active experiment can be changed."""
+    return InvalidState(
+        f"Experiment {experiment_id!r} ({name}) is deleted. Restore it first: "
+        f"millstream experiments restore -x {experiment_id}"
+    )
+
+
+def experiment_deleted_already(experiment_id: str) -> NotFound:
+    """There is nothing to delete."""
+    return NotFound(f"Experiment {experiment_id!r} is deleted already.")
+
+
+def experiment_not_deleted(experiment_id: str) -> NotFound:
+    """There is nothing to restore."""
+    return NotFound(f"Experiment {experiment_id!r} is not deleted; there is nothing to restore.")
+
+
+def run_deleted(run_id: str) -> InvalidState:
+    """Only an active run can be changed."""
+    return InvalidState(
+        f"Run {run_id!r} is deleted; only a run in the 'active' lifecycle_stage can be changed. "
+        f"Restore it first: millstream runs restore --run-id {run_id}"
+    )
+
+
+def run_of_deleted_experiment(run_id: str, experiment_id: str) -> InvalidState:
+    """A run cannot come back without its experiment."""
+    return InvalidState(
+        f"Run {run_id!r} belongs to the deleted experiment {experiment_id!r}. Restore that first: "
+        f"millstream experiments restore -x {experiment_id}"
+    )
+
+
+def param_changed(run_id: str, key: str, present: str, value: str) -> InvalidValue:
+    """A param is written once."""
+    return InvalidValue(
+        f"Changing param values is not allowed. Param {key!r} of run {run_id!r} is already "
+        f"{present!r}; the new value {value!r} was not stored. "
+        "Start another run, or use a tag for what changes."
+    )
