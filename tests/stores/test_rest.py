@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from millstream.drivers.files import stamps
 from millstream.stores import changes
+from millstream.stores.changes import Looker
 from millstream.stores.embedded import EmbeddedStore
 from millstream.values.entities import Metric, RunTag
 from millstream.values.ops import CreateRun, LogBatch, UpdateRun
@@ -77,3 +79,30 @@ def test_what_this_process_writes_is_found_at_once(store: EmbeddedStore) -> None
 def test_a_new_process_sees_everything(store: EmbeddedStore) -> None:
     (run_dir(store) / "tags" / "b").write_text("2")
     assert tags(EmbeddedStore(store.root)) == {"a", "b"}
+
+
+def test_what_this_process_writes_is_found_though_another_changed_the_index(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Looker.look
+    other = EmbeddedStore(store.root)
+    looks = 0
+
+    def look(self: Looker, *arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        found = original(self, *arguments)
+        if looks == 1:  # Between this look and the taking in, another process takes in a run of its own.
+            other.write(CreateRun(run_id="b" * 32, experiment_id="0", start_time=3))
+            tags_of_all(other)
+        return found
+
+    assert tags_of_all(other) == tags_of_all(store)
+    store.write(LogBatch(run_id=RUN, tags=(RunTag("d", "4"),)))
+    monkeypatch.setattr(Looker, "look", look)
+    assert "d" in tags_of_all(store)
+    assert looks > 1
+
+
+def tags_of_all(store: EmbeddedStore) -> set[str]:
+    return {key for run in store.read(SearchRuns(experiment_ids=("0",))) for key in run.data.tags}

@@ -77,6 +77,10 @@ class Looker:
         self._turn = 0
         self._swept = -math.inf
 
+    def sweep_next(self) -> None:
+        """Make the next look ask about every run: what the last one found was not taken in."""
+        self._swept = -math.inf
+
     def look(self, state: State, focus: str | None = None) -> Changes:
         """All changes; the run `focus` and a few finished runs are looked at file by file."""
         changes = Changes([], [], [], [])

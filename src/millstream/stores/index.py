@@ -69,6 +69,7 @@ class Index:
             except BaseException:
                 # What was rolled back must not be taken for known.
                 self._state = scanned.State(-1, {}, {})
+                self._looker.sweep_next()
                 raise
             self._last_look = looked
 
@@ -117,6 +118,7 @@ class Index:
         with writing(engine) as connection:
             if scanned.generation(connection) != self._state.generation:
                 self._state = scanned.load_state(connection)
+                self._looker.sweep_next()
                 changes = self._looker.look(self._state, run_id)
             intake = Intake(connection, self._state)
             intake.experiments(changes)

@@ -16,7 +16,7 @@ _SETTLE_SECONDS = 0.02
 
 
 class Appender:
-    """Open metric files, least recently used closed first. Safe for threads; processes may share a file."""
+    """Open metric files, the one opened first is closed first. Safe for threads; processes may share a file."""
 
     def __init__(self, max_open: int = MAX_OPEN) -> None:
         """Keep at most `max_open` files open."""
