@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from millstream.formats.mlruns.points import Summary, format_point, parse_points, to_metric
@@ -59,6 +59,22 @@ def test_what_is_no_point_is_counted(line: bytes) -> None:
 def test_empty_lines_are_nothing() -> None:
     assert parse_points(b"\n \n1 1.0 1\n\n").bad == 0
     assert (parse_points(b"").points, parse_points(b"").size) == ([], 0)
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"1", b"-2.5", b"nan", b" ", b"  ", b"\t", b"\n", b"\r", b"\x1c", b"9" * 19, b"x"]),
+        max_size=24,
+    )
+)
+@example([b"1", b" ", b"1", b"\n", b"1", b" ", b"2", b" ", b"3", b" ", b"4", b"\n"])
+@example([b" ", b"1", b" ", b"1", b"\n", b"1", b" ", b"1", b"\x1c", b"1", b" ", b"1", b"\n"])
+def test_text_in_order_is_read_as_line_by_line(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    lines = [parse_points(b" " + line + b"\n") for line in data.split(b"\n")[:-1]]
+    chunk = parse_points(data)
+    assert repr(chunk.points) == repr([point for line in lines for point in line.points])
+    assert chunk.bad == sum(line.bad for line in lines)
 
 
 @given(st.binary(max_size=300))

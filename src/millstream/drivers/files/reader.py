@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 from zlib import crc32
 
 from msgspec import Struct
@@ -19,6 +18,8 @@ from millstream.values.errors import DataDamaged
 # Series are read in blocks so that a file of any length takes little memory.
 BLOCK = 1 << 22
 _TAIL = 64
+_SMALL = 1 << 13
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class SeriesScan(Struct):
@@ -50,10 +51,23 @@ class RunScan(Struct):
 def read_bytes(path: str) -> bytes:
     """Content of a file; DataDamaged when it is missing or unreadable."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        descriptor = os.open(path, _READ)
+        try:
+            return _read_on(descriptor, _SMALL)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise DataDamaged(f"cannot be read ({error.strerror})") from error
+
+
+def _read_on(descriptor: int, block: int) -> bytes:
+    """All that follows in a file. Python's own file objects take twice the time for a file of a few bytes."""
+    data = os.read(descriptor, block)
+    while more := os.read(descriptor, block):
+        # A file system may give less than there is; only nothing is the end.
+        block = min(2 * block, BLOCK)
+        data += more
+    return data
 
 
 @contextmanager
@@ -170,29 +184,36 @@ def _read_series(directory: str, known: dict[str, SeriesScan], problems: list[st
 
 def continue_series(path: str, known: SeriesScan | None) -> SeriesScan:
     """Read what was appended since `known`; the whole file when it is another file or was written anew."""
-    with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
+    descriptor = os.open(path, _READ)
+    try:
+        status = os.fstat(descriptor)
         inode = status.st_ino & (2**63 - 1)
-        if known is None or known.inode != inode or known.tail != _tail_sum(file, known.offset):
+        if known is None or known.inode != inode or known.tail != _tail_sum(descriptor, known.offset):
             scan = SeriesScan(inode, 0, Summary())
         else:
             scan = known
-        file.seek(scan.offset)
+        begun = scan.offset
+        os.lseek(descriptor, begun, os.SEEK_SET)
+        size = BLOCK if status.st_size - begun >= _SMALL else _SMALL
         rest = b""
-        while block := file.read(BLOCK):
+        while block := os.read(descriptor, size):
             chunk = parse_points(rest + block)
             rest = (rest + block)[chunk.size :]
             scan.summary.add(chunk.points)
             scan.offset += chunk.size
             scan.bad += chunk.bad
-        scan.tail = _tail_sum(file, scan.offset)
+        scan.tail = _tail_sum(descriptor, scan.offset)
+    finally:
+        os.close(descriptor)
     return scan
 
 
-def _tail_sum(file: BinaryIO, offset: int) -> int:
+def _tail_sum(descriptor: int, offset: int) -> int:
+    if offset == 0:
+        return 0
     start = max(0, offset - _TAIL)
-    file.seek(start)
-    return crc32(file.read(offset - start))
+    os.lseek(descriptor, start, os.SEEK_SET)
+    return crc32(os.read(descriptor, offset - start))
 
 
 def read_points(directory: str, key: str) -> list[tuple[int, float, int]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, Table, delete, func, insert, select
+from sqlalchemy import Connection, Dialect, Table, delete, func, insert, select
 
 from millstream.drivers.sql import schema
 from millstream.formats.mlruns.points import Summary
@@ -93,14 +94,22 @@ def drop_runs(connection: Connection, rids: Iterable[int]) -> None:
 
 
 def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert `rows` in one go."""
+    """Insert `rows`, which name the same columns, in one go."""
     if rows:
-        connection.execute(_insert_into(table), rows)
+        statement, names = _insert_into(connection.dialect, table, tuple(rows[0]))
+        # Handed to the driver as they are: none of the tables' types needs SQLAlchemy's look at every value.
+        connection.exec_driver_sql(statement, rows if names is None else _in_order(rows, names))
 
 
-@lru_cache(maxsize=64)
-def _insert_into(table: Table) -> Insert:
-    return insert(table)
+def _in_order(rows: list[dict[str, Any]], names: tuple[str, ...]) -> Any:
+    return list(map(itemgetter(*names), rows)) if len(names) > 1 else [(row[names[0]],) for row in rows]
+
+
+@lru_cache(maxsize=256)
+def _insert_into(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
+    """The statement, and in which order it wants its values; None when it wants them by name."""
+    compiled: Any = insert(table).compile(dialect=dialect, column_keys=list(columns))
+    return str(compiled), compiled.positiontup and tuple(compiled.positiontup)
 
 
 def series_row(rid: int, key: str, summary: Summary) -> dict[str, Any]:

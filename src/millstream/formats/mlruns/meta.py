@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from millstream.formats.mlruns.scalars import load_simple
 from millstream.values.entities import (
     ACTIVE,
     DELETED,
@@ -54,6 +55,9 @@ def load(data: bytes) -> dict[str, Any]:
     """Parse a `meta.yaml`; DataDamaged when it is not a YAML mapping (empty, torn, or something else)."""
     if len(data) > MAX_BYTES:
         raise DataDamaged(f"the file has {len(data)} bytes, more than a meta.yaml can have")
+    simple = load_simple(data)
+    if simple is not None:
+        return simple
     try:
         fields = yaml.load(data, Loader=_Loader)
     except _YAML_ERRORS as error:

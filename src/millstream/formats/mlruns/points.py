@@ -7,12 +7,18 @@ its newline was cut off while it was written and is not a point yet.
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import add
 
 from msgspec import Struct
 
 from millstream.values.entities import Metric
 
 INT64 = 2**63
+
+# A line of three fields without all that is no white space.
+_SEPARATORS = b"  \n"
+_BLACK = bytes(set(range(256)).difference(b" \t\n\v\f\r"))
 
 
 def format_point(timestamp: int, value: float, step: int, dataset: str = "") -> bytes:
@@ -37,9 +43,33 @@ class Chunk(Struct):
 def parse_points(data: bytes) -> Chunk:
     """Parse complete lines of `data` into (timestamp, value, step); what follows the last newline is left."""
     end = data.rfind(b"\n") + 1
+    data = data[:end]
+    points = _parse_plain(data)
+    bad = 0
+    if points is None:
+        points, bad = _parse_lines(data)
+    return Chunk(points, end, bad)
+
+
+def _parse_plain(data: bytes) -> list[tuple[int, float, int]] | None:
+    """The points of lines that all have three good fields, at once; None of any other text."""
+    fields = data.split()
+    count = len(fields) // 3
+    if 3 * count != len(fields) or data.translate(None, _BLACK) != _SEPARATORS * count:
+        return None
+    try:
+        times, steps = list(map(int, fields[::3])), list(map(int, fields[2::3]))
+        if fields and not (min(min(times), min(steps)) >= -INT64 and max(max(times), max(steps)) < INT64):
+            return None
+        return list(zip(times, map(float, fields[1::3]), steps, strict=True))
+    except ValueError:
+        return None
+
+
+def _parse_lines(data: bytes) -> tuple[list[tuple[int, float, int]], int]:
     points: list[tuple[int, float, int]] = []
     bad = 0
-    for line in data[:end].split(b"\n")[:-1]:
+    for line in data.split(b"\n")[:-1]:
         fields = line.split()
         try:
             if len(fields) == 3 or len(fields) == 5:
@@ -56,7 +86,7 @@ def parse_points(data: bytes) -> Chunk:
             bad += 1
             continue
         points.append(point)
-    return Chunk(points, end, bad)
+    return points, bad
 
 
 class Summary(Struct):
@@ -73,6 +103,25 @@ class Summary(Struct):
 
     def add(self, points: list[tuple[int, float, int]]) -> None:
         """Take `points` (timestamp, value, step) into account."""
+        if not points:
+            return
+        times, values, steps = zip(*points, strict=True)
+        # Added up one after the other: `sum` would round differently for a series that is read in pieces.
+        total = reduce(add, values, self.total)
+        last = steps[-1]
+        if total != total or (self.count and last <= self.last_step) or max(steps) != last or steps.count(last) > 1:
+            self._add_each(points)
+            return
+        self.last_step, self.last_time, self.last_value = last, times[-1], values[-1]
+        self.count += len(points)
+        self.total = total
+        low, high = min(values), max(values)
+        if self.min_value is None or low < self.min_value:
+            self.min_value = low
+        if self.max_value is None or high > self.max_value:
+            self.max_value = high
+
+    def _add_each(self, points: list[tuple[int, float, int]]) -> None:
         for timestamp, value, step in points:
             if self.count == 0 or self._is_later(step, timestamp, value):
                 self.last_step, self.last_time, self.last_value = step, timestamp, value
