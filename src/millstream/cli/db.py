@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from millstream.cli.options import json_option, open_store
@@ -29,7 +27,7 @@ def reindex(as_json: bool) -> None:
         raise NotSupported(f"The store {hidden(store.uri)} has no index to rebuild.")
     if not store.read(DescribeStore()).exists:
         raise click.ClickException(f"There is no mlruns directory at {store.root}; nothing to index.")
-    store.reindex(_show if sys.stderr.isatty() else None)
+    store.reindex()
     facts = store.read(DescribeStore())
     if as_json:
         echo_json(facts)
@@ -37,7 +35,3 @@ def reindex(as_json: bool) -> None:
     click.echo(f"Indexed {facts.experiments} experiments and {facts.runs} runs of {facts.location}.")
     if facts.problems:
         click.echo(f"{len(facts.problems)} problems; `millstream doctor` lists them.", err=True)
-
-
-def _show(done: int, total: int) -> None:
-    click.echo(f"\r{done} of {total} runs", err=True, nl=done >= total)

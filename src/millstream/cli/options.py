@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from millstream.cli.progress import progress_bar
 from millstream.values.entities import Experiment, ViewType
 from millstream.values.names import MAX_RESULTS
 from millstream.values.queries import DescribeStore, GetExperiment, GetExperimentByName, SearchExperiments
@@ -72,10 +73,17 @@ def search_experiments(
 
 
 def open_store(uri: str | None = None) -> Store:
-    """The store for a tracking URI; see `millstream.stores.open`. Imported when it is needed: help is not."""
+    """The store for a tracking URI; see `millstream.stores.open`. Imported when it is needed: help is not.
+
+    While it reads a large directory for the first time, a person at the terminal sees how far it is.
+    """
+    from millstream.stores.embedded import EmbeddedStore
     from millstream.stores.open import open_store
 
-    return open_store(uri)
+    store = open_store(uri)
+    if isinstance(store, EmbeddedStore):
+        store.progress = progress_bar("Reading")
+    return store
 
 
 def note_missing_store(store: Store) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 from click.core import ParameterSource
 
+from millstream.cli.progress import progress_bar
 from millstream.values.errors import MillstreamError
 from millstream.values.settings import setting, text_setting
 
@@ -159,8 +160,11 @@ def _command(context: click.Context) -> list[str]:
 
 def _describe(store: Store) -> None:
     """Say how much there is to see. A large tree takes time to read at first; the pages do not wait for it."""
+    from millstream.stores.embedded import EmbeddedStore
     from millstream.values.queries import DescribeStore
 
+    if isinstance(store, EmbeddedStore):
+        store.progress = progress_bar("Reading")
     try:
         facts = store.read(DescribeStore())
     except MillstreamError as error:

@@ -21,10 +21,10 @@ T = TypeVar("T")
 class Answers:
     """Every query that the files do not answer by themselves."""
 
-    def __init__(self, tree: Tree, path: Path) -> None:
-        """Answer from the index of `tree` in the file `path`."""
+    def __init__(self, tree: Tree, path: Path, progress: Progress) -> None:
+        """Answer from the index of `tree` in the file `path`; `progress` is told how much of the tree it has read."""
         self._tree = tree
-        self._index = Index(tree, path)
+        self._index = Index(tree, path, progress)
         self._readers: dict[type, Callable[[Any], Any]] = {
             **Searches(self._index.reading, tree.root).readers,
             queries.DescribeStore: self._describe,
@@ -41,9 +41,9 @@ class Answers:
             self._index.renew(error)
             return cast(T, reader(query))
 
-    def reindex(self, progress: Progress | None = None) -> None:
+    def reindex(self) -> None:
         """Read the whole tree again into a new index."""
-        self._index.rebuild(progress)
+        self._index.rebuild()
 
     def close(self) -> None:
         """Close the index; it opens again when used."""

@@ -46,6 +46,8 @@ class EmbeddedStore:
     def __init__(self, root: Path) -> None:
         """Keep everything below `root`, an absolute path."""
         self.root = root
+        #: Called with how many of how many changed runs the index has read, for whoever waits for it.
+        self.progress: Progress | None = None
         self._start()
 
     def _start(self) -> None:
@@ -125,9 +127,9 @@ class EmbeddedStore:
                 return LocalArtifacts(location, candidate)
         raise NotSupported(f"The artifacts at {location} belong to an MLflow server; they are not at {kept}.")
 
-    def reindex(self, progress: Progress | None = None) -> None:
+    def reindex(self) -> None:
         """Read the whole tree again into a new index."""
-        self._searches().reindex(progress)
+        self._searches().reindex()
 
     def close(self) -> None:
         """Close files and the index; they open again when used."""
@@ -147,9 +149,13 @@ class EmbeddedStore:
         with self._lock:
             if self._answers is None:
                 module = import_module("millstream.stores.answers")
-                self._answers = module.Answers(self._tree, index_path(self.root))
+                self._answers = module.Answers(self._tree, index_path(self.root), self._report)
             answers: Answers = self._answers
             return answers
+
+    def _report(self, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(done, total)
 
     def _create_experiment(self, op: ops.CreateExperiment) -> str:
         with self._tree.lock():

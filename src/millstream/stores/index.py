@@ -33,9 +33,13 @@ Progress = Callable[[int, int], None]
 class Index:
     """Answers come from `reading()`, a transaction over tables that are up to date."""
 
-    def __init__(self, tree: Tree, path: Path) -> None:
-        """Index `tree` in the database file `path`; nothing is opened yet."""
+    def __init__(self, tree: Tree, path: Path, progress: Progress | None = None) -> None:
+        """Index `tree` in the database file `path`; nothing is opened yet.
+
+        `progress` is called after each batch of runs that is read, with how many of how many are done.
+        """
         self._tree = tree
+        self._progress = progress
         self._path = path
         self._engine: Engine | None = None
         self._file: tuple[int, ...] = ()
@@ -51,7 +55,7 @@ class Index:
         with self._open().connect() as connection:
             yield connection
 
-    def catch_up(self, run_id: str | None = None, progress: Progress | None = None) -> None:
+    def catch_up(self, run_id: str | None = None) -> None:
         """Take in all that changed in the tree before this call."""
         arrived = time.monotonic()
         with self._lock:
@@ -65,7 +69,7 @@ class Index:
             changes = self._looker.look(self._state, run_id)
             try:
                 while changes:
-                    changes = self._take_in(engine, changes, run_id, progress)
+                    changes = self._take_in(engine, changes, run_id)
             except BaseException:
                 # What was rolled back must not be taken for known.
                 self._state = scanned.State(-1, {}, {})
@@ -73,14 +77,14 @@ class Index:
                 raise
             self._last_look = looked
 
-    def rebuild(self, progress: Progress | None = None) -> None:
+    def rebuild(self) -> None:
         """Forget everything and read the whole tree again."""
         with self._lock:
             with writing(self._open()) as connection:
                 scanned.clear(connection)
                 scanned.raise_generation(connection)
             self._last_look = 0.0
-        self.catch_up(progress=progress)
+        self.catch_up()
 
     def renew(self, error: DatabaseError) -> None:
         """After `error`: make a damaged index anew at the next use; StorageFailed when it is not damaged."""
@@ -113,7 +117,7 @@ class Index:
             if scanned.generation(connection) != self._state.generation:
                 self._state = scanned.load_state(connection)
 
-    def _take_in(self, engine: Engine, changes: Changes, run_id: str | None, progress: Progress | None) -> Changes:
+    def _take_in(self, engine: Engine, changes: Changes, run_id: str | None) -> Changes:
         """Store a batch of `changes`; returns what is left of them, found anew if another process was quicker."""
         with writing(engine) as connection:
             if scanned.generation(connection) != self._state.generation:
@@ -126,8 +130,8 @@ class Index:
             intake.runs(batch)
             self._state.generation = scanned.raise_generation(connection)
         rest = changes.without(batch)
-        if progress is not None:
-            progress(changes.total - len(rest.runs), changes.total)
+        if self._progress is not None:
+            self._progress(changes.total - len(rest.runs), changes.total)
         return rest
 
 
