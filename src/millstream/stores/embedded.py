@@ -167,7 +167,7 @@ class EmbeddedStore:
             return experiments.create(self._tree, op, experiment_id)
 
     def _rename_experiment(self, op: ops.RenameExperiment) -> None:
-        self._tree.require_experiment_dir(op.experiment_id)
+        experiments.require_active(self._tree, op.experiment_id)
         with self._tree.lock():
             self._check_name_is_free(op.name, but=op.experiment_id)
             experiments.rename(self._tree, op)

@@ -67,6 +67,11 @@ def experiment_not_deleted(experiment_id: str) -> NotFound:
     return NotFound(f"Experiment {experiment_id!r} is not deleted; there is nothing to restore.")
 
 
+def run_taken(run_id: str, experiment_id: str) -> AlreadyExists:
+    """A run of another experiment has this id."""
+    return AlreadyExists(f"A run with the id {run_id!r} exists already, in experiment {experiment_id!r}.")
+
+
 def run_deleted(run_id: str) -> InvalidState:
     """Only an active run can be changed."""
     return InvalidState(

@@ -44,17 +44,20 @@ class MetricSuite:
             with pytest.raises(InvalidValue):
                 history(store, run, "m", **bad)
 
-    def test_the_latest_is_the_highest_by_step_time_and_value(self, store: Store) -> None:
+    def test_the_latest_is_the_last_written_of_the_highest_step_whatever_the_clock_says(self, store: Store) -> None:
         run = new_run(store)
         log(store, run, [("step", 1.0, 5, T0), ("step", 2.0, 4, T0 + 99)])
         log(store, run, [("time", 1.0, 5, T0 + 1), ("time", 2.0, 5, T0)])
         log(store, run, [("value", 3.0, 5, T0), ("value", 2.0, 5, T0)])
         log(store, run, [("below", -1.0, -5, T0), ("below", -2.0, -6, T0)])
-        assert get(store, run).data.metrics == {"step": 1.0, "time": 1.0, "value": 3.0, "below": -1.0}
+        assert get(store, run).data.metrics == {"step": 1.0, "time": 2.0, "value": 2.0, "below": -1.0}
         latest = {point.key: (point.step, point.timestamp) for point in get(store, run).data.latest}
-        assert latest == {"step": (5, T0), "time": (5, T0 + 1), "value": (5, T0), "below": (-5, T0)}
+        assert latest == {"step": (5, T0), "time": (5, T0), "value": (5, T0), "below": (-5, T0)}
         log(store, run, [("step", 9.0, 6, 0)])
         assert get(store, run).data.metrics["step"] == 9.0
+        log(store, run, [("step", math.nan, 6, 0)])
+        log(store, run, [("step", 7.0, 6, 0), ("step", 8.0, 5, T0)])
+        assert get(store, run).data.metrics["step"] == 7.0
 
     def test_odd_numbers_come_back_exactly(self, store: Store) -> None:
         run = new_run(store)

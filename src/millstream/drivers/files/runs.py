@@ -51,6 +51,12 @@ class RunFiles:
     def create(self, op: ops.CreateRun, experiment: Experiment) -> RunInfo:
         """Make a run's directory; its meta.yaml comes last, so that nobody sees half a run."""
         directory = os.path.join(self._tree.root, op.experiment_id, op.run_id)
+        there = self._tree.find_run(op.run_id)
+        if there is not None:
+            info = reader.read_info(there)
+            if info.experiment_id != op.experiment_id:
+                raise refusals.run_taken(op.run_id, info.experiment_id)
+            return info
         location = Location.parse(
             experiment.artifact_location or os.path.dirname(directory), base=Path(self._tree.root)
         )
@@ -66,8 +72,6 @@ class RunFiles:
             artifact_uri=str(location / op.run_id / layout.ARTIFACTS),
             run_name=name,
         )
-        if os.path.isfile(os.path.join(directory, layout.META)):
-            return reader.read_info(directory)
         try:
             for part in (*layout.RUN_PARTS, layout.TAGS):
                 os.makedirs(os.path.join(directory, part), exist_ok=True)

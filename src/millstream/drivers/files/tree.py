@@ -70,6 +70,13 @@ class Tree:
 
     def run_dir(self, run_id: str) -> str:
         """Directory of a run, of deleted experiments too; NotFound when there is none."""
+        found = self.find_run(run_id)
+        if found is None:
+            raise no_run(run_id, self.root)
+        return found
+
+    def find_run(self, run_id: str) -> str | None:
+        """As `run_dir`, but None when there is none."""
         known = self._run_dirs.get(run_id)
         if known is not None and os.path.isfile(os.path.join(known, layout.META)):
             return known
@@ -80,7 +87,7 @@ class Tree:
                 self._run_dirs[run_id] = path
                 return path
         self._run_dirs.pop(run_id, None)
-        raise no_run(run_id, self.root)
+        return None
 
     def remember_run(self, run_id: str, path: str) -> None:
         """Spare the search for a run whose directory the caller knows."""

@@ -74,7 +74,7 @@ tags = Table(
 )
 
 # One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `last_*` is the
-# point with the highest (step, time, value): MLflow's "latest". `small_chunks` is for a database, which keeps points.
+# last written point of the highest step. `small_chunks` is for a database, which keeps points.
 series = Table(
     "series",
     metadata,

@@ -90,7 +90,7 @@ def _parse_lines(data: bytes) -> tuple[list[tuple[int, float, int]], int]:
 
 
 class Summary(Struct):
-    """What one series of points comes down to. `last_*` is the point highest by (step, time, value)."""
+    """What one series of points comes down to. `last_*` is the last written point of the highest step."""
 
     count: int = 0
     nan_count: int = 0
@@ -102,45 +102,26 @@ class Summary(Struct):
     max_value: float | None = None
 
     def add(self, points: list[tuple[int, float, int]]) -> None:
-        """Take `points` (timestamp, value, step) into account."""
+        """Take `points` (timestamp, value, step), which were written after all others, into account."""
         if not points:
             return
         times, values, steps = zip(*points, strict=True)
+        highest = max(steps)
+        if self.count == 0 or highest >= self.last_step:
+            last = len(steps) - 1 - steps[::-1].index(highest)
+            self.last_step, self.last_time, self.last_value = highest, times[last], values[last]
+        self.count += len(points)
         # Added up one after the other: `sum` would round differently for a series that is read in pieces.
         total = reduce(add, values, self.total)
-        last = steps[-1]
-        if total != total or (self.count and last <= self.last_step) or max(steps) != last or steps.count(last) > 1:
-            self._add_each(points)
-            return
-        self.last_step, self.last_time, self.last_value = last, times[-1], values[-1]
-        self.count += len(points)
+        if total != total:
+            numbers = [value for value in values if value == value]
+            self.nan_count += len(values) - len(numbers)
+            values, total = tuple(numbers), reduce(add, numbers, self.total)
         self.total = total
-        low, high = min(values), max(values)
-        if self.min_value is None or low < self.min_value:
-            self.min_value = low
-        if self.max_value is None or high > self.max_value:
-            self.max_value = high
-
-    def _add_each(self, points: list[tuple[int, float, int]]) -> None:
-        for timestamp, value, step in points:
-            if self.count == 0 or self._is_later(step, timestamp, value):
-                self.last_step, self.last_time, self.last_value = step, timestamp, value
-            self.count += 1
-            if value != value:
-                self.nan_count += 1
-                continue
-            self.total += value
-            if self.min_value is None or value < self.min_value:
-                self.min_value = value
-            if self.max_value is None or value > self.max_value:
-                self.max_value = value
-
-    def _is_later(self, step: int, timestamp: int, value: float) -> bool:
-        if step != self.last_step:
-            return step > self.last_step
-        if timestamp != self.last_time:
-            return timestamp > self.last_time
-        return value > self.last_value
+        if values:
+            low, high = min(values), max(values)
+            self.min_value = low if self.min_value is None or low < self.min_value else self.min_value
+            self.max_value = high if self.max_value is None or high > self.max_value else self.max_value
 
 
 def to_metric(key: str, point: tuple[int, float, int], run_id: str | None = None) -> Metric:

@@ -12,7 +12,6 @@ from millstream.drivers.sql.apply.rows import insert_new, insert_one, upsert
 from millstream.drivers.sql.write import dataset_rows, insert_rows, link_rows
 from millstream.values import names, ops, refusals
 from millstream.values.entities import ACTIVE, DELETED, Run, RunData, RunInfo
-from millstream.values.errors import AlreadyExists
 from millstream.values.paths import Location
 
 TABLE = schema.runs
@@ -50,9 +49,7 @@ def made_before(connection: Connection, op: ops.CreateRun) -> Run:
     rid = connection.execute(select(TABLE.c.rid).where(TABLE.c.run_id == op.run_id)).scalar_one()
     (run,) = read.runs(connection, [rid])
     if run.info.experiment_id != op.experiment_id:
-        raise AlreadyExists(
-            f"A run with the id {op.run_id!r} exists already, in experiment {run.info.experiment_id!r}."
-        )
+        raise refusals.run_taken(op.run_id, run.info.experiment_id)
     return Run(run.info, RunData(tags=run.data.tags))
 
 

@@ -1,0 +1,231 @@
+"""What a store does, said once more in plain dictionaries: a store that differs is wrong, or this is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from millstream.values import names, ops
+from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, Run, RunInfo
+from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
+
+Point = tuple[int, float, int]
+
+
+@dataclass
+class ExperimentRecord:
+    name: str
+    time: int
+    changed: int
+    tags: dict[str, str]
+    stage: str = ACTIVE
+
+
+@dataclass
+class RunRecord:
+    experiment_id: str
+    name: str
+    user: str
+    start: int
+    tags: dict[str, str]
+    status: str = "RUNNING"
+    end: int | None = None
+    stage: str = ACTIVE
+    params: dict[str, str] = field(default_factory=dict)
+    points: dict[str, list[Point]] = field(default_factory=dict)
+    datasets: dict[tuple[str, str], DatasetInput] = field(default_factory=dict)
+    models_in: set[str] = field(default_factory=set)
+    models_out: dict[str, int] = field(default_factory=dict)
+
+    def latest(self, key: str) -> Point:
+        """The last written point of the highest step."""
+        highest = max(step for _, _, step in self.points[key])
+        return [point for point in self.points[key] if point[2] == highest][-1]
+
+
+class Model:
+    """Experiments and runs; `apply` does what a store's `write` does, and raises what it raises."""
+
+    def __init__(self) -> None:
+        self.experiments: dict[str, ExperimentRecord] = {}
+        self.runs: dict[str, RunRecord] = {}
+        self.seen: set[str] = set()
+        self.writers: dict[type, Callable[[Any], None]] = {
+            ops.RenameExperiment: self._rename,
+            ops.DeleteExperiment: self._delete_experiment,
+            ops.RestoreExperiment: self._restore_experiment,
+            ops.SetExperimentTag: self._set_experiment_tag,
+            ops.DeleteExperimentTag: self._delete_experiment_tag,
+            ops.UpdateRun: self._update,
+            ops.DeleteRun: self._delete_run,
+            ops.RestoreRun: self._restore_run,
+            ops.LogBatch: self._log,
+            ops.DeleteTag: self._delete_tag,
+            ops.LogInputs: self._log_inputs,
+            ops.LogOutputs: self._log_outputs,
+        }
+
+    def apply(self, op: ops.Op[Any]) -> None:
+        """Carry out an op that makes nothing; one whose id was seen before has no effect."""
+        if op.op_id and op.op_id in self.seen:
+            return
+        self.writers[type(op)](op)
+        if op.op_id:
+            self.seen.add(op.op_id)
+
+    def check_create_experiment(self, op: ops.CreateExperiment) -> None:
+        """Raise what keeps the experiment from being made."""
+        self._check_name(op.name)
+        if op.experiment_id in self.experiments:
+            raise AlreadyExists(op.experiment_id)
+
+    def put_experiment(self, made: Experiment) -> None:
+        """Note an experiment that a store made."""
+        assert made.creation_time is not None
+        assert made.last_update_time is not None
+        record = ExperimentRecord(made.name, made.creation_time, made.last_update_time, dict(made.tags))
+        self.experiments[made.experiment_id] = record
+
+    def check_create_run(self, op: ops.CreateRun) -> RunRecord | None:
+        """The run that is there already, None when one will be made; raises what keeps it from being made."""
+        self._active_experiment(op.experiment_id)
+        there = self.runs.get(op.run_id)
+        if there is not None and there.experiment_id != op.experiment_id:
+            raise AlreadyExists(op.run_id)
+        return there
+
+    def put_run(self, op: ops.CreateRun, made: Run) -> None:
+        """Note a run that a store made; a name that it chose is taken from it."""
+        name = op.run_name or op.tags.get(names.RUN_NAME_TAG) or made.info.run_name
+        tags = {**op.tags, names.RUN_NAME_TAG: name}
+        self.runs[op.run_id] = RunRecord(op.experiment_id, name, op.user_id, op.start_time, tags)
+
+    def info(self, run_id: str) -> tuple[Any, ...]:
+        """What a run's info must say, but for where its artifacts are."""
+        run = self.runs[run_id]
+        return (run_id, run.experiment_id, run.user, run.status, run.start, run.end, run.stage, run.name)
+
+    def _check_name(self, name: str, but: str | None = None) -> None:
+        if any(record.name == name and taken != but for taken, record in self.experiments.items()):
+            raise AlreadyExists(name)
+
+    def _experiment(self, experiment_id: str) -> ExperimentRecord:
+        if experiment_id not in self.experiments:
+            raise NotFound(experiment_id)
+        return self.experiments[experiment_id]
+
+    def _active_experiment(self, experiment_id: str) -> ExperimentRecord:
+        record = self._experiment(experiment_id)
+        if record.stage != ACTIVE:
+            raise InvalidState(experiment_id)
+        return record
+
+    def _run(self, run_id: str) -> RunRecord:
+        if run_id not in self.runs:
+            raise NotFound(run_id)
+        return self.runs[run_id]
+
+    def _active_run(self, run_id: str) -> RunRecord:
+        run = self._run(run_id)
+        if run.stage != ACTIVE:
+            raise InvalidState(run_id)
+        return run
+
+    def _rename(self, op: ops.RenameExperiment) -> None:
+        record = self._active_experiment(op.experiment_id)
+        self._check_name(op.name, but=op.experiment_id)
+        record.name, record.changed = op.name, op.time
+
+    def _delete_experiment(self, op: ops.DeleteExperiment) -> None:
+        record = self._experiment(op.experiment_id)
+        if record.stage != ACTIVE:
+            raise NotFound(op.experiment_id)
+        self._move(op.experiment_id, record, DELETED, op.time)
+
+    def _restore_experiment(self, op: ops.RestoreExperiment) -> None:
+        record = self._experiment(op.experiment_id)
+        if record.stage == ACTIVE:
+            raise NotFound(op.experiment_id)
+        self._move(op.experiment_id, record, ACTIVE, op.time)
+
+    def _move(self, experiment_id: str, record: ExperimentRecord, stage: str, time: int) -> None:
+        record.stage, record.changed = stage, time
+        for run in self.runs.values():
+            if run.experiment_id == experiment_id:
+                run.stage = stage
+
+    def _set_experiment_tag(self, op: ops.SetExperimentTag) -> None:
+        self._active_experiment(op.experiment_id).tags[op.key] = op.value
+
+    def _delete_experiment_tag(self, op: ops.DeleteExperimentTag) -> None:
+        if self._active_experiment(op.experiment_id).tags.pop(op.key, None) is None:
+            raise NotFound(op.key)
+
+    def _update(self, op: ops.UpdateRun) -> None:
+        run = self._active_run(op.run_id)
+        run.status = op.status or run.status
+        run.end = run.end if op.end_time is None else op.end_time
+        if op.run_name:
+            run.name = run.tags[names.RUN_NAME_TAG] = op.run_name
+
+    def _delete_run(self, op: ops.DeleteRun) -> None:
+        self._run(op.run_id).stage = DELETED
+
+    def _restore_run(self, op: ops.RestoreRun) -> None:
+        run = self._run(op.run_id)
+        if self.experiments[run.experiment_id].stage != ACTIVE:
+            raise InvalidState(op.run_id)
+        run.stage = ACTIVE
+
+    def _log(self, op: ops.LogBatch) -> None:
+        run = self._active_run(op.run_id)
+        if any(run.params.get(param.key, param.value) != param.value for param in op.params):
+            raise InvalidValue(op.run_id)
+        run.params |= {param.key: param.value for param in op.params}
+        for metric in op.metrics:
+            run.points.setdefault(metric.key, []).append((metric.timestamp, metric.value, metric.step))
+        for tag in op.tags:
+            run.tags[tag.key] = tag.value
+            if tag.key == names.RUN_NAME_TAG:
+                run.name = tag.value
+
+    def _delete_tag(self, op: ops.DeleteTag) -> None:
+        if self._active_run(op.run_id).tags.pop(op.key, None) is None:
+            raise NotFound(op.key)
+
+    def _log_inputs(self, op: ops.LogInputs) -> None:
+        run = self._active_run(op.run_id)
+        for source in op.datasets:
+            run.datasets.setdefault((source.dataset.name, source.dataset.digest), source)
+        run.models_in |= {model.model_id for model in op.models}
+
+    def _log_outputs(self, op: ops.LogOutputs) -> None:
+        run = self._active_run(op.run_id)
+        for model in op.models:
+            run.models_out.setdefault(model.model_id, model.step)
+
+
+def said(info: RunInfo) -> tuple[Any, ...]:
+    """A store's run info in the form of `Model.info`."""
+    return (
+        info.run_id, info.experiment_id, info.user_id, info.status,
+        info.start_time, info.end_time, info.lifecycle_stage, info.run_name,
+    )  # fmt: skip
+
+
+def metric_order(run: RunRecord, key: str) -> tuple[int, float]:
+    """Where a run stands by its latest value, ascending: numbers, then NaN, then runs without one."""
+    if key not in run.points:
+        return (2, 0.0)
+    value = run.latest(key)[1]
+    return (1, 0.0) if math.isnan(value) else (0, value)
+
+
+def as_text(points: list[Point] | list[Metric]) -> list[str]:
+    """Points so that NaN equals NaN, and no zero another."""
+    return [
+        repr((p.timestamp, float(p.value), p.step) if isinstance(p, Metric) else (p[0], float(p[1]), p[2]))
+        for p in points
+    ]

@@ -1,0 +1,68 @@
+"""Random work of several hands on every kind of store, compared with a model after each step.
+
+`MILLSTREAM_TEST_STEPS` says how many steps a store must stand (20,000); a failure prints the steps that lead to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from millstream.drivers.files import runs
+from millstream.values import queries, rules
+from tests import servers
+from tests.machine.machine import StoreMachine
+from tests.machine.places import Place, Postgresql, Sqlite, Tree
+from tests.stores.test_embedded import every
+
+pytestmark = pytest.mark.timeout(1800)
+
+STEPS = int(os.environ.get("MILLSTREAM_TEST_STEPS", "20000"))
+STEPS_OF_A_STORE = 100
+SETTINGS = settings(
+    stateful_step_count=STEPS_OF_A_STORE,
+    deadline=None,
+    database=None,
+    phases=(Phase.generate, *([Phase.shrink] if "MILLSTREAM_TEST_SHRINK" in os.environ else [])),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def stand(place: Place) -> None:
+    """Run the machine until `STEPS` steps have been made."""
+    StoreMachine.place = place
+    StoreMachine.steps_made = 0
+    while StoreMachine.steps_made < STEPS:
+        missing = STEPS - StoreMachine.steps_made
+        examples = max(1, missing // STEPS_OF_A_STORE)
+        run_state_machine_as_test(StoreMachine, settings=settings(SETTINGS, max_examples=examples))
+
+
+def test_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLSTREAM_INDEX_DIR", str(tmp_path / "index"))
+    # A writer notices at once what another hand did to its run, else the model would have to know the time.
+    monkeypatch.setattr(runs, "STATE_SECONDS", 0.0)
+    stand(Tree(tmp_path))
+
+
+def test_a_sqlite_file(tmp_path: Path) -> None:
+    stand(Sqlite(tmp_path))
+
+
+def test_a_postgresql_server(tmp_path: Path, postgresql: str) -> None:
+    new_schema: Callable[[], str] = lambda: servers.new_schema(postgresql)  # noqa: E731
+    stand(Postgresql(tmp_path, new_schema))
+
+
+def test_the_machine_makes_every_op_and_asks_every_query() -> None:
+    assert set(rules.RULES) - StoreMachine.ops_made == set()
+    assert every(queries.Query) - StoreMachine.queries_asked == {
+        # Of files beside the runs, which the suite and the golden trees are about.
+        queries.ListArtifacts,
+        queries.FindLoggedModels,
+    }
