@@ -249,18 +249,14 @@ class StoreMachine(RuleBasedStateMachine):
 
     # What becomes of the hands.
 
-    @rule(hand=HAND)
-    def restart(self, hand: int) -> None:
-        """A process ends as it should, and starts again."""
+    @rule(hand=HAND, politely=st.booleans())
+    def begin_again(self, hand: int, politely: bool) -> None:
+        """A process ends, as it should or without a word, and another takes its place."""
         self.step()
-        self.hands[hand].close()
-        self.hands[hand] = self.open()
-
-    @rule(hand=HAND)
-    def vanish(self, hand: int) -> None:
-        """A process is gone without a word; another takes its place."""
-        self.step()
-        self._gone.append(self.hands[hand])
+        if politely:
+            self.hands[hand].close()
+        else:
+            self._gone.append(self.hands[hand])
         self.hands[hand] = self.open()
 
     @precondition(lambda self: self.steps % 7 == 0)
