@@ -12,6 +12,7 @@ from millstream.values.entities import (
     Dataset,
     DatasetInput,
     Experiment,
+    InputTag,
     ModelInput,
     ModelOutput,
     RunInfo,
@@ -110,7 +111,7 @@ def test_a_file_too_long_to_be_one_is_not_parsed() -> None:
 def test_datasets_inputs_and_outputs_come_back() -> None:
     dataset = Dataset("꽃", "a1", "local", '{"uri": "x"}', None, '{"rows": 3}')
     assert meta.dataset_from_fields(meta.load(meta.dump(meta.dataset_to_fields(dataset)))) == dataset
-    source = DatasetInput(dataset, {"mlflow.data.context": "train"})
+    source = DatasetInput(dataset, (InputTag("mlflow.data.context", "train"),))
     fields = meta.load(meta.dump(meta.input_to_fields("d1", source)))
     assert meta.input_from_fields(fields) == ("d1", {"mlflow.data.context": "train"})
     assert (fields["source_type"], fields["destination_type"]) == ("DATASET", "RUN")

@@ -16,6 +16,7 @@ from millstream.values.entities import (
     DatasetInput,
     Experiment,
     FileInfo,
+    InputTag,
     Metric,
     ModelInput,
     ModelOutput,
@@ -54,7 +55,7 @@ WIRE_EXPERIMENT = {
 FULL = Run(
     INFO,
     RunData({"loss": math.nan}, {"p": "1"}, {"t": ""}, (Metric("loss", math.nan, 7, 3),)),
-    RunInputs((DatasetInput(Dataset("n", "d", "local", "{}"), {"c": "x"}),), (ModelInput("m-1"),)),
+    RunInputs((DatasetInput(Dataset("n", "d", "local", "{}"), (InputTag("c", "x"),)),), (ModelInput("m-1"),)),
     RunOutputs((ModelOutput("m-2", 4),)),
 )
 WIRE_FULL = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from millstream.formats.wire.table import ROUTES, by_path
+from millstream.formats.wire.table import ROUTES, Table, by_path
 from millstream.values import ops, queries
 
 ELSEWHERE = {
@@ -31,8 +31,21 @@ def test_every_op_and_query_has_a_route() -> None:
 def test_reads_never_change_and_writes_are_never_got() -> None:
     for route in ROUTES:
         if issubclass(route.speaks, ops.Op):
-            assert route.methods == ("POST",), route.path
+            assert route.methods in (("POST",), ("PATCH",), ("DELETE",)), route.path
         assert not (route.alone and issubclass(route.speaks, queries.Query)), route.path
+
+
+def test_a_path_may_hold_fields() -> None:
+    table = Table(ROUTES)
+    base = "/api/2.0/mlflow/logged-models"
+    assert set(table.find(base)[0]) == set(table.find(f"{base}/search")[0]) == {"POST"}
+    methods, named = table.find(f"{base}/m-1")
+    assert (set(methods), named) == ({"GET", "PATCH", "DELETE"}, {"model_id": "m-1"})
+    methods, named = table.find(f"{base}/m-1/tags/a/b\n")
+    assert (set(methods), named) == ({"DELETE"}, {"model_id": "m-1", "tag_key": "a/b\n"})
+    assert table.find(f"{base}/m-1/artifacts/directories")[1] == {"model_id": "m-1"}
+    for nothing in (f"{base}/", f"{base}/a/b", f"{base}/m-1/tags/", f"x{base}/m-1", f"{base}/m-1/"):
+        assert table.find(nothing) == ({}, {}), nothing
 
 
 def test_both_prefixes_and_the_old_ones() -> None:

@@ -101,6 +101,10 @@ class Client:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         return self.send("POST", target, body, {"content-type": "application/json"})
 
+    def change(self, method: str, target: str, value: Any = None) -> Reply:
+        """PATCH or DELETE with a JSON body, or without any."""
+        return self.send(method, target, b"" if value is None else json.dumps(value).encode())
+
     def api(self, path: str, **fields: Any) -> Any:
         """The reply object of a POST to MLflow's interface that must succeed."""
         reply = self.post(f"/api/2.0/mlflow/{path}", fields)

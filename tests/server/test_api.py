@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import quote
 
 import pytest
 
 from millstream.formats.wire.table import ROUTES
 from millstream.stores.base import Store
 from millstream.values.errors import DataDamaged, StorageFailed
+from millstream.values.paths import RelPath
 from tests.server.conftest import Client
 
 API = "/api/2.0/mlflow/"
@@ -87,16 +86,68 @@ def test_datasets_and_models(client: Client) -> None:
     assert inputs["dataset_inputs"] == [{"dataset": dataset, "tags": tags}]
 
 
-def test_logged_models_are_searched_as_far_as_there_are_none(client: Client, store: Store) -> None:
+def test_a_logged_models_life(client: Client) -> None:
+    run_id = client.new_run()
+    made = client.api("logged-models", experiment_id="0", name="m", source_run_id=run_id)["model"]
+    path = f"logged-models/{made['info']['model_id']}"
+    assert made["data"] == {}
+    assert made["info"]["status"] == "LOGGED_MODEL_PENDING"
+    assert made["info"]["artifact_uri"].endswith(f"/0/models/{made['info']['model_id']}/artifacts")
+    client.api(f"{path}/params", params=[{"key": "lr", "value": "1"}])
+    point = {"key": "acc", "value": "NaN", "timestamp": 7, "model_id": made["info"]["model_id"]}
+    client.api("runs/log-metric", run_id=run_id, **point)
+    assert client.change("PATCH", f"{API}{path}", {"status": "LOGGED_MODEL_READY"}).status == 200
+    tagged = client.change("PATCH", f"{API}{path}/tags", {"tags": [{"key": "a/b", "value": "c"}]}).json()["model"]
+    info = made["info"] | {"status": "LOGGED_MODEL_READY", "tags": [{"key": "a/b", "value": "c"}]}
+    info["last_updated_timestamp_ms"] = tagged["info"]["last_updated_timestamp_ms"]
+    data = {"params": [{"key": "lr", "value": "1"}], "metrics": [point | {"step": 0, "run_id": run_id}]}
+    assert tagged == {"info": info, "data": data}
+    assert client.get(f"{API}{path}").json()["model"] == tagged
+    found = client.api("logged-models/search", experiment_ids=["0", "77"], filter="tags.`a/b` = 'c'", max_results=50)
+    assert found == {"models": [tagged]}
+    assert client.change("DELETE", f"{API}{path}/tags/a/b").status == 200
+    assert client.change("DELETE", f"{API}{path}/tags/a/b").status == 404
+    assert client.change("DELETE", f"{API}{path}").status == 200
+    assert client.get(f"{API}{path}").status == 404
+    assert client.get(f"{API}{path}?allow_deleted=true").status == 200
+    assert client.api("logged-models/search", experiment_ids=["0"]) == {}
+
+
+def test_a_logged_models_files(client: Client, store: Store) -> None:
     client.new_run()
-    ask = {"experiment_ids": ["0", "77"], "filter": "name = 'm'", "max_results": 50}
-    assert client.api("logged-models/search", **ask) == {}
-    model = Path(url2pathname(urlsplit(store.uri).path), "0", "models", "m-1")
-    model.mkdir(parents=True)
-    (model / "meta.yaml").write_text("model_id: m-1")
-    reply = client.post(f"{API}logged-models/search", ask)
-    assert (reply.status, reply.json()["error_code"]) == (501, "NOT_IMPLEMENTED")
-    assert "m-1" in reply.message
+    model_id = client.api("logged-models", experiment_id="0")["model"]["info"]["model_id"]
+    store.model_artifacts(model_id).put_bytes("안녕".encode(), RelPath.parse("깊은 곳/a.txt"))
+    path = f"{API}logged-models/{model_id}/artifacts/directories"
+    listed = client.get(path).json()
+    assert listed["files"] == [{"path": "깊은 곳", "is_dir": True}]
+    below = client.get(f"{path}?artifact_directory_path={quote('깊은 곳')}").json()["files"]
+    assert below == [{"path": "깊은 곳/a.txt", "is_dir": False, "file_size": 6}]
+    files = f"/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files?artifact_file_path="
+    assert client.get(f"{files}{quote('깊은 곳/a.txt')}").body == "안녕".encode()
+    for wrong, status in ((quote("깊은 곳"), 400), ("none", 404), ("../meta.yaml", 400), ("", 400)):
+        assert client.get(files + wrong).status == status
+    assert client.get(path.replace(model_id, "m-none")).status == 404
+
+
+def test_what_a_path_names_counts(client: Client) -> None:
+    client.new_run()
+    one, two = (client.api("logged-models", experiment_id="0")["model"]["info"]["model_id"] for _ in "12")
+    client.api(f"logged-models/{one}/params", model_id=two, params=[{"key": "a", "value": "b"}])
+    assert client.get(f"{API}logged-models/{one}?model_id={two}").json()["model"]["data"]["params"]
+    assert "params" not in client.get(f"{API}logged-models/{two}").json()["model"]["data"]
+    wrong = client.post(f"{API}logged-models/{one}", {})
+    assert (wrong.status, wrong.headers["allow"]) == (405, "DELETE, GET, PATCH")
+
+
+def test_datasets_of_experiments(client: Client) -> None:
+    run_id = client.new_run()
+    assert client.post("/ajax-api/2.0/mlflow/experiments/search-datasets", {"experiment_ids": ["0"]}).json() == {}
+    dataset = {"name": "d", "digest": "1", "source_type": "local", "source": "{}"}
+    tags = [{"key": "mlflow.data.context", "value": "train"}]
+    client.api("runs/log-inputs", run_id=run_id, datasets=[{"dataset": dataset, "tags": tags}])
+    found = client.post("/ajax-api/2.0/mlflow/experiments/search-datasets", {"experiment_ids": ["0"]}).json()
+    summary = {"experiment_id": "0", "name": "d", "digest": "1", "context": "train"}
+    assert found == {"dataset_summaries": [summary]}
 
 
 def test_models_logged_at_once_are_all_in_the_history(client: Client) -> None:
@@ -178,9 +229,12 @@ def test_a_name_is_taken_once(client: Client) -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
 def test_every_route_answers_an_empty_request_without_a_server_error(client: Client, route: Any) -> None:
     for method in route.methods:
-        path = route.prefixes[0] + route.path
-        reply = client.get(path) if method == "GET" else client.post(path, {})
-        assert reply.status in (200, 400), reply.body
+        path = route.prefixes[0] + route.path.format(model_id="m-1", tag_key="k")
+        if method in ("GET", "POST"):
+            reply = client.get(path) if method == "GET" else client.post(path, {})
+        else:
+            reply = client.change(method, path)
+        assert reply.status in (200, 404 if "{" in route.path else 400, 400), reply.body
         if reply.status == 400:
             assert "Missing value" in reply.message or "max_results" in reply.message
 

@@ -65,13 +65,17 @@ def test_no_request_breaks_the_server(client: Client, route: Any, data: st.DataO
         for name in route.request.__struct_fields__
         if data.draw(st.booleans()) or name not in usual
     }
-    path = route.prefixes[0] + route.path
+    named = {name: st.sampled_from(["m-1", "a", *NASTY[1:]]) for name in ("model_id", "tag_key")}
+    parts = {name: quote(data.draw(part, name), safe="", errors="replace") for name, part in named.items()}
+    path = route.prefixes[0] + route.path.format(**parts)
     for method in route.methods:
         if method == "GET":
             reply = client.get(f"{path}?{urlencode(fields, doseq=True, errors='replace', quote_via=quote)}")
-        else:
+        elif method == "POST":
             reply = client.post(path, json.dumps(fields).encode())
-        assert reply.status in (200, 400, 403, 404, 501), reply.body
+        else:
+            reply = client.change(method, path, fields)
+        assert reply.status in (200, 400, 403, 404, 405, 501), reply.body
         answer = msgspec.json.decode(reply.body)
         if reply.status != 200:
             assert "Traceback" not in reply.message

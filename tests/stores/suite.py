@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from tests.stores.suites.experiments import ExperimentSuite
 from tests.stores.suites.metrics import MetricSuite
+from tests.stores.suites.models import ModelSuite
 from tests.stores.suites.runs import RunSuite
 from tests.stores.suites.searches import SearchSuite
 
 
-class StoreSuite(ExperimentSuite, RunSuite, MetricSuite, SearchSuite):
+class StoreSuite(ExperimentSuite, RunSuite, MetricSuite, SearchSuite, ModelSuite):
     """Everything."""
 
 

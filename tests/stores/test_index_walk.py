@@ -15,7 +15,7 @@ from millstream.drivers.files import stamps
 from millstream.stores import changes
 from millstream.stores.embedded import EmbeddedStore
 from millstream.values import names, ops
-from millstream.values.entities import Dataset, DatasetInput, ModelInput, ModelOutput
+from millstream.values.entities import Dataset, DatasetInput, InputTag, ModelInput, ModelOutput
 from millstream.values.errors import MillstreamError
 from tests.stores.calls import T0, finish, log, new_experiment, new_run
 from tests.stores.snapshots import snapshot, tick
@@ -63,7 +63,7 @@ class Hands:
     def log_links(self) -> None:
         run = self._run().name
         self._count += 1
-        data = DatasetInput(Dataset(f"d{self._random.randrange(3)}", "1", "local", "{}"), {"c": "train"})
+        data = DatasetInput(Dataset(f"d{self._random.randrange(3)}", "1", "local", "{}"), (InputTag("c", "train"),))
         self._store.write(ops.LogInputs(run_id=run, datasets=(data,), models=(ModelInput(f"m-{self._count}"),)))
         self._store.write(ops.LogOutputs(run_id=run, models=(ModelOutput(f"m-{self._count}", self._count),)))
 

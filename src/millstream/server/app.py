@@ -52,6 +52,7 @@ def make_app(
             Route("/version", _answer_text(server.version)),
             Route("/get-artifact", files.get),
             Route("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
+            Route("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", files.get_of_model),
             Mount("/api", api),
             Mount("/ajax-api", api),
             Route("/{path:path}", pages.get),

@@ -11,7 +11,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,8 @@ from starlette.types import Receive, Scope, Send
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.formats.wire.artifacts import Fetch
 from millstream.formats.wire.decode import read_query
+from millstream.formats.wire.logged_models import Fetch as ModelFetch
+from millstream.formats.wire.logged_models import checked_model
 from millstream.formats.wire.runs import checked_run
 from millstream.server.guards import check_raw
 from millstream.stores.base import Store
@@ -96,9 +98,19 @@ class Files:
         self.store = store
 
     async def get(self, request: Request) -> Response:
-        """The file, a part of it, or 304 when the caller has it already."""
+        """A run's file, a part of it, or 304 when the caller has it already."""
         run_id, path = _place(request)
-        opened = await to_thread.run_sync(self._open, run_id, path)
+        return await self._send(request, partial(self.store.artifacts, run_id), path, f"Run {run_id!r}")
+
+    async def get_of_model(self, request: Request) -> Response:
+        """A logged model's file, as `get`."""
+        fields = read_query(request.scope["query_string"], ModelFetch, request.path_params)
+        model_id, path = checked_model(fields.model_id), _file(fields.artifact_file_path)
+        whose = f"The logged model {model_id!r}"
+        return await self._send(request, partial(self.store.model_artifacts, model_id), path, whose)
+
+    async def _send(self, request: Request, find: Callable[[], Artifacts], path: RelPath, whose: str) -> Response:
+        opened = await to_thread.run_sync(_open, find, path, whose)
         try:
             return _reply(opened, request)
         except BaseException:
@@ -118,22 +130,23 @@ class Files:
             shutil.rmtree(folder, ignore_errors=True)
         return Response(b"")
 
-    def _open(self, run_id: str, path: RelPath) -> Opened:
-        artifacts = self.store.artifacts(run_id)
-        try:
-            file = artifacts.open(path)
-        except NotFound as error:
-            if artifacts.list(path) or _is_directory(artifacts, path):
-                raise InvalidValue(f"{str(path)!r} is a directory; name a file in it.") from error
-            raise NotFound(f"Run {run_id!r} has no artifact {str(path)!r}.") from error
-        try:
-            facts = os.fstat(file.fileno())
-        except (OSError, AttributeError):
-            return Opened(file, path.name)
-        if not stat.S_ISREG(facts.st_mode):
-            file.close()
-            raise InvalidValue(f"{str(path)!r} is not a plain file.")
-        return Opened(file, path.name, facts.st_size, facts.st_mtime_ns)
+
+def _open(find: Callable[[], Artifacts], path: RelPath, whose: str) -> Opened:
+    artifacts = find()
+    try:
+        file = artifacts.open(path)
+    except NotFound as error:
+        if artifacts.list(path) or _is_directory(artifacts, path):
+            raise InvalidValue(f"{str(path)!r} is a directory; name a file in it.") from error
+        raise NotFound(f"{whose} has no artifact {str(path)!r}.") from error
+    try:
+        facts = os.fstat(file.fileno())
+    except (OSError, AttributeError):
+        return Opened(file, path.name)
+    if not stat.S_ISREG(facts.st_mode):
+        file.close()
+        raise InvalidValue(f"{str(path)!r} is not a plain file.")
+    return Opened(file, path.name, facts.st_size, facts.st_mtime_ns)
 
 
 def _is_directory(artifacts: Artifacts, path: RelPath) -> bool:
@@ -143,10 +156,14 @@ def _is_directory(artifacts: Artifacts, path: RelPath) -> bool:
 
 def _place(request: Request) -> tuple[str, RelPath]:
     fields = read_query(request.scope["query_string"], Fetch)
-    path = RelPath.parse(fields.path)
+    return checked_run(fields.run_id), _file(fields.path)
+
+
+def _file(text: str) -> RelPath:
+    path = RelPath.parse(text)
     if not path.segments:
         raise InvalidValue("Invalid path: name a file, not the artifact root.")
-    return checked_run(fields.run_id), path
+    return path
 
 
 async def _receive(request: Request, target: Path) -> None:

@@ -145,11 +145,11 @@ def _parse_allowed(name: str) -> Host:
     return host
 
 
-async def read_json(request: Request) -> bytes:
-    """The body of a request that must be JSON and at most `MAX_JSON` long."""
-    if "content-type" not in request.headers:
+async def read_json(request: Request, *, typed: bool = True) -> bytes:
+    """The body of a request that must be JSON (`typed`: and say so) and at most `MAX_JSON` long."""
+    if typed and "content-type" not in request.headers:
         raise BadRequest("Bad Request. Content-Type header is missing.")
-    if media_type(request) != "application/json":
+    if typed and media_type(request) != "application/json":
         raise BadRequest("Bad Request. Content-Type must be one of ['application/json'].")
     length = request.headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()) or int(length) > MAX_JSON:

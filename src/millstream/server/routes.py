@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from millstream.formats.wire.decode import read_body, read_query
 from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.route import Given, Route
-from millstream.formats.wire.table import by_path
+from millstream.formats.wire.table import Table
 from millstream.server.guards import read_json
 from millstream.server.places import Places
 from millstream.stores.base import Store
@@ -34,32 +34,37 @@ class Api:
         """Serve `routes` from `store`; `places` says where experiments may keep artifacts."""
         self.store = store
         self.places = places
-        self.routes = by_path(routes)
+        self.table = Table(routes)
         self.alone = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        route = self.find(scope["method"], scope["path"])
-        body = scope["query_string"] if scope["method"] in ("GET", "HEAD") else await read_json(Request(scope, receive))
-        answer = partial(self.answer, route, scope["method"], body)
+        method = scope["method"]
+        route, named = self.find(method, scope["path"])
+        if method in ("GET", "HEAD"):
+            body = scope["query_string"]
+        else:
+            # A page of another site can send a POST unasked, but no PATCH and no DELETE: these need no content type.
+            body = await read_json(Request(scope, receive), typed=method == "POST")
+        answer = partial(self.answer, route, method, body, named)
         # A read may be left behind when the server stops; a write is waited for.
         text = await to_thread.run_sync(answer, abandon_on_cancel=not issubclass(route.speaks, Op))
         await Response(text, media_type="application/json")(scope, receive, send)
 
-    def find(self, method: str, path: str) -> Route:
-        """The route, or the error that says there is none."""
-        methods = self.routes.get(path)
-        if methods is None:
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route and the fields that the path holds, or the error that says there is none."""
+        methods, named = self.table.find(path)
+        if not methods:
             raise EndpointNotFound(f"There is no endpoint {path[:200]!r} here.")
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             allowed = ", ".join(sorted(methods))
             raise HTTPException(405, f"This endpoint takes {allowed}, not {method}.", {"Allow": allowed})
-        return route
+        return route, named
 
-    def answer(self, route: Route, method: str, body: bytes) -> bytes:
-        """Body of the reply to one decoded request."""
-        request = (read_query if method in ("GET", "HEAD") else read_body)(body, route.request)
+    def answer(self, route: Route, method: str, body: bytes, named: dict[str, str]) -> bytes:
+        """Body of the reply to one decoded request; `named` are fields that its path holds."""
+        request = (read_query if method in ("GET", "HEAD") else read_body)(body, route.request, named)
         given = Given(time.time_ns() // 1_000_000, new_run_id)
         with self.alone if route.alone else nullcontext():
             if route.first is not None:

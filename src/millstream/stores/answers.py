@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import scanned
 from millstream.stores.index import Index, Progress
+from millstream.stores.models import ModelIntake, ModelSearches
 from millstream.stores.searches import Searches, describe
 from millstream.values import queries
 from millstream.values.errors import InvalidValue
@@ -27,6 +28,7 @@ class Answers:
         self._index = Index(tree, path, progress)
         self._readers: dict[type, Callable[[Any], Any]] = {
             **Searches(self._index.reading, tree.root).readers,
+            **ModelSearches(ModelIntake(tree, self._index.opened).reading, self._index.reading).readers,
             queries.DescribeStore: self._describe,
         }
 

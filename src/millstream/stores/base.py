@@ -31,8 +31,12 @@ class Store(Protocol):
         """The artifact directory of a run, wherever its location says it is; NotFound for an unknown run."""
         ...
 
+    def model_artifacts(self, model_id: str) -> Artifacts:
+        """The artifact directory of a logged model; NotFound for an unknown or deleted one."""
+        ...
+
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
-        """The directory of the logged model `name` that the run made (MLflow 3 keeps it outside the run); else None."""
+        """The directory of the logged model `name` that the run made (it lies outside the run); else None."""
         ...
 
     def close(self) -> None:

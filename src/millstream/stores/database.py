@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, TypeVar, cast
@@ -18,12 +18,14 @@ from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.migrations import prepare
+from millstream.drivers.sql.models import output_location, read_models
 from millstream.drivers.sql.transactions import Transactions
 from millstream.stores.histories import Histories, Point
+from millstream.stores.models import ModelSearches
 from millstream.stores.searches import Searches, describe
 from millstream.values import names, ops, queries, refusals
 from millstream.values.databases import SQLITE, DatabaseUri
-from millstream.values.entities import Experiment, FileInfo, RunInfo
+from millstream.values.entities import DELETED, Experiment, FileInfo, LoggedModel, RunInfo
 from millstream.values.errors import InvalidValue, StorageFailed
 from millstream.values.paths import Location, RelPath
 from millstream.values.rules import check
@@ -55,7 +57,9 @@ class DatabaseStore:
             queries.GetExperimentByName: self._experiment_by_name,
             queries.GetRunInfo: self._run_info,
             queries.ListArtifacts: self._list_artifacts,
-            queries.FindLoggedModels: self._find_models,
+            **ModelSearches(self._reading_models, self._reading).readers,
+            queries.GetLoggedModel: self._model,
+            queries.ListModelArtifacts: self._list_model_artifacts,
             queries.DescribeStore: self._describe,
         }
         self._start()
@@ -73,7 +77,7 @@ class DatabaseStore:
         """Carry out `op` in one transaction; one whose `op_id` was seen before has no effect."""
         check(op)
         # What has an id of its own is found to be there already; an update says the same twice.
-        repeatable = bool(op.op_id) or isinstance(op, ops.CreateRun | ops.UpdateRun)
+        repeatable = bool(op.op_id) or isinstance(op, ops.CreateRun | ops.UpdateRun | ops.CreateLoggedModel)
         return self._open().transactions.write(
             lambda connection: self._applier.apply(connection, op), repeatable=repeatable
         )
@@ -89,9 +93,15 @@ class DatabaseStore:
         """The run's artifacts, where its artifact URI says."""
         return open_artifacts(Location.parse(self._run_info(queries.GetRunInfo(run_id=run_id)).artifact_uri))
 
+    def model_artifacts(self, model_id: str) -> Artifacts:
+        """The logged model's artifacts, where its location says."""
+        return open_artifacts(Location.parse(self._model(queries.GetLoggedModel(model_id=model_id)).artifact_location))
+
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
-        """None: this store has no logged models of MLflow 3."""
-        return None
+        """The newest logged model of this name among the run's outputs, None when there is none."""
+        with self._reading() as connection:
+            location = output_location(connection, self._rid(connection, run_id), name)
+        return None if location is None else open_artifacts(Location.parse(location))
 
     def close(self) -> None:
         """Close all connections; they open again when used."""
@@ -186,10 +196,23 @@ class DatabaseStore:
     def _list_artifacts(self, query: queries.ListArtifacts) -> list[FileInfo]:
         return self.artifacts(query.run_id).list(RelPath.parse(query.path))
 
-    def _find_models(self, query: queries.FindLoggedModels) -> list[str]:
-        for experiment_id in query.experiment_ids:
-            names.check_experiment_id(experiment_id)
-        return []
+    @contextmanager
+    def _reading_models(self, experiment_ids: Sequence[str]) -> Iterator[Connection]:
+        with self._reading() as connection:
+            yield connection
+
+    def _model(self, query: queries.GetLoggedModel) -> LoggedModel:
+        names.check_model_id(query.model_id)
+        with self._reading() as connection:
+            found = read_models(connection, [query.model_id])
+        if not found:
+            raise refusals.no_model(query.model_id, self.database.public)
+        if found[0].lifecycle_stage == DELETED and not query.deleted:
+            raise refusals.model_deleted(query.model_id)
+        return found[0]
+
+    def _list_model_artifacts(self, query: queries.ListModelArtifacts) -> list[FileInfo]:
+        return self.model_artifacts(query.model_id).list(RelPath.parse(query.path))
 
     def _describe(self, _query: queries.DescribeStore) -> queries.StoreFacts:
         kind = "SQLite database" if self.database.kind == SQLITE else "PostgreSQL database"

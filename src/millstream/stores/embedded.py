@@ -18,13 +18,15 @@ from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.local import LocalArtifacts
 from millstream.drivers.artifacts.open import open_artifacts
 from millstream.drivers.files import experiments, reader
+from millstream.drivers.files import models as model_files
 from millstream.drivers.files.appender import Appender
+from millstream.drivers.files.models import ModelFiles
 from millstream.drivers.files.runs import RunFiles
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
 from millstream.stores.lookups import Lookups
 from millstream.values import names, ops, refusals
-from millstream.values.entities import Run, RunData
+from millstream.values.entities import Experiment, LoggedModel, Run, RunData
 from millstream.values.errors import NotSupported
 from millstream.values.paths import Location, RelPath
 from millstream.values.queries import Query
@@ -55,10 +57,11 @@ class EmbeddedStore:
         self._tree = Tree(root)
         self._appender = Appender()
         self._runs = RunFiles(self._tree, self._appender)
-        self._lookups = Lookups(self._tree, self.artifacts)
+        self._models = ModelFiles(self._tree, self._appender)
+        self._lookups = Lookups(self._tree, self._models, self)
         self._answers: Any = None
         self._lock = Lock()
-        runs, tree = self._runs, self._tree
+        runs, models, tree = self._runs, self._models, self._tree
         self._writers: dict[type, Callable[[Any], Any]] = {
             ops.CreateExperiment: self._create_experiment,
             ops.RenameExperiment: self._rename_experiment,
@@ -74,6 +77,12 @@ class EmbeddedStore:
             ops.DeleteTag: runs.delete_tag,
             ops.LogInputs: runs.log_inputs,
             ops.LogOutputs: runs.log_outputs,
+            ops.CreateLoggedModel: self._create_model,
+            ops.FinalizeLoggedModel: models.finalize,
+            ops.SetLoggedModelTags: models.set_tags,
+            ops.DeleteLoggedModelTag: models.delete_tag,
+            ops.LogLoggedModelParams: models.log_params,
+            ops.DeleteLoggedModel: models.delete,
         }
 
     @property
@@ -85,7 +94,7 @@ class EmbeddedStore:
         """Carry out `op` on the files."""
         if type(op) is ops.LogBatch:
             check_batch(op)
-            self._runs.log_batch(op)
+            self._log_batch(op)
             if self._answers is not None:
                 self._tree.touch(op.run_id)
             return cast(T, None)
@@ -104,7 +113,14 @@ class EmbeddedStore:
         """The run's artifacts; those of a tree that was moved are found beside the run."""
         directory = self._tree.run_dir(run_id)
         beside = Path(directory, layout.ARTIFACTS)
-        text = reader.read_info(directory).artifact_uri
+        return self._artifacts_at(reader.read_info(directory).artifact_uri, beside)
+
+    def model_artifacts(self, model_id: str) -> Artifacts:
+        """The logged model's artifacts; those of a tree that was moved are found beside its meta.yaml."""
+        location = self._models.get(model_id).artifact_location
+        return self._artifacts_at(location, Path(self._models.directory(model_id), layout.ARTIFACTS))
+
+    def _artifacts_at(self, text: str, beside: Path) -> Artifacts:
         if not text:
             return LocalArtifacts(Location("file", "", beside.as_posix()))
         location = Location.parse(text, base=self.root.parent)
@@ -116,8 +132,8 @@ class EmbeddedStore:
 
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
         """The newest logged model of this name among the run's outputs, None when there is none."""
-        found = reader.find_logged_model(self._tree.run_dir(run_id), name)
-        return None if found is None else LocalArtifacts(Location("file", "", Path(found).as_posix()))
+        found = model_files.find_by_name(self._tree.run_dir(run_id), name)
+        return None if found is None else self.model_artifacts(found)
 
     def _proxied(self, location: Location, beside: Path) -> Artifacts:
         # An MLflow server keeps these below ./mlartifacts, which usually lies beside its mlruns.
@@ -190,12 +206,27 @@ class EmbeddedStore:
             experiments.create_default(self._tree, time)
 
     def _create_run(self, op: ops.CreateRun) -> Run:
-        if op.experiment_id == names.DEFAULT_EXPERIMENT_ID and self._tree.experiment_dir(op.experiment_id) is None:
-            with self._tree.lock():
-                experiments.create_default(self._tree, op.start_time)
-        experiment = experiments.require_active(self._tree, op.experiment_id)
-        info = self._runs.create(op, experiment)
+        info = self._runs.create(op, self._experiment_to_write(op.experiment_id, op.start_time))
         return Run(info, RunData(tags={**op.tags, names.RUN_NAME_TAG: info.run_name}))
+
+    def _experiment_to_write(self, experiment_id: str, time: int) -> Experiment:
+        """The active experiment that something new goes to; the default one is made when it is missing."""
+        if experiment_id == names.DEFAULT_EXPERIMENT_ID and self._tree.experiment_dir(experiment_id) is None:
+            with self._tree.lock():
+                experiments.create_default(self._tree, time)
+        return experiments.require_active(self._tree, experiment_id)
+
+    def _create_model(self, op: ops.CreateLoggedModel) -> LoggedModel:
+        return self._models.create(op, self._experiment_to_write(op.experiment_id, op.time))
+
+    def _log_batch(self, op: ops.LogBatch) -> None:
+        """The run's own points first; those that name a logged model go to it too."""
+        if any(metric.model_id for metric in op.metrics):
+            self._models.require_all(op.metrics)
+            self._runs.log_batch(op)
+            self._models.append(op.run_id, op.metrics)
+        else:
+            self._runs.log_batch(op)
 
 
 def _belong_beside(location: Location, beside: Path) -> bool:

@@ -100,6 +100,13 @@ class Index:
         with self._lock:
             self._close()
 
+    def opened(self) -> Engine:
+        """The database as it is, for tables that runs have no part in; what is in it of runs may be old."""
+        with self._lock:
+            if self._engine is not None and _file_of(self._path) != self._file:
+                self._close()
+            return self._open()
+
     def _close(self) -> None:
         if self._engine is not None:
             self._engine.dispose()

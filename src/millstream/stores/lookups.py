@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files import reader
+from millstream.drivers.files.models import ModelFiles
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
 from millstream.stores.histories import Histories, Point
 from millstream.values import names, queries
-from millstream.values.entities import Experiment, FileInfo, RunInfo
+from millstream.values.entities import Experiment, FileInfo, LoggedModel, RunInfo
 from millstream.values.errors import DataDamaged
 from millstream.values.paths import RelPath
 from millstream.values.refusals import no_experiment_called
@@ -35,20 +36,34 @@ class _Points:
         return [p for p in points if (low is None or p[2] >= low) and (high is None or p[2] <= high)]
 
 
+class Places(Protocol):
+    """Where artifacts are."""
+
+    def artifacts(self, run_id: str) -> Artifacts:
+        """Those of a run."""
+        ...
+
+    def model_artifacts(self, model_id: str) -> Artifacts:
+        """Those of a logged model."""
+        ...
+
+
 class Lookups:
     """One method a query."""
 
-    def __init__(self, tree: Tree, artifacts: Callable[[str], Artifacts]) -> None:
-        """Answer from `tree`; `artifacts` finds the artifact store of a run."""
+    def __init__(self, tree: Tree, models: ModelFiles, places: Places) -> None:
+        """Answer from `tree` and its `models`; `places` finds artifact stores."""
         self._tree = tree
-        self._artifacts = artifacts
+        self._models = models
+        self._places = places
         self._names: dict[str, tuple[tuple[int, ...], str]] = {}
         self.readers: dict[type, Callable[[Any], Any]] = {
             queries.GetExperiment: self._experiment,
             queries.GetExperimentByName: self._experiment_by_name,
             queries.GetRunInfo: self._run_info,
             queries.ListArtifacts: self._list_artifacts,
-            queries.FindLoggedModels: self._find_models,
+            queries.GetLoggedModel: self._model,
+            queries.ListModelArtifacts: self._list_model_artifacts,
             **Histories(_Points(tree)).readers,
         }
 
@@ -87,8 +102,10 @@ class Lookups:
         return reader.read_info(self._tree.run_dir(query.run_id))
 
     def _list_artifacts(self, query: queries.ListArtifacts) -> list[FileInfo]:
-        return self._artifacts(query.run_id).list(RelPath.parse(query.path))
+        return self._places.artifacts(query.run_id).list(RelPath.parse(query.path))
 
-    def _find_models(self, query: queries.FindLoggedModels) -> list[str]:
-        directories = [self._tree.experiment_dir(names.check_experiment_id(item)) for item in query.experiment_ids]
-        return sorted(model_id for item in directories if item is not None for model_id in reader.model_ids(item))
+    def _model(self, query: queries.GetLoggedModel) -> LoggedModel:
+        return self._models.get(query.model_id, deleted=query.deleted)
+
+    def _list_model_artifacts(self, query: queries.ListModelArtifacts) -> list[FileInfo]:
+        return self._places.model_artifacts(query.model_id).list(RelPath.parse(query.path))

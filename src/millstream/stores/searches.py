@@ -42,7 +42,7 @@ class Searches:
     def _search_experiments(self, query: queries.SearchExperiments) -> Page[Experiment]:
         node = parse_filter(query.filter, EXPERIMENTS)
         order = parse_order(query.order_by, EXPERIMENTS)
-        offset, limit = _window(query.page_token, query.max_results)
+        offset, limit = window(query.page_token, query.max_results)
         statement = search.experiments_statement(node, order, _stages(query.view))
         with self._reading() as connection:
             rows = connection.execute(statement.offset(offset).limit(limit + 1))
@@ -60,7 +60,7 @@ class Searches:
         return found[0]
 
     def _search_runs(self, query: queries.SearchRuns) -> Page[Run]:
-        offset, limit = _window(query.page_token, query.max_results)
+        offset, limit = window(query.page_token, query.max_results)
         statement = _runs_statement(query)
         if not query.experiment_ids:
             return Page()
@@ -103,7 +103,8 @@ def _stages(view: int) -> tuple[str, ...]:
     return ViewType.stages(view)
 
 
-def _window(token: str | None, max_results: int) -> tuple[int, int]:
+def window(token: str | None, max_results: int) -> tuple[int, int]:
+    """Offset and limit of a page; InvalidValue for a token or a limit that cannot be."""
     if not 1 <= max_results <= names.MAX_RESULTS:
         raise InvalidValue(
             f"Invalid value {max_results} for parameter 'max_results' supplied. It must be a positive integer "

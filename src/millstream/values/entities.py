@@ -1,4 +1,4 @@
-"""What Millstream keeps: experiments, runs, metrics, params, tags, datasets. Immutable, no behaviour.
+"""What Millstream keeps: experiments, runs, metrics, params, tags, datasets, models. Immutable, no behaviour.
 
 Times are milliseconds since the Unix epoch (UTC) unless a name says otherwise. Attribute names are MLflow's,
 so that code written for its entities reads these.
@@ -6,6 +6,8 @@ so that code written for its entities reads these.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct, field, structs
@@ -21,13 +23,16 @@ class Entity(Struct, frozen=True, gc=False):
 
     def to_dictionary(self) -> dict[str, Any]:
         """Nested plain dictionaries with the same names."""
-        return {
-            name: value.to_dictionary() if isinstance(value, Entity) else value
-            for name, value in structs.asdict(self).items()
-        }
+        return {name: _plain(value) for name, value in structs.asdict(self).items()}
 
     def __iter__(self) -> Any:
         return iter(self.to_dictionary().items())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Entity):
+        return value.to_dictionary()
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 class RunStatus:
@@ -163,11 +168,40 @@ class Dataset(Entity, frozen=True, gc=False):
     profile: str | None = None
 
 
+class InputTag(Entity, frozen=True, gc=False):
+    """A note on the use of a dataset, e.g. ``mlflow.data.context`` = ``training``."""
+
+    key: str
+    value: str
+
+
 class DatasetInput(Entity, frozen=True):
-    """A dataset with the tags of its use, e.g. ``{"mlflow.data.context": "training"}``."""
+    """A dataset with the tags of its use. `tags` may be given as a dictionary or a list; it is kept as a tuple."""
 
     dataset: Dataset
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: tuple[InputTag, ...] = ()
+
+    def __post_init__(self) -> None:
+        # MLflow's code hands over a list and reads a list; a dictionary is what one would write by hand.
+        given: Any = self.tags
+        if isinstance(given, Mapping):
+            structs.force_setattr(self, "tags", tuple(InputTag(key, value) for key, value in given.items()))
+        elif type(given) is not tuple:
+            structs.force_setattr(self, "tags", tuple(given or ()))
+
+    @property
+    def tag_values(self) -> dict[str, str]:
+        """The tags by key; of two with one key the later stands."""
+        return {tag.key: tag.value for tag in self.tags}
+
+
+class DatasetSummary(Entity, frozen=True, gc=False):
+    """A dataset that runs of an experiment used, and what for (`context`)."""
+
+    experiment_id: str
+    name: str
+    digest: str
+    context: str | None = None
 
 
 class ModelInput(Entity, frozen=True, gc=False):
@@ -203,6 +237,47 @@ class Run(Entity, frozen=True):
     data: RunData = field(default_factory=RunData)
     inputs: RunInputs = field(default_factory=RunInputs)
     outputs: RunOutputs = field(default_factory=RunOutputs)
+
+
+class LoggedModelStatus(StrEnum):
+    """The words a logged model's status can be."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+    @property
+    def number(self) -> int:
+        """MLflow's number for it, in files and on the wire."""
+        return list(LoggedModelStatus).index(self)
+
+
+class LoggedModel(Entity, frozen=True):
+    """A model as a thing of its own, with its own files, params, tags and metrics.
+
+    `metrics` holds the latest point of each key and dataset, each with the run that logged it.
+    """
+
+    model_id: str
+    experiment_id: str
+    name: str
+    artifact_location: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    model_type: str | None = None
+    source_run_id: str | None = None
+    status: LoggedModelStatus = LoggedModelStatus.PENDING
+    status_message: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    lifecycle_stage: str = ACTIVE
+
+    @property
+    def model_uri(self) -> str:
+        """The URI that opens it: ``models:/<model id>``."""
+        return f"models:/{self.model_id}"
 
 
 class FileInfo(Entity, frozen=True, gc=False):

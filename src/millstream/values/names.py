@@ -128,6 +128,29 @@ def new_run_id() -> str:
     return uuid.uuid4().hex
 
 
+def check_model_id(model_id: object) -> str:
+    """Return `model_id` when it has the form of a logged model's id, else raise InvalidValue."""
+    if not isinstance(model_id, str) or not _RUN_ID.fullmatch(model_id):
+        raise InvalidValue(
+            f"{model_id!r} is not the id of a logged model: letters, digits, dashes and underscores, at most 256."
+        )
+    return model_id
+
+
+def check_model_name(name: object) -> str:
+    """Return `name` when it may name a logged model: text of 1 to 500 characters without ``/ : . % " '``."""
+    if not isinstance(name, str) or not name or any(mark in name for mark in "/:.%\"'"):
+        raise InvalidValue(
+            f"{name!r} cannot name a logged model: it must be a non-empty text without any of / : . % \" '."
+        )
+    return check_text(name, "name of a logged model", MAX_EXPERIMENT_NAME)
+
+
+def new_model_id() -> str:
+    """A fresh id of a logged model: ``m-`` and 32 hexadecimal digits."""
+    return f"m-{uuid.uuid4().hex}"
+
+
 def new_experiment_id() -> str:
     """A fresh experiment id: 18 decimal digits, as MLflow's file store makes them."""
     return str(_own_random.randrange(10**17, 10**18))

@@ -11,7 +11,17 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from millstream.values.entities import DatasetInput, Metric, ModelInput, ModelOutput, Param, Run, RunInfo, RunTag
+from millstream.values.entities import (
+    DatasetInput,
+    LoggedModel,
+    Metric,
+    ModelInput,
+    ModelOutput,
+    Param,
+    Run,
+    RunInfo,
+    RunTag,
+)
 
 T = TypeVar("T")
 
@@ -131,3 +141,55 @@ class LogOutputs(Op[None], frozen=True, kw_only=True):
 
     run_id: str
     models: tuple[ModelOutput, ...] = ()
+
+
+class CreateLoggedModel(Op[LoggedModel], frozen=True, kw_only=True):
+    """Make a logged model in status PENDING; returns it. One of this id that is there already is returned as it is.
+
+    The name is made up when None.
+    """
+
+    model_id: str
+    experiment_id: str
+    time: int
+    name: str | None = None
+    model_type: str | None = None
+    source_run_id: str | None = None
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+class FinalizeLoggedModel(Op[LoggedModel], frozen=True, kw_only=True):
+    """Say whether a logged model's files are complete: `status` READY or FAILED; returns the model."""
+
+    model_id: str
+    status: str
+    time: int
+
+
+class SetLoggedModelTags(Op[LoggedModel], frozen=True, kw_only=True):
+    """Set or overwrite tags of a logged model; returns the model."""
+
+    model_id: str
+    tags: dict[str, str]
+
+
+class DeleteLoggedModelTag(Op[None], frozen=True, kw_only=True):
+    """Remove one tag of a logged model; NotFound when it has none of that name."""
+
+    model_id: str
+    key: str
+
+
+class LogLoggedModelParams(Op[None], frozen=True, kw_only=True):
+    """Add params to a logged model; InvalidValue when one has another value already, and then none is added."""
+
+    model_id: str
+    params: dict[str, str]
+
+
+class DeleteLoggedModel(Op[None], frozen=True, kw_only=True):
+    """Mark a logged model as deleted: searches leave it out."""
+
+    model_id: str
+    time: int

@@ -6,7 +6,17 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from millstream.values.entities import Experiment, FileInfo, Metric, Page, Run, RunInfo, ViewType
+from millstream.values.entities import (
+    DatasetSummary,
+    Experiment,
+    FileInfo,
+    LoggedModel,
+    Metric,
+    Page,
+    Run,
+    RunInfo,
+    ViewType,
+)
 
 T = TypeVar("T")
 
@@ -126,10 +136,54 @@ class ListArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):
     path: str = ""
 
 
-class FindLoggedModels(Query[list[str]], frozen=True, kw_only=True):
-    """Ids of the logged models of MLflow 3 that experiments hold, in order; [] for experiments that are not there."""
+class SearchDatasets(Query[list[DatasetSummary]], frozen=True, kw_only=True):
+    """Datasets that active runs of `experiment_ids` used, each once a context, by experiment, name, digest, context."""
 
     experiment_ids: tuple[str, ...]
+
+
+class GetLoggedModel(Query[LoggedModel], frozen=True, kw_only=True):
+    """One logged model by id; NotFound for a deleted one unless `deleted`."""
+
+    model_id: str
+    deleted: bool = False
+
+
+class ModelOrder(Struct, frozen=True):
+    """A sort key of logged models: an attribute, or ``metrics.<key>``, of one dataset when one is named."""
+
+    field: str
+    ascending: bool = True
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+
+
+class ModelDataset(Struct, frozen=True):
+    """A dataset by name, and by digest unless that is None."""
+
+    name: str
+    digest: str | None = None
+
+
+class SearchLoggedModels(Query[Page[LoggedModel]], frozen=True, kw_only=True):
+    """Active logged models that match `filter`, newest first unless `order_by` says otherwise.
+
+    With `datasets`, conditions on metrics look only at points that were logged for one of them.
+    """
+
+    experiment_ids: tuple[str, ...]
+    filter: str = ""
+    datasets: tuple[ModelDataset, ...] = ()
+    order_by: tuple[ModelOrder, ...] = ()
+    max_results: int = 100
+    page_token: str | None = None
+
+
+class ListModelArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):
+    """Files and directories directly below `path` in a logged model's artifacts, by name."""
+
+    model_id: str
+    path: str = ""
 
 
 class StoreFacts(Struct, frozen=True):

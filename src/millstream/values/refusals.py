@@ -95,3 +95,26 @@ def param_changed(run_id: str, key: str, present: str, value: str) -> InvalidVal
         f"{present!r}; the new value {value!r} was not stored. "
         "Start another run, or use a tag for what changes."
     )
+
+
+def no_model(model_id: str, place: str) -> NotFound:
+    """There is no logged model of this id."""
+    return NotFound(f"No logged model has the id {model_id!r} in {place}.")
+
+
+def model_deleted(model_id: str) -> NotFound:
+    """A deleted model is as good as gone; there is no way back."""
+    return NotFound(f"The logged model {model_id!r} is deleted.")
+
+
+def no_model_tag(model_id: str, key: str) -> NotFound:
+    """The logged model has no such tag."""
+    return NotFound(f"The logged model {model_id!r} has no tag {key!r}.")
+
+
+def model_param_changed(model_id: str, key: str, present: str, value: str) -> InvalidValue:
+    """A param is written once."""
+    return InvalidValue(
+        f"Changing param values is not allowed. Param {key!r} of the logged model {model_id!r} is already "
+        f"{present!r}; the new value {value!r} was not stored."
+    )

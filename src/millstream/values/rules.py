@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from millstream.values import names, ops
-from millstream.values.entities import Metric, RunStatus
+from millstream.values.entities import LoggedModelStatus, Metric, RunStatus
 from millstream.values.errors import InvalidValue
 
 # Training code logs the same few keys again and again.
@@ -33,6 +33,8 @@ def check_batch(op: ops.LogBatch) -> None:
             raise InvalidValue(
                 f"The timestamp of metric {metric.key!r} is {metric.timestamp}; it must not be negative."
             )
+        if metric.model_id:
+            names.check_model_id(metric.model_id)
         if metric.dataset_name:
             _check_dataset_words(metric)
     if op.params:
@@ -156,18 +158,63 @@ def _log_inputs(op: ops.LogInputs) -> None:
             if not value:
                 raise InvalidValue(f"A dataset needs a {what}.")
             names.check_text(value, f"{what} of a dataset", limit)
-        for key, value in source.tags.items():
-            names.check_text(key, "tag key of a dataset", 255)
-            names.check_text(value, "tag value of a dataset", 500)
+        for tag in source.tags:
+            names.check_text(tag.key, "tag key of a dataset", 255)
+            names.check_text(tag.value, "tag value of a dataset", 500)
     for model in op.models:
-        names.check_run_id(model.model_id)
+        names.check_model_id(model.model_id)
 
 
 def _log_outputs(op: ops.LogOutputs) -> None:
     names.check_run_id(op.run_id)
     for model in op.models:
-        names.check_run_id(model.model_id)
+        names.check_model_id(model.model_id)
         names.check_int64(model.step, "step of a model")
+
+
+def _create_logged_model(op: ops.CreateLoggedModel) -> None:
+    names.check_model_id(op.model_id)
+    names.check_experiment_id(op.experiment_id)
+    names.check_int64(op.time, "creation time of a logged model")
+    if op.name is not None:
+        names.check_model_name(op.name)
+    if op.model_type is not None:
+        names.check_text(op.model_type, "type of a logged model", 500)
+    if op.source_run_id is not None:
+        names.check_run_id(op.source_run_id)
+    _check_model_params(op.params)
+    _check_tags(op.tags)
+
+
+def _check_model_params(params: Mapping[str, str]) -> None:
+    for key, value in params.items():
+        _known_key(key, "param")
+        names.check_text(value, f"value of param {key!r}", names.MAX_PARAM_VALUE)
+
+
+def _finalize_logged_model(op: ops.FinalizeLoggedModel) -> None:
+    names.check_model_id(op.model_id)
+    if op.status not in (LoggedModelStatus.READY, LoggedModelStatus.FAILED):
+        raise InvalidValue(f"{op.status!r} cannot be the final status of a logged model; use READY or FAILED.")
+
+
+def _set_logged_model_tags(op: ops.SetLoggedModelTags) -> None:
+    names.check_model_id(op.model_id)
+    _check_tags(op.tags)
+
+
+def _delete_logged_model_tag(op: ops.DeleteLoggedModelTag) -> None:
+    names.check_model_id(op.model_id)
+    _known_key(op.key, "tag")
+
+
+def _log_logged_model_params(op: ops.LogLoggedModelParams) -> None:
+    names.check_model_id(op.model_id)
+    _check_model_params(op.params)
+
+
+def _delete_logged_model(op: ops.DeleteLoggedModel) -> None:
+    names.check_model_id(op.model_id)
 
 
 RULES: dict[type, Callable[[Any], None]] = {
@@ -185,4 +232,10 @@ RULES: dict[type, Callable[[Any], None]] = {
     ops.DeleteTag: _delete_tag,
     ops.LogInputs: _log_inputs,
     ops.LogOutputs: _log_outputs,
+    ops.CreateLoggedModel: _create_logged_model,
+    ops.FinalizeLoggedModel: _finalize_logged_model,
+    ops.SetLoggedModelTags: _set_logged_model_tags,
+    ops.DeleteLoggedModelTag: _delete_logged_model_tag,
+    ops.LogLoggedModelParams: _log_logged_model_params,
+    ops.DeleteLoggedModel: _delete_logged_model,
 }

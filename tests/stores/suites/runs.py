@@ -12,6 +12,7 @@ from millstream.values.entities import (
     DELETED,
     Dataset,
     DatasetInput,
+    InputTag,
     ModelInput,
     ModelOutput,
     Param,
@@ -237,7 +238,7 @@ class RunSuite:
     @covers(ops.LogInputs, ops.LogOutputs)
     def test_inputs_and_outputs_are_noted_once(self, store: Store) -> None:
         run, other = new_run(store), new_run(store)
-        source = DatasetInput(DATA, {"mlflow.data.context": "training"})
+        source = DatasetInput(DATA, (InputTag("mlflow.data.context", "training"),))
         for _ in range(2):
             store.write(ops.LogInputs(run_id=run, datasets=(source,), models=(ModelInput("m-in"),)))
             store.write(ops.LogOutputs(run_id=run, models=(ModelOutput("m-out", 7),)))

@@ -157,12 +157,6 @@ class SearchSuite:
             with pytest.raises(InvalidValue):
                 store.read(queries.ListArtifacts(run_id=run, path=path))
 
-    @covers(queries.FindLoggedModels)
-    def test_a_store_without_logged_models_says_so(self, store: Store) -> None:
-        made = new_experiment(store)
-        new_run(store, made)
-        assert store.read(queries.FindLoggedModels(experiment_ids=(made, "0", "999"))) == []
-
     def test_a_closed_store_opens_again(self, store: Store) -> None:
         run = new_run(store)
         log(store, run, [("m", 1.0)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import starmap
 from zlib import crc32
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from msgspec import Struct
 from millstream.drivers.files.atomic import failure
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import Summary, parse_points
-from millstream.values.entities import DatasetInput, Experiment, ModelInput, ModelOutput, RunInfo
+from millstream.values.entities import DatasetInput, Experiment, InputTag, ModelInput, ModelOutput, RunInfo
 from millstream.values.errors import DataDamaged
 
 # Series are read in blocks so that a file of any length takes little memory.
@@ -254,32 +255,5 @@ def _take_link(directory: str, part: str, fields: dict[str, object], scan: RunSc
         scan.models_in.append(ModelInput(source))
     else:
         path = os.path.join(os.path.dirname(directory), layout.DATASETS, os.path.basename(source), layout.META)
-        scan.datasets.append(DatasetInput(meta.dataset_from_fields(meta.load(read_bytes(path))), texts))
-
-
-def model_ids(directory: str) -> list[str]:
-    """Ids of the logged models in the directory of an experiment."""
-    folder = os.path.join(directory, layout.MODELS)
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if os.path.isfile(os.path.join(entry.path, layout.META))]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise failure("read the directory", folder, error) from error
-
-
-def find_logged_model(directory: str, name: str) -> str | None:
-    """Artifact directory of the newest logged model called `name` among a run's outputs, None when there is none."""
-    outputs = os.path.join(directory, layout.OUTPUTS)
-    found: list[tuple[int, str]] = []
-    for model_id in os.listdir(outputs) if os.path.isdir(outputs) else ():
-        folder = os.path.join(os.path.dirname(directory), layout.MODELS, model_id)
-        try:
-            fields = meta.load(read_bytes(os.path.join(folder, layout.META)))
-        except DataDamaged:
-            continue
-        made = fields.get("creation_timestamp")
-        if fields.get("name") == name:
-            found.append((made if isinstance(made, int) else 0, os.path.join(folder, layout.ARTIFACTS)))
-    return max(found)[1] if found else None
+        tags = tuple(starmap(InputTag, texts.items()))
+        scan.datasets.append(DatasetInput(meta.dataset_from_fields(meta.load(read_bytes(path))), tags))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, starmap
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from millstream.values.entities import (
     Dataset,
     DatasetInput,
     Experiment,
+    InputTag,
     Metric,
     ModelInput,
     ModelOutput,
@@ -167,7 +168,7 @@ def _inputs(
     for row in connection.execute(select(source).where(source.c.rid.in_(rids))).all():
         dataset = Dataset(row.name, row.digest, row.source_type, row.source, row.schema, row.profile)
         tags = msgspec.json.decode(row.tags, type=dict[str, str])
-        datasets[row.rid].append(DatasetInput(dataset, tags))
+        datasets[row.rid].append(DatasetInput(dataset, tuple(starmap(InputTag, tags.items()))))
     for row in connection.execute(select(links).where(links.c.rid.in_(rids))).all():
         if row.direction == "in":
             used[row.rid].append(ModelInput(row.model_id))

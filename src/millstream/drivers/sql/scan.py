@@ -38,6 +38,15 @@ scanned_runs = Table(
     sqlite_with_rowid=False,
 )
 
+scanned_models = Table(
+    "scanned_models",
+    metadata,
+    Column("experiment_id", String(64), primary_key=True),
+    Column("model_id", String(256), primary_key=True),
+    Column("stamp", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 scanned_series = Table(
     "scanned_series",
     metadata,

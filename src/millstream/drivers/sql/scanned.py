@@ -186,6 +186,24 @@ def drop_run_states(connection: Connection, experiment_id: str, run_ids: Iterabl
         connection.execute(delete(table).where(table.c.experiment_id == experiment_id, table.c.run_id.in_(batch)))
 
 
+def model_stamps(connection: Connection, experiment_id: str) -> dict[str, str]:
+    """How the logged models of an experiment looked when they were read."""
+    table = scan.scanned_models
+    statement = select(table.c.model_id, table.c.stamp).where(table.c.experiment_id == experiment_id)
+    return {row.model_id: row.stamp for row in connection.execute(statement)}
+
+
+def put_model_stamps(
+    connection: Connection, experiment_id: str, read: dict[str, str], gone: Iterable[str] = ()
+) -> None:
+    """Note how logged models looked when they were `read`; forget those that are `gone`."""
+    table = scan.scanned_models
+    for batch in batches([*read, *gone]):
+        connection.execute(delete(table).where(table.c.experiment_id == experiment_id, table.c.model_id.in_(batch)))
+    rows = [{"experiment_id": experiment_id, "model_id": key, "stamp": stamp} for key, stamp in read.items()]
+    insert_rows(connection, table, rows)
+
+
 def load_series(connection: Connection, rids: Sequence[int]) -> dict[int, dict[str, SeriesState]]:
     """How far the metric files of these runs were read."""
     seen, series = scan.scanned_series, schema.series

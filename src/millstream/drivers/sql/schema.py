@@ -119,5 +119,58 @@ model_links = Table(
     sqlite_with_rowid=False,
 )
 
+logged_models = Table(
+    "logged_models",
+    metadata,
+    Column("model_id", _string(256), primary_key=True),
+    Column("experiment_id", _string(64), nullable=False),
+    Column("name", _TEXT, nullable=False),
+    Column("artifact_location", _TEXT, nullable=False),
+    Column("creation_timestamp", BigInteger, nullable=False),
+    Column("last_updated_timestamp", BigInteger, nullable=False),
+    Column("model_type", _TEXT),
+    Column("source_run_id", _string(256)),
+    Column("status", _string(16), nullable=False),
+    Column("status_message", _TEXT),
+    Column("lifecycle_stage", _string(16), nullable=False),
+    Index("logged_models_by_experiment", "experiment_id", "lifecycle_stage", "creation_timestamp"),
+)
+
+logged_model_params = Table(
+    "logged_model_params",
+    metadata,
+    Column("model_id", _string(256), primary_key=True),
+    Column("key", _string(250), primary_key=True),
+    Column("value", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+logged_model_tags = Table(
+    "logged_model_tags",
+    metadata,
+    Column("model_id", _string(256), primary_key=True),
+    Column("key", _string(250), primary_key=True),
+    Column("value", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One row a metric and dataset ("" for none) of a logged model: its latest point, and the run that logged it.
+logged_model_metrics = Table(
+    "logged_model_metrics",
+    metadata,
+    Column("model_id", _string(256), primary_key=True),
+    Column("key", _string(250), primary_key=True),
+    Column("dataset_name", _string(500), primary_key=True),
+    Column("dataset_digest", _string(36), primary_key=True),
+    Column("last_value", Double),
+    Column("last_nan", Boolean, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("last_time", BigInteger, nullable=False),
+    Column("run_id", _string(256), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+LOGGED_MODELS = (logged_models, logged_model_params, logged_model_tags, logged_model_metrics)
+
 for _table in (params, tags, series):
     Index(f"{_table.name}_by_key", _table.c.key, _table.c.rid)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -44,20 +44,20 @@ MANY = 1000
 Condition = ColumnElement[bool]
 
 
-class _Scope(Struct, frozen=True):
+class Scope(Struct, frozen=True):
     """What is searched: its table, the column that rows below share with it, the tables of entities with free keys."""
 
     table: Table
     link: str
-    below: dict[str, Table]
+    below: Mapping[str, FromClause]
 
 
-_RUNS = _Scope(
+_RUNS = Scope(
     schema.runs,
     "rid",
     {"metric": schema.series, "param": schema.params, "tag": schema.tags, "dataset": schema.dataset_inputs},
 )
-_EXPERIMENTS = _Scope(schema.experiments, "experiment_id", {"tag": schema.experiment_tags})
+_EXPERIMENTS = Scope(schema.experiments, "experiment_id", {"tag": schema.experiment_tags})
 
 
 def runs_statement(
@@ -93,7 +93,7 @@ def experiments_statement(node: Node | None, order_keys: Sequence[OrderKey], sta
         if key.key == "experiment_id":
             order += _by_id(key.ascending)
         else:
-            order.append(_directed(columns[key.key], key.ascending))
+            order.append(directed(columns[key.key], key.ascending))
     order += _by_id(ascending=False) if order else [columns.creation_time.desc().nulls_last(), *_by_id(ascending=True)]
     return select(columns.experiment_id).where(*_experiment_conditions(node, stages)).order_by(*order)
 
@@ -106,36 +106,37 @@ def experiments_count(node: Node | None, stages: Sequence[str]) -> Select[int]:
 def _by_id(ascending: bool) -> list[ColumnElement[Any]]:
     """Experiment ids are digits most of the time: the shorter is the lower, as with numbers."""
     column = schema.experiments.c.experiment_id
-    return [_directed(func.length(column), ascending), _directed(column, ascending)]
+    return [directed(func.length(column), ascending), directed(column, ascending)]
 
 
 def _run_conditions(experiment_ids: Sequence[str], node: Node | None, stages: Sequence[str]) -> list[Condition]:
     runs = schema.runs.c
     conditions: list[Condition] = [
-        _among(runs.experiment_id, list(dict.fromkeys(experiment_ids))),
+        among(runs.experiment_id, list(dict.fromkeys(experiment_ids))),
         runs.lifecycle_stage.in_(list(stages)),
     ]
-    return conditions if node is None else [*conditions, _condition(node, _RUNS)]
+    return conditions if node is None else [*conditions, condition(node, _RUNS)]
 
 
 def _experiment_conditions(node: Node | None, stages: Sequence[str]) -> list[Condition]:
     conditions: list[Condition] = [schema.experiments.c.lifecycle_stage.in_(list(stages))]
-    return conditions if node is None else [*conditions, _condition(node, _EXPERIMENTS)]
+    return conditions if node is None else [*conditions, condition(node, _EXPERIMENTS)]
 
 
-def _condition(node: Node, scope: _Scope) -> Condition:
+def condition(node: Node, scope: Scope) -> Condition:
+    """What a row of the scope's table must meet."""
     match node:
         case Comparison():
             return _comparison(node, scope)
         case And(clauses):
-            return and_(*(_condition(clause, scope) for clause in clauses))
+            return and_(*(condition(clause, scope) for clause in clauses))
         case Or(clauses):
-            return or_(*(_condition(clause, scope) for clause in clauses))
+            return or_(*(condition(clause, scope) for clause in clauses))
         case Not(clause):
-            return not_(_condition(clause, scope))
+            return not_(condition(clause, scope))
 
 
-def _comparison(node: Comparison, scope: _Scope) -> Condition:
+def _comparison(node: Comparison, scope: Scope) -> Condition:
     if node.entity == "attribute":
         column = scope.table.c[node.key]
         compared = _compare(column, node)
@@ -151,7 +152,7 @@ def _comparison(node: Comparison, scope: _Scope) -> Condition:
     return exists().where(*conditions)
 
 
-def _below(table: Table, node: Comparison) -> Condition:
+def _below(table: FromClause, node: Comparison) -> Condition:
     if node.entity == "dataset":
         return _compare(table.c[node.key], node)
     if node.entity == "metric":
@@ -159,7 +160,7 @@ def _below(table: Table, node: Comparison) -> Condition:
     return _compare(table.c.value, node)
 
 
-def _compare_metric(table: Table, node: Comparison) -> Condition:
+def _compare_metric(table: FromClause, node: Comparison) -> Condition:
     """A metric whose latest value is NaN is unequal to every number and neither above nor below one.
 
     ``= nan`` asks for just those metrics, ``!= nan`` for the others.
@@ -172,7 +173,7 @@ def _compare_metric(table: Table, node: Comparison) -> Condition:
     return or_(is_nan.is_(True), compared) if node.op == "!=" else compared
 
 
-def _among(column: ColumnElement[Any], ids: list[str]) -> Condition:
+def among(column: ColumnElement[Any], ids: list[str]) -> Condition:
     """Whether `column` is one of `ids`, however many they are: a statement takes only so many values."""
     if len(ids) <= MANY:
         return column.in_(ids)
@@ -227,16 +228,17 @@ def _compare(column: ColumnElement[Any], node: Comparison) -> Condition:
 def _sort_terms(joined: FromClause, key: OrderKey) -> tuple[FromClause, list[ColumnElement[Any]]]:
     """`joined` with what `key` needs, and the ORDER BY terms: numbers or texts, then NaN, then rows without a value."""
     if key.entity == "attribute":
-        return joined, [_directed(schema.runs.c[key.key], key.ascending)]
+        return joined, [directed(schema.runs.c[key.key], key.ascending)]
     table = _RUNS.below[key.entity].alias()
     joined = joined.outerjoin(table, and_(table.c.rid == schema.runs.c.rid, table.c.key == key.key))
     if key.entity != "metric":
-        return joined, [_directed(table.c.value, key.ascending)]
+        return joined, [directed(table.c.value, key.ascending)]
     rank = case((table.c.last_nan.is_(False), 0), (table.c.last_nan.is_(True), 1), else_=2)
-    return joined, [rank, _directed(table.c.last_value, key.ascending)]
+    return joined, [rank, directed(table.c.last_value, key.ascending)]
 
 
-def _directed(column: ColumnElement[Any], ascending: bool) -> ColumnElement[Any]:
+def directed(column: ColumnElement[Any], ascending: bool) -> ColumnElement[Any]:
+    """The ORDER BY term; NULL is last in both directions."""
     return (column.asc() if ascending else column.desc()).nulls_last()
 
 

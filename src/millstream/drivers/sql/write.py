@@ -148,8 +148,9 @@ def dataset_rows(rid: int, datasets: Iterable[DatasetInput]) -> Iterable[dict[st
     """Rows of `dataset_inputs`; a dataset given twice has one."""
     sources = {(source.dataset.name, source.dataset.digest): source for source in datasets}
     for source in sources.values():
-        tags = msgspec.json.encode(source.tags).decode()
-        yield {"rid": rid, **source.dataset.to_dictionary(), "context": source.tags.get(CONTEXT_TAG), "tags": tags}
+        tags = source.tag_values
+        text = msgspec.json.encode(tags).decode()
+        yield {"rid": rid, **source.dataset.to_dictionary(), "context": tags.get(CONTEXT_TAG), "tags": text}
 
 
 def link_rows(rid: int, models_in: Iterable[ModelInput], models_out: Iterable[ModelOutput]) -> Iterable[dict[str, Any]]:

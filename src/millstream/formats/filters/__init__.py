@@ -6,10 +6,11 @@ from millstream.formats.filters.grammar import parse_filter
 from millstream.formats.filters.ordering import parse_order
 from millstream.formats.filters.printing import print_filter, print_order
 from millstream.formats.filters.tree import And, Comparison, Node, Not, Or, OrderKey
-from millstream.formats.filters.vocabulary import EXPERIMENTS, MODELS, RUNS, VERSIONS, Vocabulary
+from millstream.formats.filters.vocabulary import EXPERIMENTS, LOGGED_MODELS, MODELS, RUNS, VERSIONS, Vocabulary
 
 __all__ = [
     "EXPERIMENTS",
+    "LOGGED_MODELS",
     "MODELS",
     "RUNS",
     "VERSIONS",

@@ -136,6 +136,35 @@ MODELS = Vocabulary(
     ),
 )
 
+LOGGED_MODELS = Vocabulary(
+    "logged models",
+    (
+        Entity(
+            "attribute",
+            ("attribute", "attributes", "attr"),
+            {
+                "name": _listed,
+                "model_id": _listed,
+                "model_type": _listed,
+                "status": _listed,
+                "source_run_id": _listed,
+                "experiment_id": _listed,
+                "artifact_location": _listed,
+                "creation_timestamp": _number,
+                "last_updated_timestamp": _number,
+            },
+            {
+                "creation_time": "creation_timestamp",
+                "creation_timestamp_ms": "creation_timestamp",
+                "last_updated_timestamp_ms": "last_updated_timestamp",
+            },
+        ),
+        Entity("metric", ("metric", "metrics"), {ANY: Field(True, NUMERIC, sorts=True, nan=True)}),
+        Entity("param", ("parameter", "parameters", "param", "params"), {ANY: _noted_unsorted}),
+        _tags,
+    ),
+)
+
 VERSIONS = Vocabulary(
     "model versions",
     (

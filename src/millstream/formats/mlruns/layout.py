@@ -4,6 +4,9 @@
 <root>/<experiment>/meta.yaml
 <root>/<experiment>/tags/<key>
 <root>/<experiment>/datasets/<hash>/meta.yaml
+<root>/<experiment>/models/<model>/meta.yaml
+<root>/<experiment>/models/<model>/{metrics,params,tags}/<key>
+<root>/<experiment>/models/<model>/artifacts/…
 <root>/<experiment>/<run>/meta.yaml
 <root>/<experiment>/<run>/{metrics,params,tags}/<key>     '/' in a key makes sub-directories
 <root>/<experiment>/<run>/artifacts/…

@@ -89,16 +89,16 @@ def experiment_from_fields(
     fields: dict[str, Any], directory: str, *, in_trash: bool, tags: dict[str, str]
 ) -> Experiment:
     """An experiment from its fields; its id must be the name of its directory, else DataDamaged."""
-    _check_id(fields, ("experiment_id",), directory)
-    stage = _stage(fields)
+    check_id(fields, ("experiment_id",), directory)
+    stage = read_stage(fields)
     return Experiment(
         experiment_id=directory,
-        name=_text(fields, "name") or directory,
-        artifact_location=_text(fields, "artifact_location"),
+        name=read_text(fields, "name") or directory,
+        artifact_location=read_text(fields, "artifact_location"),
         lifecycle_stage=DELETED if in_trash else stage,
         tags=tags,
-        creation_time=_integer(fields, "creation_time"),
-        last_update_time=_integer(fields, "last_update_time"),
+        creation_time=read_integer(fields, "creation_time"),
+        last_update_time=read_integer(fields, "last_update_time"),
     )
 
 
@@ -126,18 +126,18 @@ def run_to_fields(info: RunInfo, *, deleted_time: int | None = None) -> dict[str
 
 def run_from_fields(fields: dict[str, Any], directory: str, experiment_id: str) -> RunInfo:
     """A run's info from its fields, which must name its directory and experiment, else DataDamaged."""
-    _check_id(fields, ("run_id", "run_uuid"), directory)
-    _check_id(fields, ("experiment_id",), experiment_id)
+    check_id(fields, ("run_id", "run_uuid"), directory)
+    check_id(fields, ("experiment_id",), experiment_id)
     return RunInfo(
         run_id=directory,
         experiment_id=experiment_id,
-        user_id=_text(fields, "user_id"),
+        user_id=read_text(fields, "user_id"),
         status=_status(fields),
-        start_time=_integer(fields, "start_time"),
-        end_time=_integer(fields, "end_time"),
-        lifecycle_stage=_stage(fields),
-        artifact_uri=_text(fields, "artifact_uri"),
-        run_name=_text(fields, "run_name") or _text(fields, "name"),
+        start_time=read_integer(fields, "start_time"),
+        end_time=read_integer(fields, "end_time"),
+        lifecycle_stage=read_stage(fields),
+        artifact_uri=read_text(fields, "artifact_uri"),
+        run_name=read_text(fields, "run_name") or read_text(fields, "name"),
     )
 
 
@@ -149,12 +149,12 @@ def dataset_to_fields(dataset: Dataset) -> dict[str, Any]:
 def dataset_from_fields(fields: dict[str, Any]) -> Dataset:
     """A dataset from its fields."""
     return Dataset(
-        name=_text(fields, "name"),
-        digest=_text(fields, "digest"),
-        source_type=_text(fields, "source_type"),
-        source=_text(fields, "source"),
-        schema=_text(fields, "schema") or None,
-        profile=_text(fields, "profile") or None,
+        name=read_text(fields, "name"),
+        digest=read_text(fields, "digest"),
+        source_type=read_text(fields, "source_type"),
+        source=read_text(fields, "source"),
+        schema=read_text(fields, "schema") or None,
+        profile=read_text(fields, "profile") or None,
     )
 
 
@@ -166,7 +166,7 @@ def input_to_fields(source_id: str, source: DatasetInput | ModelInput) -> dict[s
         "destination_type": "RUN",
         "source_id": source_id,
         "source_type": "DATASET" if is_dataset else "MODEL",
-        "tags": dict(source.tags) if isinstance(source, DatasetInput) else {},
+        "tags": source.tag_values if isinstance(source, DatasetInput) else {},
     }
 
 
@@ -185,26 +185,28 @@ def output_to_fields(output: ModelOutput) -> dict[str, Any]:
 def input_from_fields(fields: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Id of the source of an input, and the tags of its use."""
     tags = fields.get("tags")
-    texts = {str(key): _text(tags, key) for key in tags} if isinstance(tags, dict) else {}
-    return _text(fields, "source_id"), texts
+    texts = {str(key): read_text(tags, key) for key in tags} if isinstance(tags, dict) else {}
+    return read_text(fields, "source_id"), texts
 
 
 def output_from_fields(fields: dict[str, Any]) -> ModelOutput:
     """An output from its fields."""
-    return ModelOutput(_text(fields, "source_id"), _integer(fields, "step") or 0)
+    return ModelOutput(read_text(fields, "source_id"), read_integer(fields, "step") or 0)
 
 
 # YAML has lists and mappings too, and one that holds itself many times over takes forever to print.
 _SCALARS = (str, int, float, bytes, date)
 
 
-def _check_id(fields: dict[str, Any], names: tuple[str, ...], expected: str) -> None:
-    found = next((_text(fields, name) for name in names if fields.get(name) is not None), None)
+def check_id(fields: dict[str, Any], names: tuple[str, ...], expected: str) -> None:
+    """DataDamaged when the first of `names` that is there is not `expected`, the name of the directory."""
+    found = next((read_text(fields, name) for name in names if fields.get(name) is not None), None)
     if found != expected:
         raise DataDamaged(f"its {names[0]} is {found!r}, but its directory is {expected!r}")
 
 
-def _text(fields: dict[str, Any], name: str) -> str:
+def read_text(fields: dict[str, Any], name: str) -> str:
+    """A field as text, "" when it is not there; DataDamaged for a list or a mapping."""
     value = fields.get(name)
     if value is None:
         return ""
@@ -218,7 +220,8 @@ def _text(fields: dict[str, Any], name: str) -> str:
     return text
 
 
-def _integer(fields: dict[str, Any], name: str) -> int | None:
+def read_integer(fields: dict[str, Any], name: str) -> int | None:
+    """A field as a whole number of 64 bits, None when it is not there; DataDamaged when it is none."""
     value = fields.get(name)
     if value is None:
         return None
@@ -231,8 +234,9 @@ def _integer(fields: dict[str, Any], name: str) -> int | None:
     return number
 
 
-def _stage(fields: dict[str, Any]) -> str:
-    stage = _text(fields, "lifecycle_stage") or ACTIVE
+def read_stage(fields: dict[str, Any]) -> str:
+    """The life-cycle stage, active when there is none; DataDamaged for other words."""
+    stage = read_text(fields, "lifecycle_stage") or ACTIVE
     if stage not in (ACTIVE, DELETED):
         raise DataDamaged(f"its lifecycle_stage is {stage!r:.60}, neither {ACTIVE!r} nor {DELETED!r}")
     return stage
@@ -244,7 +248,7 @@ def _status(fields: dict[str, Any]) -> str:
         return "RUNNING"
     if isinstance(value, str) and value in RunStatus.NAMES:
         return value
-    number = _integer(fields, "status")
+    number = read_integer(fields, "status")
     if number is None or not 1 <= number <= 5:
         raise DataDamaged(f"its status is {number}, which is none of 1 to 5")
     return RunStatus.to_string(number)

@@ -38,10 +38,7 @@ def _list(request: List, _given: Given) -> queries.ListArtifacts:
 def _reply(files: list[FileInfo], given: Given) -> dict[str, Any]:
     return encode.without_empty(
         root_uri=given.first.artifact_uri,
-        files=[
-            encode.without_empty(path=item.path, is_dir=item.is_dir, file_size=None if item.is_dir else item.file_size)
-            for item in files
-        ],
+        files=[encode.file(item) for item in files],
     )
 
 

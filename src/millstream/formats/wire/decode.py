@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl
@@ -41,21 +41,25 @@ MaybeInt64 = Int64 | UnsetType
 Word = str | int
 """An enum: by name or by number."""
 
+NONE: Mapping[str, str] = {}
 MAX_DEPTH = 64
 _SEE = "See the API docs for more information about request parameters."
 
 
-def read_body(body: bytes, request: type[R]) -> R:
-    """Parse the JSON object `body` as a `request`; InvalidValue or BadRequest says which field is wrong and why."""
+def read_body(body: bytes, request: type[R], named: Mapping[str, str] = NONE) -> R:
+    """Parse the JSON object `body` as a `request`; InvalidValue or BadRequest says which field is wrong and why.
+
+    `named` are fields that the path of the URL holds; they count, whatever the body says.
+    """
     fields = _parse(body) if body.strip() else {}
     if isinstance(fields, str):
         fields = _parse(fields.encode()) if fields.strip() else {}
     if not isinstance(fields, dict):
         raise BadRequest(f"The request body must be a JSON object; got {_show(fields)}.")
-    return _convert(_normalise(fields, request, ""), request)
+    return _convert({**_normalise(fields, request, ""), **named}, request)
 
 
-def read_query(query: bytes, request: type[R]) -> R:
+def read_query(query: bytes, request: type[R], named: Mapping[str, str] = NONE) -> R:
     """Parse a URL's query string as a `request`. Names are snake_case; a list is its name repeated."""
     try:
         pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=1000)
@@ -72,7 +76,7 @@ def read_query(query: bytes, request: type[R]) -> R:
             if name in fields:
                 raise InvalidValue(f"The parameter {name!r} is given more than once.")
             fields[name] = value
-    return _convert(_normalise(fields, request, ""), request)
+    return _convert({**_normalise(fields, request, ""), **named}, request)
 
 
 class Shape(Struct, frozen=True):

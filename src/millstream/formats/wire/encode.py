@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from millstream.values.entities import DatasetInput, Experiment, Metric, Run, RunInfo, RunInputs, RunOutputs
+from millstream.values.entities import DatasetInput, Experiment, FileInfo, Metric, Run, RunInfo, RunInputs, RunOutputs
 
 
 def write_body(reply: Mapping[str, Any]) -> bytes:
@@ -76,6 +76,11 @@ def metric(point: Metric) -> dict[str, Any]:
     )
 
 
+def file(item: FileInfo) -> dict[str, Any]:
+    """Reply object of an entry of an artifact listing."""
+    return without_empty(path=item.path, is_dir=item.is_dir, file_size=None if item.is_dir else item.file_size)
+
+
 def metrics(points: Iterable[Metric]) -> dict[str, Any]:
     """Reply of the metric routes; `{}` when there are no points."""
     return without_empty(metrics=[metric(point) for point in points])
@@ -104,7 +109,7 @@ def _inputs(inputs: RunInputs) -> dict[str, Any]:
 def _dataset_input(item: DatasetInput) -> dict[str, Any]:
     dataset = item.dataset
     return without_empty(
-        tags=pairs(item.tags),
+        tags=[{"key": tag.key, "value": tag.value} for tag in item.tags],
         dataset=without_empty(
             name=dataset.name,
             digest=dataset.digest,

@@ -15,9 +15,9 @@ from millstream.formats.wire.decode import (
     check_positive,
     read_view,
 )
-from millstream.formats.wire.route import Given, Request, Route, reply_nothing
+from millstream.formats.wire.route import AJAX_PREFIXES, Given, Request, Route, reply_nothing
 from millstream.values import ops, queries
-from millstream.values.entities import Experiment, Page, ViewType
+from millstream.values.entities import DatasetSummary, Experiment, Page, ViewType
 from millstream.values.names import (
     MAX_EXPERIMENT_TAG_VALUE,
     MAX_LOCATION,
@@ -72,6 +72,12 @@ class List(Request, frozen=True, kw_only=True):
     view_type: Word = ViewType.ACTIVE_ONLY
     max_results: MaybeInt64 = UNSET
     page_token: str = ""
+
+
+class SearchDatasets(Request, frozen=True, kw_only=True):
+    """Fields of experiments/search-datasets."""
+
+    experiment_ids: tuple[str, ...] = ()
 
 
 class Update(Request, frozen=True, kw_only=True):
@@ -173,6 +179,20 @@ def _restore(request: ById, given: Given) -> ops.RestoreExperiment:
     return ops.RestoreExperiment(experiment_id=_id(request.experiment_id), time=given.now)
 
 
+def _search_datasets(request: SearchDatasets, _given: Given) -> queries.SearchDatasets:
+    for index, experiment_id in enumerate(request.experiment_ids):
+        check(f"experiment_ids[{index}]", experiment_id, check_experiment_id)
+    return queries.SearchDatasets(experiment_ids=request.experiment_ids)
+
+
+def _reply_datasets(found: list[DatasetSummary], _given: Given) -> dict[str, Any]:
+    summaries = [
+        encode.without_empty(experiment_id=item.experiment_id, name=item.name, digest=item.digest, context=item.context)
+        for item in found
+    ]
+    return encode.without_empty(dataset_summaries=summaries)
+
+
 def _reply_id(experiment_id: str, _given: Given) -> dict[str, Any]:
     return {"experiment_id": experiment_id}
 
@@ -210,5 +230,14 @@ ROUTES = (
         speaks=ops.DeleteExperimentTag,
         call=_delete_tag,
         reply=reply_nothing,
+    ),
+    _route(
+        "POST",
+        "search-datasets",
+        request=SearchDatasets,
+        speaks=queries.SearchDatasets,
+        call=_search_datasets,
+        reply=_reply_datasets,
+        prefixes=AJAX_PREFIXES,
     ),
 )

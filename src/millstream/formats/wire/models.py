@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from millstream.formats.wire.decode import Int64, Text, Texts, check, invalid, missing
+from millstream.formats.wire.decode import Int64, Text, check, invalid, missing
 from millstream.formats.wire.route import Given, Request, Route, reply_nothing
 from millstream.formats.wire.runs import checked_run
 from millstream.values import ops, queries
-from millstream.values.entities import Dataset, DatasetInput, ModelInput, ModelOutput, Run, RunTag
-from millstream.values.errors import InvalidValue, NotSupported
-from millstream.values.names import MODEL_HISTORY_TAG, check_experiment_id, check_text
+from millstream.values.entities import Dataset, DatasetInput, InputTag, ModelInput, ModelOutput, Run, RunTag
+from millstream.values.errors import InvalidValue
+from millstream.values.names import MODEL_HISTORY_TAG, check_text
 
 MAX_DATASETS = 1000
 MAX_DATASET = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575, "profile": 16_777_215}
@@ -21,11 +21,11 @@ MAX_INPUT_TAG_KEY, MAX_INPUT_TAG_VALUE = 255, 500
 _MODEL_KEYS = ("artifact_path", "flavors", "utc_time_created", "run_id")
 
 
-class InputTag(Struct, frozen=True, kw_only=True):
+class Tag(Struct, frozen=True, kw_only=True):
     """One tag of the use of a dataset."""
 
     key: Text
-    value: Text
+    value: str = ""
 
 
 class DatasetFields(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class Input(Struct, frozen=True, kw_only=True):
     """A dataset with the tags of its use."""
 
     dataset: DatasetFields
-    tags: tuple[InputTag, ...] = ()
+    tags: tuple[Tag, ...] = ()
 
 
 class ModelIn(Struct, frozen=True, kw_only=True):
@@ -81,12 +81,6 @@ class LogModel(Request, frozen=True, kw_only=True):
     model_json: Text
 
 
-class Search(Request, frozen=True, kw_only=True):
-    """Fields of logged-models/search; the others do not matter while the answer can only be that there are none."""
-
-    experiment_ids: Texts
-
-
 def _log_inputs(request: LogInputs, _given: Given) -> ops.LogInputs:
     if len(request.datasets) > MAX_DATASETS:
         raise InvalidValue(f"A request can note at most {MAX_DATASETS} datasets. Got {len(request.datasets)} datasets.")
@@ -116,7 +110,7 @@ def _dataset_input(path: str, item: Input) -> DatasetInput:
             schema=dataset.schema or None,
             profile=dataset.profile or None,
         ),
-        {tag.key: tag.value for tag in item.tags},
+        tuple(InputTag(tag.key, tag.value) for tag in item.tags),
     )
 
 
@@ -152,22 +146,6 @@ def _log_model(request: LogModel, given: Given) -> ops.LogBatch:
     return ops.LogBatch(run_id=run.info.run_id, tags=(RunTag(MODEL_HISTORY_TAG, text),))
 
 
-def _search(request: Search, _given: Given) -> queries.FindLoggedModels:
-    for index, experiment_id in enumerate(request.experiment_ids):
-        check(f"experiment_ids[{index}]", experiment_id, check_experiment_id)
-    return queries.FindLoggedModels(experiment_ids=request.experiment_ids)
-
-
-def _reply_none(model_ids: list[str], _given: Given) -> dict[str, Any]:
-    """The empty page, which MLflow 3 clients ask for with every download; silence about models would be a lie."""
-    if model_ids:
-        raise NotSupported(
-            f"The experiments hold {len(model_ids)} logged models of MLflow 3, the first is {model_ids[0]}; "
-            "this version cannot search them. Models that runs keep among their artifacts are served."
-        )
-    return {}
-
-
 def _read_json(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
@@ -182,13 +160,5 @@ def _route(path: str, **rest: Any) -> Route:
 ROUTES = (
     _route("log-inputs", request=LogInputs, speaks=ops.LogInputs, call=_log_inputs),
     _route("outputs", request=LogOutputs, speaks=ops.LogOutputs, call=_log_outputs),
-    Route(
-        methods=("POST",),
-        path="logged-models/search",
-        request=Search,
-        speaks=queries.FindLoggedModels,
-        call=_search,
-        reply=_reply_none,
-    ),
     _route("log-model", request=LogModel, speaks=ops.LogBatch, call=_log_model, first=_get_run, alone=True),
 )

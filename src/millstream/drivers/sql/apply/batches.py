@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select, update
 
 from millstream.drivers.sql import schema
+from millstream.drivers.sql.apply.models import take_points
 from millstream.drivers.sql.apply.points import append
 from millstream.drivers.sql.apply.rows import upsert
 from millstream.drivers.sql.apply.runs import require_writable
@@ -20,6 +21,7 @@ def log_batch(connection: Connection, op: ops.LogBatch, place: str) -> None:
         _add_params(connection, rid, op)
     if op.metrics:
         append(connection, rid, op.metrics)
+        take_points(connection, op.run_id, op.metrics, place)
     if op.tags:
         _set_tags(connection, rid, {tag.key: tag.value for tag in op.tags})
 

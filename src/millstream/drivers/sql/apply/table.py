@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, select, update
 
 from millstream.drivers.sql import ledger, read
-from millstream.drivers.sql.apply import batches, experiments, runs
+from millstream.drivers.sql.apply import batches, experiments, models, runs
 from millstream.drivers.sql.apply.rows import insert_one
 from millstream.values import ops, refusals
 from millstream.values.paths import Location
@@ -39,6 +39,12 @@ class Applier:
             ops.DeleteTag: runs.delete_tag,
             ops.LogInputs: runs.log_inputs,
             ops.LogOutputs: runs.log_outputs,
+            ops.CreateLoggedModel: models.create,
+            ops.FinalizeLoggedModel: models.finalize,
+            ops.SetLoggedModelTags: models.set_tags,
+            ops.DeleteLoggedModelTag: models.delete_tag,
+            ops.LogLoggedModelParams: models.log_params,
+            ops.DeleteLoggedModel: models.remove,
         }
 
     def apply(self, connection: Connection, op: ops.Op[T]) -> T:
@@ -57,6 +63,8 @@ class Applier:
             return connection.execute(statement).scalar_one()
         if isinstance(op, ops.CreateRun):
             return runs.made_before(connection, op)
+        if isinstance(op, ops.CreateLoggedModel | ops.FinalizeLoggedModel | ops.SetLoggedModelTags):
+            return models.made_before(connection, op)
         if isinstance(op, ops.UpdateRun):
             found = read.run_info(connection, op.run_id)
             if found is None:
