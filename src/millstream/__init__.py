@@ -55,6 +55,25 @@ _NAMES = dict.fromkeys(
     ],
     _FLUENT,
 ) | {
+    **dict.fromkeys(["log_input", "log_inputs", "log_outputs"], "millstream.tracking.inputs"),
+    **dict.fromkeys(
+        [
+            "ActiveModel",
+            "clear_active_model",
+            "create_external_model",
+            "delete_logged_model_tag",
+            "finalize_logged_model",
+            "get_active_model_id",
+            "get_logged_model",
+            "initialize_logged_model",
+            "last_logged_model",
+            "log_model_params",
+            "search_logged_models",
+            "set_active_model",
+            "set_logged_model_tags",
+        ],
+        "millstream.tracking.logged_models",
+    ),
     "MlflowClient": "millstream.tracking.client",
     "MlflowException": "millstream.exceptions",
     "run": "millstream.projects",
@@ -63,6 +82,7 @@ _MODULES = frozenset(
     {
         "artifacts",
         "client",
+        "data",
         "entities",
         "exceptions",
         "models",

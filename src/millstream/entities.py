@@ -8,7 +8,12 @@ from millstream.values.entities import (
     Experiment,
     ExperimentTag,
     FileInfo,
+    InputTag,
+    LoggedModel,
+    LoggedModelStatus,
     Metric,
+    ModelInput,
+    ModelOutput,
     Param,
     Run,
     RunData,
@@ -21,6 +26,10 @@ from millstream.values.entities import (
     ViewType,
 )
 
+LoggedModelInput = ModelInput
+LoggedModelOutput = ModelOutput
+LoggedModelParameter = Param
+LoggedModelTag = RunTag
 LifecycleStage = type("LifecycleStage", (), {"ACTIVE": "active", "DELETED": "deleted"})
 
 __all__ = [
@@ -29,7 +38,14 @@ __all__ = [
     "Experiment",
     "ExperimentTag",
     "FileInfo",
+    "InputTag",
     "LifecycleStage",
+    "LoggedModel",
+    "LoggedModelInput",
+    "LoggedModelOutput",
+    "LoggedModelParameter",
+    "LoggedModelStatus",
+    "LoggedModelTag",
     "Metric",
     "Param",
     "Run",

@@ -58,10 +58,6 @@ def open_directory(model_uri: str, dst_path: str | None = None) -> Path:
     """The model's directory on this machine; a copy below `dst_path` when given. NotFound when there is none."""
     if dst_path is not None:
         return Path(artifacts.download_artifacts(artifact_uri=str(model_uri), dst_path=dst_path))
-    if str(model_uri).startswith("models:"):
-        raise NotSupported(
-            f"{model_uri!r}: the model registry is not built yet; use runs:/<run id>/<path> or a directory."
-        )
     # A plain path may climb (../model); what it leads to is the location.
     local = Path(model_uri).resolve()
     directory = local if local.is_dir() else artifacts.resolve(str(model_uri))

@@ -19,7 +19,7 @@ from millstream.stores.base import Store
 from millstream.stores.open import open_store
 from millstream.tracking.convert import now
 from millstream.values.entities import FileInfo
-from millstream.values.errors import InvalidValue, MissingDependency, NotFound
+from millstream.values.errors import InvalidValue, MissingDependency, NotFound, NotSupported
 from millstream.values.paths import Location, RelPath
 from millstream.values.queries import ListArtifacts
 
@@ -28,25 +28,36 @@ RUNS_SCHEME = "runs:/"
 
 def put(store: Store, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
     """Store a file, or a directory under its own name, in the run's artifact directory `artifact_path`."""
+    put_into(store.artifacts(run_id), local_path, artifact_path)
+
+
+def put_into(artifacts: Artifacts, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+    """Store a file, or a directory under its own name, in the directory `artifact_path` of `artifacts`."""
     source = Path(local_path)
     folder = RelPath.parse(artifact_path or "", what="artifact_path")
     if source.is_dir():
-        put_directory(store, run_id, source, str(folder / source.resolve().name))
+        put_directory_into(artifacts, source, str(folder / source.resolve().name))
         return
     if not source.is_file():
         raise NotFound(f"There is no file {str(local_path)!r} to log (looked from {Path.cwd()}).")
-    store.artifacts(run_id).put_file(source, folder / source.name)
+    artifacts.put_file(source, folder / source.name)
 
 
 def put_directory(
     store: Store, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
 ) -> None:
     """Store everything below a local directory in the run's artifact directory `artifact_path`."""
+    put_directory_into(store.artifacts(run_id), local_dir, artifact_path)
+
+
+def put_directory_into(
+    artifacts: Artifacts, local_dir: str | os.PathLike[str], artifact_path: str | None = None
+) -> None:
+    """Store everything below a local directory in the directory `artifact_path` of `artifacts`."""
     source = Path(local_dir)
     if not source.is_dir():
         raise NotFound(f"There is no directory {str(local_dir)!r} to log (looked from {Path.cwd()}).")
     folder = RelPath.parse(artifact_path or "", what="artifact_path")
-    artifacts = store.artifacts(run_id)
     for directory, _, files in os.walk(source):
         below = Path(directory).relative_to(source).as_posix()
         for name in files:
@@ -169,10 +180,21 @@ def uri_of(store: Store, run_id: str, artifact_path: str | None = None) -> str:
 
 
 def locate(artifact_uri: str, tracking_uri: str | None = None) -> tuple[Artifacts, RelPath]:
-    """The artifact store and path that a URI names: ``runs:/<run id>/<path>``, a local path, or another location."""
+    """The artifact store and path that a URI names.
+
+    ``runs:/<run id>/<path>``, ``models:/<model id>/<path>``, a local path, or another location.
+    """
     if artifact_uri.startswith("runs:"):
         run_id, _, path = artifact_uri.removeprefix("runs:").lstrip("/").partition("/")
         return _below_run(open_store(tracking_uri), run_id, RelPath.parse(path.strip("/")))
+    if artifact_uri.startswith("models:"):
+        model_id, _, path = artifact_uri.removeprefix("models:").lstrip("/").partition("/")
+        if not model_id.startswith("m-"):
+            raise NotSupported(
+                f"{artifact_uri!r} names a model of the registry, which is not built yet; use models:/<model id>, "
+                "runs:/<run id>/<path> or a directory."
+            )
+        return open_store(tracking_uri).model_artifacts(model_id), RelPath.parse(path.strip("/"))
     location = Location.parse(artifact_uri, base=Path.cwd())
     parent, _, name = location.path.rstrip("/").rpartition("/")
     root = Location(location.scheme, location.authority, parent or "/")

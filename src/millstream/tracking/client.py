@@ -12,6 +12,7 @@ from millstream.stores.open import open_store
 from millstream.tracking import artifacts, state
 from millstream.tracking.context import user_name
 from millstream.tracking.convert import now, to_float, to_metric, to_tags
+from millstream.tracking.model_client import ModelVerbs
 from millstream.values import names, ops, queries
 from millstream.values.entities import (
     DatasetInput,
@@ -29,7 +30,7 @@ from millstream.values.entities import (
 from millstream.values.errors import InvalidValue, NotFound
 
 
-class MlflowClient:
+class MlflowClient(ModelVerbs):
     """A store by its URI, or, without one, the store that the fluent functions use now."""
 
     def __init__(self, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
@@ -106,6 +107,8 @@ class MlflowClient:
         point = to_metric(key, value, step, timestamp)
         if dataset_name is not None:
             point = structs.replace(point, dataset_name=dataset_name, dataset_digest=dataset_digest)
+        if model_id is not None:
+            point = structs.replace(point, model_id=model_id)
         self._store.write(ops.LogBatch(run_id=run_id, metrics=(point,)))
 
     def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:

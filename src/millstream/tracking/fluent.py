@@ -9,6 +9,7 @@ from typing import Any
 from millstream.stores.base import Store
 from millstream.tracking import artifacts, state
 from millstream.tracking.convert import now, to_metric, to_metrics, to_params, to_tags
+from millstream.tracking.inputs import point_out
 from millstream.tracking.runs import (
     active_run,
     current_run,
@@ -20,7 +21,7 @@ from millstream.tracking.runs import (
 from millstream.tracking.search import search_runs
 from millstream.tracking.state import ActiveRun
 from millstream.values import names, ops, queries
-from millstream.values.entities import Experiment, Param, Run, RunTag, ViewType
+from millstream.values.entities import Experiment, Metric, Param, Run, RunTag, ViewType
 from millstream.values.errors import NotFound
 
 __all__ = [
@@ -117,11 +118,15 @@ def log_metric(
 ) -> RunOperations | None:
     """Append one point to the metric `key`: `value` (anything `float()` takes) at `step` (0 when None).
 
-    `timestamp` is in milliseconds, now when None. On return the point is in the run's file.
+    `timestamp` is in milliseconds, now when None. On return the point is in the run's file. `model_id` is the logged
+    model that was measured (the active one when None), `dataset` what it was measured on; both are noted as inputs.
     """
-    point = to_metric(key, value, step, timestamp)
+    points: tuple[Metric, ...] = (to_metric(key, value, step, timestamp),)
     store, run_id = _target(run_id)
-    store.write(ops.LogBatch(run_id=run_id, metrics=(point,)))
+    model_id = model_id or state.active_model_id()
+    if model_id is not None or dataset is not None:
+        points = point_out(store, run_id, points, model_id, dataset)
+    store.write(ops.LogBatch(run_id=run_id, metrics=points))
     return _done(synchronous)
 
 
@@ -134,9 +139,12 @@ def log_metrics(
     model_id: str | None = None,
     dataset: object = None,
 ) -> RunOperations | None:
-    """Append one point to each metric of the dictionary, all at the same step and time."""
+    """Append one point to each metric of the dictionary, all at the same step and time; see `log_metric`."""
     points = to_metrics(metrics, step, timestamp)
     store, run_id = _target(run_id)
+    model_id = model_id or state.active_model_id()
+    if model_id is not None or dataset is not None:
+        points = point_out(store, run_id, points, model_id, dataset)
     store.write(ops.LogBatch(run_id=run_id, metrics=points))
     return _done(synchronous)
 

@@ -6,20 +6,23 @@ _REGISTRY = "There is no model registry yet; load a model by runs:/RUN_ID/NAME."
 _TRACES = "Traces are not recorded yet."
 _SYSTEM = "System metrics are not recorded yet; log what you need with log_metrics."
 
+_FRAME = "Convert the data and use from_pandas or from_numpy, or note its place with MetaDataset."
+
 LATER = {
     "autolog": "There is no autologging yet; call log_params and log_metrics in the training loop.",
-    "data": "There is no dataset API yet; note one with MlflowClient().log_inputs(run_id, [DatasetInput(…)]).",
     "disable_system_metrics_logging": _SYSTEM,
     "enable_system_metrics_logging": _SYSTEM,
     "evaluate": "There is no evaluation yet; log your figures with log_metrics.",
+    "from_huggingface": _FRAME,
+    "from_polars": "Use from_pandas(frame.to_pandas()).",
+    "from_spark": _FRAME,
+    "from_tensorflow": _FRAME,
     "Image": "log_image takes a PIL image or an array as it is.",
+    "load_delta": _FRAME,
     "load_table": "There are no logged tables yet; load_dict reads a JSON artifact.",
-    "log_input": "Note a dataset with MlflowClient().log_inputs(run_id, [DatasetInput(…)]).",
-    "log_inputs": "Note datasets with MlflowClient().log_inputs(run_id, [DatasetInput(…)]).",
     "log_stream": "Write the stream to a file and call log_artifact.",
     "log_table": "There are no logged tables yet; log_dict and log_artifact store JSON and CSV files.",
     "register_model": _REGISTRY,
-    "search_logged_models": "Logged models are not kept apart from runs yet; a model is found by runs:/RUN_ID/NAME.",
     "search_model_versions": _REGISTRY,
     "search_registered_models": _REGISTRY,
     "set_registry_uri": _REGISTRY,
