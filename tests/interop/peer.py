@@ -14,6 +14,7 @@ import traceback
 
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(__file__), "..", "golden")]
 
+import model_verbs  # noqa: E402
 import verbs  # noqa: E402
 
 
@@ -25,7 +26,8 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            answer = {"result": getattr(verbs, request["call"])(library, **request["arguments"])}
+            module = verbs if hasattr(verbs, request["call"]) else model_verbs
+            answer = {"result": getattr(module, request["call"])(library, **request["arguments"])}
         except Exception:
             answer = {"error": traceback.format_exc()}
         answers.write(json.dumps(answer) + "\n")

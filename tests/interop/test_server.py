@@ -2,56 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
-
-import pytest
 
 from tests.golden.queries import BETTER, EXPERIMENT_QUERIES, NEW_RUN_QUERIES, RUN_QUERIES
 from tests.interop import generator
-from tests.interop.conftest import Peer
+from tests.interop.conftest import Peer, Server
 from tests.interop.test_trees import differences
 
 QUERIES = [query for query in RUN_QUERIES + NEW_RUN_QUERIES if query["filter"] not in BETTER]
-
-
-class Server(NamedTuple):
-    """A running server and the tree it serves."""
-
-    address: str
-    root: str
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """`millstream server` on a free port over a tree of its own."""
-    root = tmp_path / "서버" / "mlruns"
-    start = "from millstream.cli.server import server; server(prog_name='millstream server')"
-    process = subprocess.Popen(
-        [sys.executable, "-c", start, "--backend-store-uri", str(root), "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=(log := open(tmp_path / "stderr", "w+", encoding="utf-8")),  # noqa: SIM115 (closed below)
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "MILLSTREAM_INDEX_DIR": str(tmp_path / "index")},
-    )
-    try:
-        assert process.stdout
-        address = process.stdout.readline().strip()
-        log.seek(0)
-        assert address, log.read()
-        yield Server(address, str(root))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.communicate()
-        log.close()
 
 
 def test_a_world_written_over_http_is_the_same_on_every_way(mlflow: Peer, millstream: Peer, server: Server) -> None:

@@ -234,7 +234,7 @@ def refusal(function: Any, *arguments: Any, **named: Any) -> str:
 
 def save_classifier(library: Any, path: str) -> list[int]:
     """A small scikit-learn model with signature and example, saved as a directory; its predictions."""
-    model, frame = _classifier()
+    model, frame = classifier()
     signature = library.models.infer_signature(frame, model.predict(frame))
     library.sklearn.save_model(
         model, path, signature=signature, input_example=frame.head(2), pip_requirements=["scikit-learn"]
@@ -245,7 +245,7 @@ def save_classifier(library: Any, path: str) -> list[int]:
 def log_classifier(library: Any, store: str) -> Any:
     """The same model logged in a run; the run's id and the predictions."""
     library.set_tracking_uri(Path(store).as_uri())
-    model, frame = _classifier()
+    model, frame = classifier()
     with library.start_run() as run:
         library.sklearn.log_model(model, name="model", input_example=frame.head(2), pip_requirements=["scikit-learn"])
     return [run.info.run_id, [int(value) for value in model.predict(frame)]]
@@ -254,8 +254,8 @@ def log_classifier(library: Any, store: str) -> Any:
 def predict(library: Any, uri: str, store: str | None = None) -> Any:
     """Predictions of a saved model through its own flavour and through pyfunc, and its signature's columns."""
     if store is not None:
-        library.set_tracking_uri(Path(store).as_uri())
-    _, frame = _classifier()
+        library.set_tracking_uri(store if "://" in store else Path(store).as_uri())
+    _, frame = classifier()
     native = library.sklearn.load_model(uri)
     general = library.pyfunc.load_model(uri)
     inputs = general.metadata.signature.inputs
@@ -267,7 +267,8 @@ def predict(library: Any, uri: str, store: str | None = None) -> Any:
     }
 
 
-def _classifier() -> Any:
+def classifier() -> Any:
+    """A fitted model and the frame that it was fitted on."""
     import numpy
     import pandas
     from sklearn.linear_model import LogisticRegression
