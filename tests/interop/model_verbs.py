@@ -67,7 +67,7 @@ def described(library: Any, speaker: Any, experiment_id: str, ids: bool = True) 
         if ids:
             facts |= {
                 "id": model.model_id,
-                "source": model.source_run_id,
+                "source": model.source_run_id or None,
                 "made": model.creation_timestamp,
                 "changed": model.last_updated_timestamp,
                 "location": model.artifact_location,

@@ -6,6 +6,7 @@ A step says its tables itself: those of `schema` and `ledger` move on, and what 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Index, MetaData, String, Table, Text
+from sqlalchemy.schema import SchemaItem
 
 
 def add_logged_models(connection: Connection) -> None:
@@ -14,7 +15,7 @@ def add_logged_models(connection: Connection) -> None:
     plain = connection.dialect.name == "sqlite"
     text = Text() if plain else Text(collation="C")
     id_, short = (String(length, None if plain else "C") for length in (256, 16))
-    columns = [
+    columns: list[SchemaItem] = [
         Column("model_id", id_, primary_key=True),
         Column("experiment_id", String(64, None if plain else "C"), nullable=False),
         *(Column(name, text, nullable=False) for name in ("name", "artifact_location")),
@@ -30,7 +31,7 @@ def add_logged_models(connection: Connection) -> None:
     for name in ("logged_model_params", "logged_model_tags"):
         keys = _keys(plain, {"model_id": 256, "key": 250})
         Table(name, metadata, *keys, Column("value", text, nullable=False), sqlite_with_rowid=False)
-    point = [
+    point: list[SchemaItem] = [
         *_keys(plain, {"model_id": 256, "key": 250, "dataset_name": 500, "dataset_digest": 36}),
         Column("last_value", Double),
         Column("last_nan", Boolean, nullable=False),
