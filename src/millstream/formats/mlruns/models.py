@@ -6,6 +6,7 @@ was logged for a dataset.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from millstream.formats.mlruns.meta import check_id, read_integer, read_stage, read_text
@@ -89,18 +90,12 @@ def parse_model_points(data: bytes, key: str, model_id: str) -> tuple[list[Metri
     return points, bad
 
 
-def latest(points: list[Metric]) -> list[Metric]:
-    """Of each key and dataset the point highest by (step, time, value); NaN is lower than every number."""
+def latest(points: Iterable[Metric]) -> list[Metric]:
+    """Of each key and dataset the last written point of the highest step, as of a run's metrics."""
     found: dict[tuple[str, str | None, str | None], Metric] = {}
     for point in points:
         place = (point.key, point.dataset_name, point.dataset_digest)
         before = found.get(place)
-        if before is None or rank(point) >= rank(before):
+        if before is None or point.step >= before.step:
             found[place] = point
     return list(found.values())
-
-
-def rank(point: Metric) -> tuple[int, int, bool, float]:
-    """Higher for a later point."""
-    is_number = point.value == point.value
-    return (point.step, point.timestamp, is_number, point.value if is_number else 0.0)
