@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import structs
 
 from millstream.stores.base import Store
-from millstream.tracking import state
 from millstream.tracking.runs import current_run
 from millstream.values import ops
 from millstream.values.entities import Dataset, DatasetInput, InputTag, Metric, ModelInput, ModelOutput
@@ -98,7 +97,7 @@ def point_out(
             sources = (DatasetInput(entity),)
     if model_id is not None:
         points = tuple(structs.replace(point, model_id=model_id) for point in points)
-        if (run_id, model_id) not in _noted and not state.has_made(run_id, model_id):
+        if (run_id, model_id) not in _noted:
             used = (ModelInput(model_id),)
     if sources or used:
         store.write(ops.LogInputs(run_id=run_id, datasets=sources, models=used))

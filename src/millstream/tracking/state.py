@@ -79,8 +79,6 @@ _stack: ContextVar[tuple[ActiveRun, ...]] = ContextVar("millstream_active_runs",
 _last_run_id: ContextVar[str | None] = ContextVar("millstream_last_run", default=None)
 _open_runs: dict[str, ActiveRun] = {}
 _active_model: ContextVar[str | None] = ContextVar("millstream_active_model", default=None)
-# Logged models that this process made, with the step, by run: points of that step are theirs too.
-_made: dict[str, dict[int, str]] = {}
 
 
 def set_uri(uri: str | None) -> None:
@@ -128,22 +126,6 @@ def active_model_id() -> str | None:
 def set_active_model_id(model_id: str | None) -> None:
     """Say which logged model points belong to in this thread or task."""
     _active_model.set(model_id)
-
-
-def note_made(run_id: str, step: int, model_id: str) -> None:
-    """Remember that this process made a logged model in a run."""
-    _made.setdefault(run_id, {})[step] = model_id
-
-
-def made_at(run_id: str, step: int) -> str | None:
-    """The logged model that this process made in a run at `step`."""
-    models = _made.get(run_id)
-    return None if models is None else models.get(step)
-
-
-def has_made(run_id: str, model_id: str) -> bool:
-    """Whether this process made the logged model in this run."""
-    return model_id in _made.get(run_id, {}).values()
 
 
 def push(run: ActiveRun) -> None:
