@@ -92,13 +92,14 @@ def medians(rounds: list[Answer]) -> Answer:
     return {name: statistics.median(one[name] for one in rounds) for name in ("cpu", "wall")}
 
 
-def arguments(text: str | None, **options: int) -> argparse.Namespace:
-    """Command line of a benchmark: ``--json``, and a number for each of `options`."""
+def arguments(text: str | None, **options: int | str) -> argparse.Namespace:
+    """Command line of a benchmark: ``--json``, and a number or a text for each of `options`."""
     parser = argparse.ArgumentParser(description=text)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     for name, default in options.items():
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
-    return parser.parse_args()
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default {default}")
+    # `python -m benchmarks` hands the same options to every script.
+    return parser.parse_known_args()[0]
 
 
 def report(title: str, rows: dict[str, Answer], against: dict[str, str], unit: str, as_json: bool) -> None:

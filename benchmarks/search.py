@@ -10,50 +10,12 @@ another process made; "warm" the next ones. MLflow keeps no index. All must give
 from __future__ import annotations
 
 import importlib
-import random
 import sys
 import tempfile
 from pathlib import Path
 
+from data import EXPERIMENT, FILTER, ORDER, write_tree
 from measure import Answer, Clock, Worker, arguments, medians, pythons, report, serve
-
-FILTER = "metrics.m0 < 0.9 AND params.p1 != 'b' AND tags.t2 LIKE 'v%'"
-ORDER = ["metrics.m3 DESC", "params.p4 ASC"]
-EXPERIMENT = "123456789012345678"
-T0 = 1_700_000_000_000
-
-
-def write_tree(root: Path, runs: int) -> None:
-    """An experiment with `runs` runs in MLflow's layout."""
-    chance = random.Random(1)
-    home = root / EXPERIMENT
-    (root / ".trash").mkdir(parents=True)
-    home.mkdir()
-    (home / "meta.yaml").write_text(
-        f"artifact_location: {home.as_uri()}\ncreation_time: {T0}\nexperiment_id: '{EXPERIMENT}'\n"
-        f"last_update_time: {T0}\nlifecycle_stage: active\nname: bench\n"
-    )
-    for number in range(runs):
-        _write_run(home, f"{number:032x}", number, chance)
-
-
-def _write_run(home: Path, run_id: str, number: int, chance: random.Random) -> None:
-    run = home / run_id
-    for part in ("metrics", "params", "tags", "artifacts"):
-        (run / part).mkdir(parents=True)
-    start = T0 + number * 1000
-    (run / "meta.yaml").write_text(
-        f"artifact_uri: {(run / 'artifacts').as_uri()}\nend_time: {start + 500}\nentry_point_name: ''\n"
-        f"experiment_id: '{EXPERIMENT}'\nlifecycle_stage: active\nrun_id: '{run_id}'\nrun_name: run-{number}\n"
-        f"source_name: ''\nsource_type: 4\nsource_version: ''\nstart_time: {start}\nstatus: 3\n"
-        "tags: []\nuser_id: bench\n"
-    )
-    for index in range(10):
-        (run / "params" / f"p{index}").write_text(chance.choice("abcdef"))
-        points = (f"{start + step} {chance.random()!r} {step}\n" for step in range(20))
-        (run / "metrics" / f"m{index}").write_text("".join(points))
-    for index in range(5):
-        (run / "tags" / f"t{index}").write_text(f"{chance.choice('uvw')}{number}")
 
 
 def work(library: str, root: Path) -> None:

@@ -15,6 +15,7 @@ _NAMES = dict.fromkeys(
     [
         "ActiveRun",
         "active_run",
+        "count_runs",
         "create_experiment",
         "delete_experiment",
         "delete_experiment_tag",

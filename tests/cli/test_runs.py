@@ -62,7 +62,28 @@ def test_columns(cli: Cli, filled: Filled) -> None:
     assert header.split()[-3:] == ["metrics.loss", "params.lr", "tags.nope"]
     assert first.split()[-2:] == ["NaN", "0,1"]
     assert newest.endswith("RUNNING")
-    assert "metrics.KEY" in cli("runs", "list", "-c", "loss", code=1).stderr
+    assert "Other keys need a prefix" in cli("runs", "list", "-c", "loss", code=1).stderr
+    wide = cli("runs", "list", "-c", "params.*", "-c", "metrics.한글.count", "-c", "user_id").stdout.splitlines()
+    assert wide[0].split()[5:] == ["params.lr", "metrics.한글.count", "user_id"]
+    assert "0,1" in wide[3]
+    (_, ended) = json.loads(cli("runs", "list", "--json", "-c", "params.lr").stdout)
+    assert (ended["data"]["params"], ended["data"]["metrics"]) == ({"lr": "0,1"}, {})
+
+
+def test_counting_and_values(cli: Cli, filled: Filled) -> None:
+    assert cli("runs", "count").stdout == "2\n"
+    assert json.loads(cli("runs", "count", "--json", "--filter", "params.lr = '0,1'").stdout) == {"count": 1}
+    assert cli("runs", "count", "-x", "0").stdout == "0\n"
+    lines = cli("runs", "facets", "status", "metrics.한글", "params.none").stdout.splitlines()
+    assert [re.split("  +", line) for line in lines[2:]] == [
+        ["status", "FINISHED", "1"],
+        ["status", "RUNNING", "1"],
+        ["metrics.한글", "(numbers from 2.0 to 2.0)", "1"],
+        ["params.none", "(none)", "0"],
+    ]
+    (facet,) = json.loads(cli("runs", "facets", "--json", "params.lr").stdout)
+    assert (facet["values"], facet["undefined"]) == ([["0,1", 1]], 1)
+    assert "Did you mean" in cli("runs", "facets", "statsu", code=1).stderr
 
 
 def test_describe_prints_the_run_as_json(cli: Cli, filled: Filled) -> None:

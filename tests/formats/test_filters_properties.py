@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from millstream.formats.filters import (
     EXPERIMENTS,
@@ -24,7 +25,7 @@ from millstream.formats.filters import (
     print_filter,
     print_order,
 )
-from millstream.formats.filters.vocabulary import ANY
+from millstream.formats.filters.vocabulary import ANY, NUMERIC
 from millstream.values.errors import InvalidValue
 
 VOCABULARIES = (RUNS, EXPERIMENTS, MODELS, VERSIONS)
@@ -42,12 +43,22 @@ def comparisons(draw: st.DrawFn, vocabulary: Vocabulary) -> Comparison:
     if key == ANY:
         key = draw(keys)
     op = draw(st.sampled_from(field.comparators))
+    part = draw(st.sampled_from(["", *entity.parts]))
     value: object = None
-    if op.endswith("IN"):
+    if op == "RLIKE":
+        value = draw(strings.map(as_pattern).filter(lambda text: not ("'" in text and '"' in text)))
+    elif op == "CONTAINS":
+        value = draw(strings.filter(str.strip))
+    elif op.endswith("IN"):
         value = tuple(draw(st.lists(strings, min_size=1, max_size=3)))
     elif not op.endswith("NULL"):
-        value = draw(numbers if field.numeric else strings)
-    return Comparison(entity.name, key, op, value)  # type: ignore[arg-type]
+        value = draw(numbers if field.numeric or (field.numbers and op in NUMERIC) else strings)
+    return Comparison(entity.name, key, op, value, part=part)  # type: ignore[arg-type]
+
+
+def as_pattern(text: str) -> str:
+    """A pattern that stands for `text`."""
+    return "".join(letter if letter.isalnum() else f"\\{letter}" for letter in text)
 
 
 def trees(vocabulary: Vocabulary) -> st.SearchStrategy[Node]:
@@ -63,8 +74,8 @@ def trees(vocabulary: Vocabulary) -> st.SearchStrategy[Node]:
 
 def without_positions(node: Node) -> Node:
     match node:
-        case Comparison(entity, key, op, value):
-            return Comparison(entity, key, op, value)
+        case Comparison():
+            return structs.replace(node, position=0)
         case And(clauses):
             return And(tuple(map(without_positions, clauses)))
         case Or(clauses):
@@ -96,7 +107,8 @@ def test_positions_point_at_the_comparison(node: Comparison, space: str) -> None
 
 
 words = (
-    "metrics. params. ` ' \" ( ) , ; = == != < LIKE IN NOT AND OR IS NULL run_id start_time params.x -1 .5 nan 'a' é"
+    "metrics. params. RLIKE CONTAINS number( text metrics.x.min ` ' \" ( ) , ; = == != < LIKE IN NOT AND OR IS NULL "
+    "run_id start_time params.x -1 .5 nan 'a' é"
 )
 fragments = st.sampled_from(
     [*words.split(), " ", "\n", "\0", "\ud800", "BETWEEN", "metrics.x", "`c`", '"b"', ".", "한"]

@@ -98,6 +98,8 @@ def test_a_summary_does_not_depend_on_how_it_was_read(points: list[tuple[int, fl
         highest = max(step for _, _, step in points)
         time, value, _ = [point for point in points if point[2] == highest][-1]
         assert repr((whole.last_step, whole.last_time, whole.last_value)) == repr((highest, time, value))
+        _, value, lowest = min(points, key=lambda point: point[2])
+        assert repr((whole.first_step, whole.first_value)) == repr((lowest, value))
 
 
 def test_a_point_becomes_an_entity() -> None:

@@ -10,6 +10,8 @@ from millstream.values import ops, queries
 ELSEWHERE = {
     queries.GetRunInfo: "asked before artifacts/list, for its root_uri",
     queries.TabulateRuns: "the UI's own columns, api/ui/runs",
+    queries.CountRuns: "in ui/runs, as the total",
+    queries.FacetRuns: "the UI's own filter panel, api/ui/facets",
     queries.DescribeStore: "the UI's own facts, api/ui/about",
 }
 

@@ -164,7 +164,7 @@ def _look_back(library: Any, run_id: str) -> dict[str, Any]:
         "runs": [[r.info.run_name, r.info.status, r.data.tags.get("mlflow.parentRunId") == run_id] for r in listed],
         "columns": [name for name in columns if "." not in name] + sorted(name for name in columns if "." in name),
         "groups": [name.split(".")[0] for name in columns],
-        "types": {name: str(frame[name].dtype) for name in columns if not name.startswith(("params.", "tags."))},
+        "types": {name: str(frame[name].dtype) for name in columns},
         "cells": [[None if cell != cell else cell for cell in row] for row in cells],
         "history": [[m.value, m.step] for m in speaker.get_metric_history(run_id, "loss")],
         "text": library.artifacts.load_text(f"runs:/{run_id}/notes/첫 줄.txt"),

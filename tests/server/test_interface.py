@@ -41,6 +41,24 @@ def test_runs_in_columns(client: Client) -> None:
     assert client.post("/api/ui/runs", ask | {"view": "ALL"}).json()["total"] == 3
 
 
+def test_columns_and_facets(client: Client) -> None:
+    runs = [client.new_run(start_time=start) for start in range(3)]
+    for run_id, value in zip(runs, (0.5, "Infinity", "NaN"), strict=True):
+        client.api("runs/log-metric", run_id=run_id, key="loss", value=value, timestamp=1)
+    client.api("runs/log-parameter", run_id=runs[0], key="lr", value="0.1")
+    ask = {"experiment_ids": ["0"], "order_by": ["start_time"]}
+    table = client.post("/api/ui/runs", ask | {"columns": ["metrics.loss.min", "params.none"]}).json()
+    assert (table["metrics"], table["tags"]) == ({"loss.min": [0.5, "Infinity", "NaN"]}, {})
+    assert table["params"] == {"none": [None] * 3}
+    reply = client.post(
+        "/api/ui/facets", {"experiment_ids": ["0"], "keys": ["metrics.loss", "params.lr", "start_time"]}
+    )
+    loss, rate, start = reply.json()["facets"]
+    assert (loss["minimum"], loss["maximum"], loss["undefined"], loss["present"]) == (0.5, "Infinity", 1, 3)
+    assert (rate["values"], start["maximum"]) == ([["0.1", 1]], 2)
+    assert client.post("/api/ui/facets", {"experiment_ids": ["0"], "keys": ["x"]}).status == 400
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

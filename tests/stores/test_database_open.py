@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 import millstream
-from millstream.drivers.sql import ledger, migrations
+from millstream.drivers.sql import ledger, migrations, schema, steps
 from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.stores.database import DatabaseStore
 from millstream.stores.open import close_stores, find_store, open_store
@@ -23,7 +23,7 @@ from millstream.values import ops, queries
 from millstream.values.databases import DatabaseUri
 from millstream.values.errors import DataDamaged, MissingDependency, NotSupported, StorageFailed, Unavailable
 from millstream.values.paths import Location
-from tests.stores.calls import T0, get, log, new_experiment, new_run
+from tests.stores.calls import T0, get, log, new_experiment, new_run, search
 
 Opener = Callable[[], DatabaseStore]
 
@@ -172,6 +172,24 @@ def test_a_file_is_copied_beside_itself_before_it_is_changed(tmp_path: Path) -> 
     assert (version(copy), version(path)) == (1, 2)
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT * FROM notes").fetchall() == [("하나",)]
+
+
+@both
+def test_a_database_of_version_2_gets_numbers_and_first_points(open_database: Opener) -> None:
+    store = open_database()
+    run = new_run(store)
+    nan = float("nan")
+    points = [("m", 3.0, 5), ("m", nan, -1), ("m", 2.0, -1), ("o", 4.0, 3), ("o", 2.0, 1), ("o", 9.0, 1), ("n", nan)]
+    log(store, run, points, {"p": "1e1"})
+    with store._open().engine.begin() as connection:
+        series = schema.series
+        expected = connection.execute(series.select().order_by(series.c.key)).all()
+        connection.exec_driver_sql("ALTER TABLE params DROP COLUMN number")
+        for column in ("first_value", "first_nan", "first_step"):
+            connection.exec_driver_sql(f"ALTER TABLE series DROP COLUMN {column}")
+        steps.add_numbers_and_first_points(connection)
+        assert connection.execute(series.select().order_by(series.c.key)).all() == expected
+    assert search(store, "params.p = 10 AND metrics.m.first = nan AND metrics.o.first = 2") == [run]
 
 
 def test_steps_lead_from_the_first_version_to_the_newest() -> None:

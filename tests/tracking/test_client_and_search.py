@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import millstream
 from millstream.entities import Metric, Param, RunTag, ViewType
 from millstream.tracking.client import MlflowClient
-from millstream.values.errors import InvalidValue, NotFound
+from millstream.values.errors import InvalidValue, MissingDependency, NotFound
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_a_frame_of_runs(three: list[str]) -> None:
     assert frame["metrics.m"].dtype == "float64"
     assert pandas.isna(frame["metrics.m"][0])
     assert frame["metrics.m"][1] == 1.5
-    assert list(frame["params.p"]) == [None, "1"]
+    assert (pandas.isna(frame["params.p"][0]), frame["params.p"][1]) == (True, "1")
     assert frame["tags.mlflow.runName"][1] == "하나"
 
 
@@ -147,6 +148,44 @@ def test_an_empty_frame_has_its_columns(here: Path) -> None:
     assert isinstance(frame, pandas.DataFrame)
     assert len(frame) == 0
     assert list(frame.columns)[:6] == ["run_id", "experiment_id", "status", "artifact_uri", "start_time", "end_time"]
+
+
+def test_a_frame_has_just_the_columns_asked_for(three: list[str]) -> None:
+    frame: Any = millstream.search_runs(columns=["metrics.m.max", "params.none", "tags.t"])
+    assert list(frame.columns)[6:] == ["metrics.m.max", "params.none", "tags.t"]
+    assert frame["metrics.m.max"][1] == 1.5
+    assert pandas.isna(frame["params.none"]).all()
+    (first, second) = millstream.search_runs(columns=["params.p"], output_format="list", order_by="start_time")
+    assert (first.data.params, first.data.metrics, second.data.tags) == ({"p": "1"}, {}, {})
+
+
+def test_an_arrow_table(three: list[str]) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    table: Any = millstream.search_runs(output_format="arrow", order_by=["start_time"])
+    frame: Any = millstream.search_runs(order_by=["start_time"])
+    assert table.column_names == list(frame.columns)
+    assert table["run_id"].to_pylist() == list(frame["run_id"]) == three[:2]
+    assert (table["metrics.m"].to_pylist(), table["params.p"].to_pylist()) == ([1.5, None], ["1", None])
+    assert table["start_time"].type == pyarrow.timestamp("ms", "UTC")
+    assert table["end_time"].to_pylist()[1] is None
+    assert millstream.search_runs(filter_string="metrics.m < 0", output_format="arrow").num_rows == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("form", "package"), [("arrow", "pyarrow"), ("pandas", "pandas")])
+def test_a_missing_package_is_named(here: Path, monkeypatch: pytest.MonkeyPatch, form: str, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependency, match=f"pip install {package}"):
+        millstream.search_runs(output_format=form)
+
+
+def test_runs_are_counted_and_their_values_told(three: list[str], client: MlflowClient) -> None:
+    assert millstream.count_runs() == client.count_runs(["0"]) == 2
+    assert millstream.count_runs(filter_string="params.p = 1", search_all_experiments=True) == 1
+    assert client.count_runs(["0"], run_view_type=ViewType.ALL) == 3
+    status, loss = client.facet_runs(["0"], ["status", "metrics.m"], "params.p > 0.5")
+    assert (status.values, loss.minimum, loss.present) == ((("FINISHED", 1),), 1.5, 1)
+    with pytest.raises(InvalidValue, match="list of ids"):
+        client.count_runs("0")
 
 
 def ids(found: Any) -> list[str]:

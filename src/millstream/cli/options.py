@@ -96,6 +96,7 @@ def note_missing_store(store: Store) -> None:
 
 
 __all__ = [
+    "Command",
     "filter_option",
     "find_experiment",
     "json_option",

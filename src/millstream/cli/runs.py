@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from millstream.cli.options import (
+    Command,
     filter_option,
     find_experiment,
     json_option,
@@ -20,11 +21,11 @@ from millstream.cli.options import (
 )
 from millstream.cli.output import duration, echo_json, echo_table, local_time, number_text
 from millstream.cli.tailing import tail
+from millstream.formats.filters import RUNS, parse_key
 from millstream.values.entities import Run, ViewType
-from millstream.values.errors import InvalidValue
 from millstream.values.names import MAX_RESULTS
 from millstream.values.ops import DeleteRun, RestoreRun
-from millstream.values.queries import GetRun, RunTable, SearchRuns, TabulateRuns
+from millstream.values.queries import CountRuns, Facet, FacetRuns, GetRun, RunTable, SearchRuns, TabulateRuns
 from millstream.values.settings import text_setting
 
 if TYPE_CHECKING:
@@ -33,19 +34,32 @@ if TYPE_CHECKING:
 run_id_option = click.option("-r", "--run-id", "run_id", required=True, help="Id of the run.")
 
 
+def experiments_options(command: Command) -> Command:
+    """Add `-x/--experiment-id` and `-n/--experiment-name`, each any number of times."""
+    named = click.option("-n", "--experiment-name", "names", multiple=True, help="Only this experiment, by name.")
+    given = "Only this experiment; may be given several times."
+    return click.option("-x", "--experiment-id", "ids", multiple=True, help=given)(named(command))
+
+
 @click.group()
 def runs() -> None:
-    """List, show, follow, delete and restore runs."""
+    """List, count, show, follow, delete and restore runs."""
 
 
 @runs.command()
-@click.option("-x", "--experiment-id", "ids", multiple=True, help="Only this experiment; may be given several times.")
-@click.option("-n", "--experiment-name", "names", multiple=True, help="Only this experiment, by name.")
+@experiments_options
 @filter_option
 @order_option
 @view_option
 @click.option("--max-results", type=click.IntRange(1, MAX_RESULTS), default=1000, show_default=True, help="At most.")
-@click.option("-c", "--column", "columns", multiple=True, metavar="KEY", help="Show this too, e.g. metrics.loss.")
+@click.option(
+    "-c",
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="KEY",
+    help="Show this too, e.g. metrics.loss, metrics.loss.min, 'params.*'; with --json, of the data this only.",
+)
 @json_option
 def search(
     ids: tuple[str, ...],
@@ -65,14 +79,15 @@ def search(
         "experiment_ids": chosen, "filter": filter_text, "order_by": order_by, "view": view_number(view),
     }  # fmt: skip
     if as_json:
-        echo_json([run_dictionary(run) for run in store.read(SearchRuns(**shared, max_results=max_results))])
+        query = SearchRuns(**shared, max_results=max_results, columns=columns or None)
+        echo_json([run_dictionary(run) for run in store.read(query)])
         return
-    table = store.read(TabulateRuns(**shared, limit=max_results))
+    table = store.read(TabulateRuns(**shared, limit=max_results, columns=columns))
     headers = {"Date": [local_time(value) for value in table.start_time], "Name": table.run_name, "ID": table.run_id}
     headers["Status"] = table.status
     headers["Duration"] = [duration(*times) for times in zip(table.start_time, table.end_time, strict=True)]
     for column in columns:
-        headers[column] = _column(table, column)
+        headers |= _columns(table, column)
     echo_table(list(headers), list(zip(*headers.values(), strict=True)))
     if table.total > len(table.run_id):
         click.echo(f"{len(table.run_id)} of {table.total} runs; --max-results shows more.", err=True)
@@ -96,17 +111,80 @@ def _experiments(store: Store, ids: tuple[str, ...], names: tuple[str, ...], vie
     return tuple(item.experiment_id for item in found)
 
 
-def _column(table: RunTable, column: str) -> list[str]:
-    """The column of a key such as ``metrics.loss``; of "" when no run has it."""
-    prefix, _, key = column.partition(".")
-    missing = [""] * len(table.run_id)
-    if prefix in ("metric", "metrics"):
-        numbers = table.metrics.get(key)
-        return missing if numbers is None else ["" if value is None else number_text(value) for value in numbers]
-    if prefix in ("param", "params", "tag", "tags"):
-        texts = (table.params if prefix.startswith("param") else table.tags).get(key)
-        return missing if texts is None else [value or "" for value in texts]
-    raise InvalidValue(f"There is no column {column!r}; write metrics.KEY, params.KEY or tags.KEY.")
+def _columns(table: RunTable, column: str) -> dict[str, list[str]]:
+    """The column of a key such as ``metrics.loss``, or those of ``metrics.*``, as text."""
+    if column.endswith(".*"):
+        entity = RUNS.entity(column[:-2])
+        data: Any = {} if entity is None else getattr(table, f"{entity.name}s")
+        found: dict[str, list[Any]] = {f"{column[:-1]}{key}": values for key, values in data.items()}
+    else:
+        key = parse_key(column, RUNS, "columns")
+        name = f"{key.key}.{key.part}" if key.part else key.key
+        data = getattr(table, key.key) if key.entity == "attribute" else getattr(table, f"{key.entity}s")[name]
+        found = {column: data}
+    return {name: [_cell(value) for value in values] for name, values in found.items()}
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else number_text(value) if isinstance(value, float) else str(value)
+
+
+@runs.command()
+@experiments_options
+@filter_option
+@view_option
+@json_option
+def count(ids: tuple[str, ...], names: tuple[str, ...], filter_text: str, view: str, as_json: bool) -> None:
+    """Print how many runs match, of the experiments that `search` would list."""
+    store = open_store()
+    note_missing_store(store)
+    number = view_number(view)
+    query = CountRuns(experiment_ids=_experiments(store, ids, names, number), filter=filter_text, view=number)
+    found = store.read(query)
+    if as_json:
+        echo_json({"count": found})
+    else:
+        click.echo(str(found))
+
+
+@runs.command()
+@click.argument("keys", nargs=-1, required=True, metavar="KEY…")
+@experiments_options
+@filter_option
+@view_option
+@click.option(
+    "--max-values", type=click.IntRange(0, MAX_RESULTS), default=20, show_default=True, help="At most, a key."
+)
+@json_option
+def facets(
+    keys: tuple[str, ...],
+    ids: tuple[str, ...],
+    names: tuple[str, ...],
+    filter_text: str,
+    view: str,
+    max_values: int,
+    as_json: bool,
+) -> None:
+    """Print which values the matching runs have under each KEY, e.g. params.lr, metrics.loss.min or status."""
+    store = open_store()
+    note_missing_store(store)
+    number = view_number(view)
+    chosen = _experiments(store, ids, names, number)
+    query = FacetRuns(experiment_ids=chosen, keys=keys, filter=filter_text, view=number, limit=max_values)
+    found = store.read(query)
+    if as_json:
+        echo_json(found)
+        return
+    rows = [row for facet in found for row in _facet_rows(facet)]
+    echo_table(["Key", "Value", "Runs"], rows)
+
+
+def _facet_rows(facet: Facet) -> list[tuple[str, str, str]]:
+    rows = [(facet.key, value, str(number)) for value, number in facet.values]
+    if facet.minimum is not None:
+        bounds = f"{_cell(facet.minimum)} to {_cell(facet.maximum)}"
+        rows.append((facet.key, f"(numbers from {bounds})", str(facet.present - facet.undefined)))
+    return rows or [(facet.key, "(none)", str(facet.present))]
 
 
 @runs.command()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from millstream.formats.wire.decode import Int64, MaybeInt64, Text, Texts, Word, check, invalid, or_none, read_view
 from millstream.formats.wire.encode import double
@@ -34,6 +34,17 @@ class Runs(Request, frozen=True, kw_only=True):
     view: Word = ViewType.ACTIVE_ONLY
     offset: Int64 = 0
     limit: Int64 = 1000
+    columns: tuple[str, ...] | UnsetType = UNSET
+
+
+class Facets(Request, frozen=True, kw_only=True):
+    """Fields of ui/facets: what the runs of a search have under `keys`, with at most `limit` values each."""
+
+    experiment_ids: tuple[str, ...] = ()
+    keys: Texts
+    filter: str = ""
+    view: Word = ViewType.ACTIVE_ONLY
+    limit: Int64 = 100
 
 
 class Series(Request, frozen=True, kw_only=True):
@@ -59,17 +70,43 @@ def _within(name: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def _runs(request: Runs, _given: Given) -> queries.TabulateRuns:
+def _experiments(request: Runs | Facets) -> tuple[str, ...]:
     for index, experiment_id in enumerate(request.experiment_ids):
         check(f"experiment_ids[{index}]", experiment_id, check_experiment_id)
+    return request.experiment_ids
+
+
+def _runs(request: Runs, _given: Given) -> queries.TabulateRuns:
     return queries.TabulateRuns(
-        experiment_ids=request.experiment_ids,
+        experiment_ids=_experiments(request),
         filter=request.filter,
         view=read_view(request.view, "view"),
         order_by=request.order_by,
         offset=_within("offset", request.offset, 0, 2**62),
         limit=_within("limit", request.limit, 0, MAX_RESULTS),
+        columns=or_none(request.columns),
     )
+
+
+def _facets(request: Facets, _given: Given) -> queries.FacetRuns:
+    return queries.FacetRuns(
+        experiment_ids=_experiments(request),
+        keys=request.keys,
+        filter=request.filter,
+        view=read_view(request.view, "view"),
+        limit=_within("limit", request.limit, 0, MAX_RESULTS),
+    )
+
+
+def _reply_facets(facets: list[queries.Facet], _given: Given) -> dict[str, Any]:
+    bounds = ("minimum", "maximum")
+    return {
+        "facets": [structs.asdict(facet) | {name: _number(getattr(facet, name)) for name in bounds} for facet in facets]
+    }
+
+
+def _number(value: float | int | None) -> Any:
+    return double(value) if isinstance(value, float) else value
 
 
 def _reply_runs(table: queries.RunTable, _given: Given) -> dict[str, Any]:
@@ -119,22 +156,13 @@ def routes(server: Server) -> tuple[Route, ...]:
             reply=reply_about,
             prefixes=PREFIX,
         ),
-        Route(
-            methods=("POST",),
-            path="runs",
-            request=Runs,
-            speaks=queries.TabulateRuns,
-            call=_runs,
-            reply=_reply_runs,
-            prefixes=PREFIX,
-        ),
-        Route(
-            methods=("POST",),
-            path="series",
-            request=Series,
-            speaks=queries.SampledHistories,
-            call=_series,
-            reply=_reply_series,
-            prefixes=PREFIX,
-        ),
+        _posted("runs", Runs, queries.TabulateRuns, _runs, _reply_runs),
+        _posted("facets", Facets, queries.FacetRuns, _facets, _reply_facets),
+        _posted("series", Series, queries.SampledHistories, _series, _reply_series),
     )
+
+
+def _posted(
+    path: str, request: type[Request], speaks: type, call: Callable[..., Any], reply: Callable[..., Any]
+) -> Route:
+    return Route(methods=("POST",), path=path, request=request, speaks=speaks, call=call, reply=reply, prefixes=PREFIX)

@@ -6,15 +6,29 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from msgspec import Struct, structs
+from sqlalchemy import Connection, Select, select
 
-from millstream.drivers.sql import read, schema, search
-from millstream.formats.filters import EXPERIMENTS, RUNS, parse_filter, parse_order
+from millstream.drivers.sql import read, schema, search, tables
+from millstream.drivers.sql.facets import Facets
+from millstream.formats.filters import (
+    EXPERIMENTS,
+    RUNS,
+    Columns,
+    Node,
+    OrderKey,
+    parse_columns,
+    parse_filter,
+    parse_key,
+    parse_order,
+)
 from millstream.formats.tokens import decode_token, next_token
 from millstream.values import names, queries
 from millstream.values.entities import ACTIVE, Experiment, Page, Run, ViewType
 from millstream.values.errors import InvalidValue
 from millstream.values.refusals import no_run
+
+MAX_FACETS = 100
 
 
 class Reading(Protocol):
@@ -37,6 +51,8 @@ class Searches:
             queries.GetRun: self._run,
             queries.SearchRuns: self._search_runs,
             queries.TabulateRuns: self._tabulate_runs,
+            queries.CountRuns: self._count_runs,
+            queries.FacetRuns: self._facet_runs,
         }
 
     def _search_experiments(self, query: queries.SearchExperiments) -> Page[Experiment]:
@@ -61,22 +77,84 @@ class Searches:
 
     def _search_runs(self, query: queries.SearchRuns) -> Page[Run]:
         offset, limit = window(query.page_token, query.max_results)
-        statement = _runs_statement(query)
+        asked = _Asked.of(query)
         if not query.experiment_ids:
             return Page()
         with self._reading() as connection:
-            rids = [row[0] for row in connection.execute(statement.offset(offset).limit(limit + 1))]
-            found = read.runs(connection, rids[:limit])
+            asked = asked.settled(connection)
+            if any(key.part for key in asked.wanted.metrics):
+                raise InvalidValue("Runs hold latest values only; parts of metrics, as in metrics.x.min, need a table.")
+            rids = [row[0] for row in connection.execute(asked.statement().offset(offset).limit(limit + 1))]
+            found = read.runs(connection, rids[:limit], asked.wanted)
         return Page(found, next_token(offset, limit, len(rids)))
 
     def _tabulate_runs(self, query: queries.TabulateRuns) -> queries.RunTable:
         if query.offset < 0 or query.limit < 0:
             raise InvalidValue(f"Offset {query.offset} and limit {query.limit} must not be negative.")
-        statement = _runs_statement(query).offset(query.offset).limit(query.limit)
-        counting = search.runs_count(query.experiment_ids, parse_filter(query.filter, RUNS), _stages(query.view))
+        asked = _Asked.of(query)
         with self._reading() as connection:
+            asked = asked.settled(connection)
+            statement = asked.statement().offset(query.offset).limit(query.limit)
             rids = [row[0] for row in connection.execute(statement)]
-            return read.table(connection, rids, int(connection.execute(counting).scalar_one()))
+            total = query.offset + len(rids)
+            if len(rids) == query.limit or not rids:
+                # A window that is not full ends with the last run.
+                total = asked.count(connection)
+            return tables.table(connection, rids, total, asked.wanted)
+
+    def _count_runs(self, query: queries.CountRuns) -> int:
+        asked = _Asked.of(query)
+        with self._reading() as connection:
+            return asked.settled(connection).count(connection)
+
+    def _facet_runs(self, query: queries.FacetRuns) -> list[queries.Facet]:
+        if not 0 <= query.limit <= names.MAX_RESULTS:
+            raise InvalidValue(f"The limit {query.limit} must be 0 to {names.MAX_RESULTS}.")
+        if len(query.keys) > MAX_FACETS:
+            raise InvalidValue(f"There are {len(query.keys)} keys; at most {MAX_FACETS} are allowed.")
+        keys = tuple(parse_key(key, RUNS, "keys") for key in query.keys)
+        asked = structs.replace(_Asked.of(query), order=keys)
+        with self._reading() as connection:
+            asked = asked.settled(connection)
+            matching = search.run_conditions(asked.ids, asked.node, asked.stages)
+            rids = connection.execute(select(schema.runs.c.rid).where(*matching)).scalars().all()
+            found = Facets(connection, rids)
+            return [found.facet(key, name, query.limit) for key, name in zip(asked.order, query.keys, strict=True)]
+
+
+class _Asked(Struct, frozen=True):
+    """What a query asks about runs, as trees."""
+
+    ids: tuple[str, ...]
+    node: Node | None
+    order: tuple[OrderKey, ...]
+    stages: tuple[str, ...]
+    wanted: Columns
+
+    @staticmethod
+    def of(query: Any) -> _Asked:
+        """Understand the texts of `query`; InvalidValue where they cannot be."""
+        return _Asked(
+            query.experiment_ids,
+            parse_filter(query.filter, RUNS),
+            parse_order(getattr(query, "order_by", ()), RUNS),
+            _stages(query.view),
+            parse_columns(getattr(query, "columns", None)),
+        )
+
+    def settled(self, connection: Connection) -> _Asked:
+        """The same with bare names decided; see `search.settle`."""
+        node, order = search.settle(connection, self.ids, self.node, self.order)
+        _, metrics = search.settle(connection, self.ids, None, self.wanted.metrics)
+        return structs.replace(self, node=node, order=order, wanted=structs.replace(self.wanted, metrics=metrics))
+
+    def statement(self) -> Select[int]:
+        """`rid`s of all matching runs in order."""
+        return search.runs_statement(self.ids, self.node, self.order, self.stages)
+
+    def count(self, connection: Connection) -> int:
+        """How many runs match."""
+        return int(connection.execute(search.runs_count(self.ids, self.node, self.stages)).scalar_one())
 
 
 def describe(connection: Connection, kind: str, location: str, problems: tuple[str, ...] = ()) -> queries.StoreFacts:
@@ -88,12 +166,6 @@ def describe(connection: Connection, kind: str, location: str, problems: tuple[s
         experiments=read.count(connection, schema.experiments, schema.experiments.c.lifecycle_stage == ACTIVE),
         runs=read.count(connection, schema.runs, schema.runs.c.lifecycle_stage == ACTIVE),
         problems=problems,
-    )
-
-
-def _runs_statement(query: queries.SearchRuns | queries.TabulateRuns) -> Any:
-    return search.runs_statement(
-        query.experiment_ids, parse_filter(query.filter, RUNS), parse_order(query.order_by, RUNS), _stages(query.view)
     )
 
 

@@ -156,20 +156,55 @@ class MlflowClient(ModelVerbs):
         max_results: int = 1000,
         order_by: Sequence[str] | None = None,
         page_token: str | None = None,
+        *,
+        columns: Sequence[str] | None = None,
     ) -> Page[Run]:
-        """A page of runs that match; its `token` asks for the next one."""
-        if isinstance(experiment_ids, str | int):
-            raise InvalidValue(
-                f"experiment_ids takes a list of ids; got {experiment_ids!r}. Write [{experiment_ids!r}]."
-            )
+        """A page of runs that match; its `token` asks for the next one.
+
+        With `columns`, the runs have only the metrics, params and tags that these name, as in ``["metrics.loss"]``.
+        """
         return self._store.read(
             queries.SearchRuns(
-                experiment_ids=tuple(str(experiment_id) for experiment_id in experiment_ids),
+                experiment_ids=_listed(experiment_ids),
                 filter=filter_string or "",
                 view=run_view_type,
                 order_by=(order_by,) if isinstance(order_by, str) else tuple(order_by or ()),
                 max_results=max_results,
                 page_token=page_token,
+                columns=None if columns is None else tuple(columns),
+            )
+        )
+
+    def count_runs(
+        self,
+        experiment_ids: Sequence[str | int],
+        filter_string: str = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+    ) -> int:
+        """How many runs match."""
+        return self._store.read(
+            queries.CountRuns(experiment_ids=_listed(experiment_ids), filter=filter_string or "", view=run_view_type)
+        )
+
+    def facet_runs(
+        self,
+        experiment_ids: Sequence[str | int],
+        keys: Sequence[str],
+        filter_string: str = "",
+        run_view_type: int = ViewType.ACTIVE_ONLY,
+        max_values: int = 100,
+    ) -> list[queries.Facet]:
+        """For each of `keys` (``params.lr``, ``metrics.loss.min``, ``status``) what the matching runs have there.
+
+        That is how many runs have it, the most frequent values with their numbers, and the bounds of numbers.
+        """
+        return self._store.read(
+            queries.FacetRuns(
+                experiment_ids=_listed(experiment_ids),
+                keys=tuple(keys),
+                filter=filter_string or "",
+                view=run_view_type,
+                limit=max_values,
             )
         )
 
@@ -280,3 +315,9 @@ class MlflowClient(ModelVerbs):
     ) -> None:
         """Store an image under a file name, or under a `key` for each `step`."""
         artifacts.put_image(self._store, run_id, image, artifact_file, key=key, step=step, timestamp=timestamp)
+
+
+def _listed(experiment_ids: Sequence[str | int]) -> tuple[str, ...]:
+    if isinstance(experiment_ids, str | int):
+        raise InvalidValue(f"experiment_ids takes a list of ids; got {experiment_ids!r}. Write [{experiment_ids!r}].")
+    return tuple(str(experiment_id) for experiment_id in experiment_ids)

@@ -18,7 +18,7 @@ from millstream.tracking.runs import (
     set_experiment,
     start_run,
 )
-from millstream.tracking.search import search_runs
+from millstream.tracking.search import count_runs, search_runs
 from millstream.tracking.state import ActiveRun
 from millstream.values import names, ops, queries
 from millstream.values.entities import Experiment, Metric, Param, Run, RunTag, ViewType
@@ -27,6 +27,7 @@ from millstream.values.errors import NotFound
 __all__ = [
     "ActiveRun",
     "active_run",
+    "count_runs",
     "create_experiment",
     "delete_experiment",
     "delete_experiment_tag",

@@ -1,4 +1,4 @@
-"""Runs as a pandas DataFrame or as a list."""
+"""Runs as a pandas DataFrame, an Arrow table or a list; and how many there are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from millstream.values import names
 from millstream.values.entities import Run, ViewType
 from millstream.values.errors import InvalidValue, MissingDependency, NotFound
 from millstream.values.queries import (
+    CountRuns,
     GetExperimentByName,
     RunTable,
     SearchExperiments,
@@ -23,6 +24,7 @@ from millstream.values.settings import text_setting
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
 
 _log = logging.getLogger("millstream")
 
@@ -38,24 +40,51 @@ def search_runs(
     output_format: str = "pandas",
     search_all_experiments: bool = False,
     experiment_names: Sequence[str] | None = None,
-) -> pandas.DataFrame | list[Run]:
-    """Runs that match `filter_string`, as a DataFrame (`output_format` "pandas") or a list of Run ("list").
+    *,
+    columns: Sequence[str] | None = None,
+) -> pandas.DataFrame | pyarrow.Table | list[Run]:
+    """Runs that match `filter_string`: a DataFrame (`output_format` "pandas"), a table ("arrow") or Runs ("list").
 
-    Without ids and names the active experiment is searched. Columns of the frame: run_id, experiment_id, status,
+    Without ids and names the active experiment is searched. Columns of a frame: run_id, experiment_id, status,
     artifact_uri, start_time, end_time (UTC), then ``metrics.*`` (NaN where missing), ``params.*`` and ``tags.*``
-    (None where missing).
+    (None or NaN where missing, as pandas has it); of a table the same, with null where missing.
+
+    `columns` names the metrics, params and tags that are wanted, as in ``["metrics.loss.min", "params.*"]``: less is
+    read then, and each of these columns is there, also when no run has it. None means all.
     """
     store = state.store()
-    ids = _experiments(store, experiment_ids, experiment_names, search_all_experiments)
-    order = (order_by,) if isinstance(order_by, str) else tuple(order_by or ())
-    if output_format == "list":
-        return _all_runs(store, ids, filter_string or "", run_view_type, max_results, order)
-    if output_format != "pandas":
-        raise InvalidValue(f"Unsupported output format: {output_format!r}; use 'pandas' or 'list'.")
     query = TabulateRuns(
-        experiment_ids=ids, filter=filter_string or "", view=run_view_type, order_by=order, limit=max_results
+        experiment_ids=_experiments(store, experiment_ids, experiment_names, search_all_experiments),
+        filter=filter_string or "",
+        view=run_view_type,
+        order_by=_texts(order_by),
+        limit=max_results,
+        columns=None if columns is None else _texts(columns),
     )
-    return _to_frame(store.read(query))
+    if output_format == "list":
+        return _all_runs(store, query)
+    if output_format == "pandas":
+        return _to_frame(_optional("pandas", output_format), store.read(query))
+    if output_format == "arrow":
+        return _to_arrow(_optional("pyarrow", output_format), store.read(query))
+    raise InvalidValue(f"Unsupported output format: {output_format!r}; use 'pandas', 'arrow' or 'list'.")
+
+
+def count_runs(
+    experiment_ids: Sequence[str | int] | None = None,
+    filter_string: str = "",
+    run_view_type: int = ViewType.ACTIVE_ONLY,
+    search_all_experiments: bool = False,
+    experiment_names: Sequence[str] | None = None,
+) -> int:
+    """How many runs match `filter_string`; without ids and names, of the active experiment."""
+    store = state.store()
+    ids = _experiments(store, experiment_ids, experiment_names, search_all_experiments)
+    return store.read(CountRuns(experiment_ids=ids, filter=filter_string or "", view=run_view_type))
+
+
+def _texts(texts: Sequence[str] | None) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts or ())
 
 
 def _experiments(
@@ -92,19 +121,18 @@ def _id_of(store: Store, name: str) -> str | None:
         return None
 
 
-def _all_runs(
-    store: Store, ids: tuple[str, ...], filter_string: str, view: int, max_results: int, order: tuple[str, ...]
-) -> list[Run]:
+def _all_runs(store: Store, query: TabulateRuns) -> list[Run]:
     found: list[Run] = []
     token = None
-    while len(found) < max_results:
+    while len(found) < query.limit:
         page = store.read(
             SearchRuns(
-                experiment_ids=ids,
-                filter=filter_string,
-                view=view,
-                order_by=order,
-                max_results=min(max_results - len(found), names.MAX_RESULTS),
+                experiment_ids=query.experiment_ids,
+                filter=query.filter,
+                view=query.view,
+                order_by=query.order_by,
+                columns=query.columns,
+                max_results=min(query.limit - len(found), names.MAX_RESULTS),
                 page_token=token,
             )
         )
@@ -115,29 +143,51 @@ def _all_runs(
     return found
 
 
-def _to_frame(table: RunTable) -> pandas.DataFrame:
+def _optional(package: str, output_format: str) -> Any:
     try:
-        pd = import_module("pandas")
+        return import_module(package)
     except ImportError as error:
         raise MissingDependency(
-            "search_runs returns a pandas DataFrame, and pandas is not installed: pip install pandas, "
-            'or pass output_format="list".'
+            f'search_runs with output_format="{output_format}" needs {package}, which is not installed: '
+            f'pip install {package}, or pass output_format="list".'
         ) from error
-    columns: dict[str, Any] = {
+
+
+def _to_frame(pandas: Any, table: RunTable) -> pandas.DataFrame:
+    times = {
+        name: pandas.to_datetime(pandas.array(values, dtype="Int64"), unit="ms", utc=True)
+        for name, values in (("start_time", table.start_time), ("end_time", table.end_time))
+    }
+    metrics = {key: pandas.Series(values, dtype="float64") for key, values in table.metrics.items()}
+    # Which type texts have is left to pandas, which has changed its mind about it.
+    frame: pandas.DataFrame = pandas.DataFrame(_named(table, times, metrics))
+    return frame
+
+
+def _to_arrow(arrow: Any, table: RunTable) -> pyarrow.Table:
+    moment, text = arrow.timestamp("ms", "UTC"), arrow.string()
+    times = {
+        name: arrow.array(values, moment)
+        for name, values in (("start_time", table.start_time), ("end_time", table.end_time))
+    }
+    metrics = {key: arrow.array(values, arrow.float64()) for key, values in table.metrics.items()}
+    columns = _named(table, times, metrics)
+    arrays = {
+        name: arrow.array(values, text) if isinstance(values, list) else values for name, values in columns.items()
+    }
+    found: pyarrow.Table = arrow.table(arrays)
+    return found
+
+
+def _named(table: RunTable, times: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
+    """All columns in MLflow's order; texts as lists."""
+    columns = {
         "run_id": table.run_id,
         "experiment_id": table.experiment_id,
         "status": table.status,
         "artifact_uri": table.artifact_uri,
-        "start_time": pd.to_datetime(pd.array(table.start_time, dtype="Int64"), unit="ms", utc=True),
-        "end_time": pd.to_datetime(pd.array(table.end_time, dtype="Int64"), unit="ms", utc=True),
+        **times,
     }
-    columns |= {f"metrics.{key}": pd.array(values, dtype="float64") for key, values in _floats(table)}
-    for prefix, texts in (("params", table.params), ("tags", table.tags)):
-        columns |= {f"{prefix}.{key}": pd.Series(values, dtype="object") for key, values in texts.items()}
-    frame: pandas.DataFrame = pd.DataFrame(columns)
-    return frame
-
-
-def _floats(table: RunTable) -> list[tuple[str, list[float]]]:
-    nan = float("nan")
-    return [(key, [nan if value is None else value for value in values]) for key, values in table.metrics.items()]
+    for prefix, data in (("metrics", metrics), ("params", table.params), ("tags", table.tags)):
+        columns |= {f"{prefix}.{key}": values for key, values in data.items()}
+    return columns

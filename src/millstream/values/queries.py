@@ -60,7 +60,10 @@ class GetRunInfo(Query[RunInfo], frozen=True, kw_only=True):
 
 
 class SearchRuns(Query[Page[Run]], frozen=True, kw_only=True):
-    """Runs of `experiment_ids` that match `filter`, newest first unless `order_by` says otherwise."""
+    """Runs of `experiment_ids` that match `filter`, newest first unless `order_by` says otherwise.
+
+    With `columns`, only the metrics, params and tags that they name (``metrics.loss``, ``tags.*``); None means all.
+    """
 
     experiment_ids: tuple[str, ...]
     filter: str = ""
@@ -68,6 +71,42 @@ class SearchRuns(Query[Page[Run]], frozen=True, kw_only=True):
     order_by: tuple[str, ...] = ()
     max_results: int = 1000
     page_token: str | None = None
+    columns: tuple[str, ...] | None = None
+
+
+class CountRuns(Query[int], frozen=True, kw_only=True):
+    """How many runs of `experiment_ids` match `filter`."""
+
+    experiment_ids: tuple[str, ...]
+    filter: str = ""
+    view: int = ViewType.ACTIVE_ONLY
+
+
+class Facet(Struct, frozen=True):
+    """What the matching runs have under one `key`, which is written as in `columns`.
+
+    `present` runs have it, with `distinct` values; the most frequent are in `values` with the number of runs (none
+    for metrics and times). Where values are numbers, `minimum` and `maximum` are their bounds; of the numbers of
+    metrics, `undefined` are NaN, and of the texts of a param, so many are no number.
+    """
+
+    key: str
+    present: int
+    distinct: int
+    values: tuple[tuple[str, int], ...] = ()
+    minimum: float | int | None = None
+    maximum: float | int | None = None
+    undefined: int = 0
+
+
+class FacetRuns(Query[list[Facet]], frozen=True, kw_only=True):
+    """For each of `keys` what the runs that match `filter` have there, with at most `limit` values."""
+
+    experiment_ids: tuple[str, ...]
+    keys: tuple[str, ...]
+    filter: str = ""
+    view: int = ViewType.ACTIVE_ONLY
+    limit: int = 100
 
 
 class RunTable(Struct, frozen=True):
@@ -92,7 +131,11 @@ class RunTable(Struct, frozen=True):
 
 
 class TabulateRuns(Query[RunTable], frozen=True, kw_only=True):
-    """A window of matching runs in columns, with the count of all; for tables and data frames."""
+    """A window of matching runs in columns, with the count of all; for tables and data frames.
+
+    With `columns`, only the metrics, params and tags that they name, and each of these, also when no run has it;
+    ``metrics.loss.min`` is the metric "loss.min" of the table.
+    """
 
     experiment_ids: tuple[str, ...]
     filter: str = ""
@@ -100,6 +143,7 @@ class TabulateRuns(Query[RunTable], frozen=True, kw_only=True):
     order_by: tuple[str, ...] = ()
     offset: int = 0
     limit: int = 1000
+    columns: tuple[str, ...] | None = None
 
 
 class MetricHistory(Query[Page[Metric]], frozen=True, kw_only=True):

@@ -127,6 +127,133 @@ class SearchSuite:
         with pytest.raises(InvalidValue):
             store.read(queries.TabulateRuns(experiment_ids=("0",), offset=-1))
 
+    def test_a_table_has_just_the_columns_asked_for(self, store: Store) -> None:
+        run = new_run(store)
+        other = new_run(store)
+        log(store, run, [("m", 3.0), ("m", 1.0, 1), ("m", 2.0, 2), ("n", 1.0)], {"p": "1", "q": "2"}, {"t": "3"})
+        ids = ("0",)
+
+        def table(*columns: str) -> queries.RunTable:
+            query = queries.TabulateRuns(experiment_ids=ids, order_by=("metrics.m",), columns=columns)
+            return store.read(query)
+
+        some = table("metrics.m.min", "metrics.m", "metrics.m.mean", "params.q", "params.none", "status")
+        assert some.metrics == {"m": [2.0, None], "m.mean": [2.0, None], "m.min": [1.0, None]}
+        assert (some.params, some.tags, some.run_id) == ({"none": [None] * 2, "q": ["2", None]}, {}, [run, other])
+        every = table("metrics.*", "metrics.m.count")
+        assert every.metrics == {"m": [2.0, None], "m.count": [3, None], "n": [1.0, None]}
+        assert set(table("tags.*").tags) >= {"t"}
+        with pytest.raises(InvalidValue, match="unexpected 'q'"):
+            table("params.p q")
+        log(store, other, [("m.min", 5.0)])
+        assert table("metrics.m.min").metrics == {"m.min": [None, 5.0]}
+        assert table("metrics.`m`.min").metrics == {"m.min": [1.0, None]}
+        query = queries.SearchRuns(experiment_ids=ids, filter="metrics.n = 1", columns=("metrics.m", "params.*"))
+        (found,) = store.read(query)
+        assert (found.data.metrics, found.data.params, found.data.tags) == ({"m": 2.0}, {"p": "1", "q": "2"}, {})
+        with pytest.raises(InvalidValue, match="need a table"):
+            store.read(queries.SearchRuns(experiment_ids=ids, columns=("metrics.m.max",)))
+
+    @covers(queries.CountRuns)
+    def test_runs_are_counted(self, store: Store) -> None:
+        for number in range(3):
+            log(store, new_run(store), params={"p": str(number)})
+        deleted = new_run(store)
+        store.write(ops.DeleteRun(run_id=deleted, time=T0))
+        count = queries.CountRuns(experiment_ids=("0",), filter="params.p >= 1")
+        assert store.read(count) == 2
+        assert store.read(queries.CountRuns(experiment_ids=("0", "7"), view=ViewType.ALL)) == 4
+        assert store.read(queries.CountRuns(experiment_ids=())) == 0
+
+    @covers(queries.FacetRuns)
+    def test_facets_say_what_the_matching_runs_have(self, store: Store) -> None:
+        for number, text in enumerate(["0.5", "0.5", "값", "10"]):
+            run = new_run(store, user_id="지민" if number else "u")
+            value = math.nan if number == 3 else float(number)
+            log(store, run, [("m", value + 1), ("m", value, 1)], {"p": text}, {"t": "x"})
+        new_run(store)
+        keys = ("params.p", "tags.t", "metrics.m", "metrics.m.first", "status", "user_id", "metrics.none", "end_time")
+        query = queries.FacetRuns(experiment_ids=("0",), keys=keys, limit=2)
+        facets = {facet.key: facet for facet in store.read(query)}
+        facet = queries.Facet
+        assert facets["params.p"] == facet("params.p", 4, 3, (("0.5", 2), ("10", 1)), 0.5, 10.0, 1)
+        assert facets["tags.t"] == facet("tags.t", 4, 1, (("x", 4),))
+        assert facets["metrics.m"] == facet("metrics.m", 4, 3, (), 0.0, 2.0, 1)
+        assert facets["metrics.m.first"] == facet("metrics.m.first", 4, 3, (), 1.0, 3.0, 1)
+        assert facets["status"].values == (("RUNNING", 5),)
+        assert facets["user_id"].values == (("지민", 3), ("", 1))
+        assert facets["metrics.none"] == facet("metrics.none", 0, 0)
+        assert facets["end_time"] == facet("end_time", 0, 0, undefined=0)
+        (few,) = store.read(
+            queries.FacetRuns(experiment_ids=("0",), keys=("params.p",), filter="metrics.m.first <= 2", limit=0)
+        )
+        assert (few.present, few.distinct, few.values, few.maximum) == (2, 1, (), 0.5)
+        for bad in ({"keys": ("nothing",)}, {"keys": ("status",), "limit": -1}, {"keys": ("status",) * 101}):
+            with pytest.raises(InvalidValue):
+                store.read(queries.FacetRuns(experiment_ids=("0",), **bad))
+
+    def test_parts_of_a_series_are_searched_and_sorted(self, store: Store) -> None:
+        down, up, nan = (new_run(store, run_name=name) for name in ("down", "up", "nan"))
+        log(store, down, [("m", 3.0, 5), ("m", 9.0, -1), ("m", 1.0, 7)])
+        log(store, up, [("m", 2.0, 0, T0), ("m", 4.0, 0, T0 - 1), ("m", 5.0, 1)])
+        log(store, nan, [("m", math.nan, 0)])
+        none = new_run(store, run_name="none")
+        assert search(store, "metrics.m.first = 9") == [down]
+        assert search(store, "metrics.m.first = 2 AND metrics.m.last = 5 AND metrics.m.max > 4.5") == [up]
+        assert search(store, "metrics.m.min <= 2", ["metrics.m.min DESC"]) == [up, down]
+        assert search(store, "metrics.m.count >= 2.5 AND metrics.`m`.mean > 4") == [down]
+        assert search(store, "metrics.m.mean = nan") == [nan]
+        assert search(store, order=["metrics.m.max ASC"]) == [up, down, nan, none]
+        assert search(store, order=["metrics.m.mean DESC", "run_name"]) == [down, up, nan, none]
+
+    def test_a_metric_of_the_whole_name_is_meant_when_there_is_one(self, store: Store) -> None:
+        run, other = new_run(store), new_run(store)
+        elsewhere = new_experiment(store)
+        log(store, run, [("m", 3.0), ("m", 1.0, 1)])
+        log(store, new_run(store, elsewhere), [("m.min", 1.0)])
+        assert search(store, "metrics.m.min = 1") == [run]
+        log(store, other, [("m.min", 1.0)])
+        assert search(store, "metrics.m.min = 1") == [other]
+        assert search(store, "NOT (metrics.m.min = 2 OR metrics.m.max = 3)") == [other]
+        assert search(store, "metrics.`m.min` = 1") == [other]
+        assert search(store, "metrics.`m`.min = 1") == [run]
+        assert search(store, order=["metrics.m.min"]) == [other, run]
+
+    def test_params_are_compared_and_sorted_as_numbers(self, store: Store) -> None:
+        texts = ["10", "9", "1e-3", "-inf", "nan", "값", " 9.0 ", None]
+        runs = [new_run(store) for _ in texts]
+        for run, text in zip(runs, texts, strict=True):
+            if text is not None:
+                log(store, run, params={"p": text})
+        assert search(store, "params.p > 0.0005 AND params.p <= 9") == [runs[6], runs[2], runs[1]]
+        assert search(store, "params.p = 9") == [runs[6], runs[1]]
+        assert search(store, "params.p = '9'") == [runs[1]]
+        assert search(store, "params.p < -1e300") == [runs[3]]
+        assert set(search(store, "NOT params.p != 9")) == {runs[place] for place in (1, 4, 5, 6, 7)}
+        ascending = [runs[place] for place in (3, 2, 6, 1, 0, 5, 4, 7)]
+        assert search(store, order=["number(params.p)"]) == ascending
+        assert search(store, order=["number(params.p) DESC"])[:3] == [runs[0], runs[6], runs[1]]
+        assert search(store, "params.p LIKE '%9%' OR params.p = '10'", ["params.p"]) == [runs[6], runs[0], runs[1]]
+
+    def test_patterns_and_words_find_runs(self, store: Store) -> None:
+        first = new_run(store, run_name="ResNet 50")
+        second = new_run(store, run_name="나무")
+        log(store, first, params={"opt": "AdamW"}, tags={"mlflow.note.content": "첫 실험,\n100% 끝"})
+        log(store, second, params={"opt": "sgd"})
+        for clause, found in {
+            "run_name RLIKE '^Res.*\\d+$'": [first],
+            "params.opt RLIKE '(?i)adam|SGD'": [second, first],
+            "tags.`mlflow.note.content` RLIKE '실험.+끝$'": [first],
+            "tags.none RLIKE ''": [],
+            "params.opt CONTAINS 'ADAM'": [first],
+            "text CONTAINS 'resnet adamw'": [first],
+            "text CONTAINS '실험 100%'": [first],
+            "text CONTAINS 'sgd' OR text CONTAINS '없음'": [second],
+            "NOT text CONTAINS 'S'": [],
+            f"text CONTAINS '{second[:20].upper()}'": [second],
+        }.items():
+            assert search(store, clause) == found, clause
+
     @covers(queries.DescribeStore)
     def test_a_store_describes_itself(self, store: Store) -> None:
         made = new_experiment(store)

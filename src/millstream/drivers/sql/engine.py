@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from millstream.formats.patterns import matcher
 from millstream.values.databases import hidden
 from millstream.values.errors import InvalidValue, MissingDependency
 
@@ -22,7 +23,7 @@ CONNECT_SECONDS = 10
 def sqlite_engine(path: Path) -> Engine:
     """An engine over the SQLite file `path` (made when missing); transactions that write start as such.
 
-    LIKE is case-sensitive, as in MLflow; `fold(x)` is Unicode case folding, for ILIKE.
+    LIKE is case-sensitive, as in MLflow; `fold(x)` is Unicode case folding, for ILIKE; `rlike(pattern, x)` matches.
     """
     engine = create_engine(
         f"sqlite:///{path}",
@@ -71,10 +72,15 @@ def _configure(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA cache_size=-32768")
     cursor.close()
     connection.create_function("fold", 1, _fold, deterministic=True)
+    connection.create_function("rlike", 2, _rlike, deterministic=True)
 
 
 def _fold(text: object) -> str | None:
     return None if text is None else str(text).casefold()
+
+
+def _rlike(pattern: str, text: object) -> bool:
+    return matcher(pattern)(str(text))
 
 
 def _begin(connection: Connection) -> None:

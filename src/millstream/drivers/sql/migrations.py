@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select
 
 from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.engine import writing
-from millstream.drivers.sql.steps import add_logged_models
+from millstream.drivers.sql.steps import add_logged_models, add_numbers_and_first_points
 from millstream.values import names
 from millstream.values.entities import ACTIVE
 from millstream.values.errors import NotSupported, StorageFailed
@@ -25,8 +25,9 @@ from millstream.values.version import VERSION as PROGRAM
 
 Step = Callable[[Connection], None]
 
+
 # STEPS[n] leads from version n to n + 1. A step never uses the tables of `schema` and `ledger`, which move on.
-STEPS: Mapping[int, Step] = {1: add_logged_models}
+STEPS: Mapping[int, Step] = {1: add_logged_models, 2: add_numbers_and_first_points}
 
 # All programs that open a database at once wait for each other here.
 _LOCK = 0x6D696C6C

@@ -9,7 +9,8 @@ from msgspec import structs
 from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, or_, select
 
 from millstream.drivers.sql import schema
-from millstream.drivers.sql.search import Scope, among, condition, directed
+from millstream.drivers.sql.conditions import Scope, among, condition
+from millstream.drivers.sql.search import directed
 from millstream.formats.filters import And, Comparison, Node, Not, Or, OrderKey
 from millstream.values.entities import ACTIVE, LoggedModelStatus
 from millstream.values.queries import ModelDataset, ModelOrder

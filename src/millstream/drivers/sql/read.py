@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice, starmap
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from millstream.drivers.sql import schema
+from millstream.drivers.sql.functions import AmongNumbers
+from millstream.formats.filters import Columns
 from millstream.values.entities import (
     Dataset,
     DatasetInput,
@@ -26,10 +28,10 @@ from millstream.values.entities import (
     RunInputs,
     RunOutputs,
 )
-from millstream.values.queries import RunTable
 
 # SQLite takes at most 32,766 values in one statement; smaller ones are prepared faster.
 BATCH = 1000
+EVERYTHING = Columns()
 INFO = tuple(schema.runs.c[name] for name in RunInfo.__struct_fields__)
 
 
@@ -64,16 +66,15 @@ def run_info(connection: Connection, run_id: str) -> RunInfo | None:
     return None if row is None else info(row)
 
 
-def runs(connection: Connection, rids: Sequence[int]) -> list[Run]:
-    """The runs with these `rid`s, in this order, with all their data."""
+def runs(connection: Connection, rids: Sequence[int], wanted: Columns = EVERYTHING) -> list[Run]:
+    """The runs with these `rid`s, in this order, with the data that is wanted."""
     found: dict[int, Run] = {}
     for batch in batches(rids):
-        infos = {
-            row.rid: row for row in connection.execute(select(schema.runs).where(schema.runs.c.rid.in_(batch))).all()
-        }
-        params = _texts(connection, schema.params, batch)
-        tags = _texts(connection, schema.tags, batch)
-        latest = _latest(connection, batch)
+        named = select(schema.runs).where(AmongNumbers.these(schema.runs.c.rid, batch))
+        infos = {row.rid: row for row in connection.execute(named).all()}
+        params = _texts(connection, schema.params, batch, wanted.params)
+        tags = _texts(connection, schema.tags, batch, wanted.tags)
+        latest = _latest(connection, batch, None if wanted.all_metrics else [key.key for key in wanted.metrics])
         datasets, used, made = _inputs(connection, batch)
         for rid, row in infos.items():
             points = tuple(latest.get(rid, ()))
@@ -85,26 +86,6 @@ def runs(connection: Connection, rids: Sequence[int]) -> list[Run]:
                 outputs=RunOutputs(tuple(made.get(rid, ()))),
             )
     return [found[rid] for rid in rids if rid in found]
-
-
-def table(connection: Connection, rids: Sequence[int], total: int) -> RunTable:
-    """The runs with these `rid`s as columns, in this order; `total` is passed on."""
-    place = {rid: index for index, rid in enumerate(rids)}
-    infos: list[Any] = [None] * len(rids)
-    params: dict[str, list[str | None]] = {}
-    tags: dict[str, list[str | None]] = {}
-    metrics: dict[str, list[float | None]] = {}
-    for batch in batches(rids):
-        for row in connection.execute(select(schema.runs).where(schema.runs.c.rid.in_(batch))).all():
-            infos[place[row.rid]] = row
-        for source, columns in ((schema.params, params), (schema.tags, tags)):
-            for rid, key, value in connection.execute(select(source).where(source.c.rid.in_(batch))).all():
-                _column(columns, key, len(rids))[place[rid]] = value
-        for rid, key, value, is_nan in connection.execute(_last_values(batch)).all():
-            _column(metrics, key, len(rids))[place[rid]] = math.nan if is_nan else value
-    rows = [row for row in infos if row is not None]
-    facts: dict[str, Any] = {column.name: [getattr(row, column.name) for row in rows] for column in INFO}
-    return RunTable(total=total, **facts, params=_sorted(params), metrics=_sorted(metrics), tags=_sorted(tags))
 
 
 def count(connection: Connection, source: Table, *conditions: Any) -> int:
@@ -119,39 +100,34 @@ def batches(items: Sequence[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def _column(columns: dict[str, list[Any]], key: str, length: int) -> list[Any]:
-    column = columns.get(key)
-    if column is None:
-        column = columns[key] = [None] * length
-    return column
-
-
-def _sorted(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    return dict(sorted(columns.items()))
-
-
 def info(row: Row[Any]) -> RunInfo:
     """The run info that a row of `runs` holds."""
     return RunInfo(*(getattr(row, name) for name in RunInfo.__struct_fields__))
 
 
-def _texts(connection: Connection, source: Table, rids: list[int]) -> dict[int, dict[str, str]]:
+def keyed(source: Table, rids: Sequence[int], keys: Sequence[str] | None) -> list[ColumnElement[bool]]:
+    """What holds for the rows of `source` that belong to these runs and keys; None means all keys."""
+    conditions: list[ColumnElement[bool]] = [AmongNumbers.these(source.c.rid, rids)]
+    return conditions if keys is None else [*conditions, source.c.key.in_(keys)]
+
+
+def _texts(
+    connection: Connection, source: Table, rids: list[int], keys: Sequence[str] | None
+) -> dict[int, dict[str, str]]:
     texts: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for rid, key, value in connection.execute(select(source).where(source.c.rid.in_(rids))).all():
+    if keys == ():
+        return texts
+    statement = select(source.c.rid, source.c.key, source.c.value).where(*keyed(source, rids, keys))
+    for rid, key, value in connection.execute(statement).all():
         texts[rid][key] = value
     return texts
 
 
-def _last_values(rids: Iterable[int]) -> Any:
-    columns = schema.series.c
-    return select(columns.rid, columns.key, columns.last_value, columns.last_nan).where(columns.rid.in_(rids))
-
-
-def _latest(connection: Connection, rids: list[int]) -> dict[int, list[Metric]]:
+def _latest(connection: Connection, rids: list[int], keys: Sequence[str] | None) -> dict[int, list[Metric]]:
     columns = schema.series.c
     statement = select(
         columns.rid, columns.key, columns.last_value, columns.last_nan, columns.last_time, columns.last_step
-    ).where(columns.rid.in_(rids))
+    ).where(*keyed(schema.series, rids, keys))
     latest: defaultdict[int, list[Metric]] = defaultdict(list)
     for rid, key, value, is_nan, time, step in connection.execute(statement).all():
         latest[rid].append(Metric(key, math.nan if is_nan else value, time, step))
@@ -165,11 +141,11 @@ def _inputs(
     used: defaultdict[int, list[ModelInput]] = defaultdict(list)
     made: defaultdict[int, list[ModelOutput]] = defaultdict(list)
     source, links = schema.dataset_inputs, schema.model_links
-    for row in connection.execute(select(source).where(source.c.rid.in_(rids))).all():
+    for row in connection.execute(select(source).where(AmongNumbers.these(source.c.rid, rids))).all():
         dataset = Dataset(row.name, row.digest, row.source_type, row.source, row.schema, row.profile)
         tags = msgspec.json.decode(row.tags, type=dict[str, str])
         datasets[row.rid].append(DatasetInput(dataset, tuple(starmap(InputTag, tags.items()))))
-    for row in connection.execute(select(links).where(links.c.rid.in_(rids))).all():
+    for row in connection.execute(select(links).where(AmongNumbers.these(links.c.rid, rids))).all():
         if row.direction == "in":
             used[row.rid].append(ModelInput(row.model_id))
         else:

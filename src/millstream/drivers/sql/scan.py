@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Tex
 metadata = MetaData()
 
 # Raised whenever the tables or the meaning of a column change: an index of another version is made anew.
-VERSION = 7
+VERSION = 8
 
 # One row: `generation` counts the changes, so that a process knows when another one changed the index.
 state = Table(

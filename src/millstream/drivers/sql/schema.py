@@ -55,12 +55,14 @@ runs = Table(
     Index("runs_by_experiment", "experiment_id", "lifecycle_stage", "start_time"),
 )
 
+# `number` is the number that the text is; NULL for other text.
 params = Table(
     "params",
     metadata,
     Column("rid", Integer, primary_key=True),
     Column("key", _string(250), primary_key=True),
     Column("value", _TEXT, nullable=False),
+    Column("number", Double),
     sqlite_with_rowid=False,
 )
 
@@ -73,8 +75,9 @@ tags = Table(
     sqlite_with_rowid=False,
 )
 
-# One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `last_*` is the
-# last written point of the highest step. `small_chunks` is for a database, which keeps points.
+# One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `first_*` is the first
+# written point of the lowest step, `last_*` the last written of the highest. `small_chunks` is for a database, which
+# keeps points.
 series = Table(
     "series",
     metadata,
@@ -87,6 +90,9 @@ series = Table(
     Column("last_nan", Boolean, nullable=False),
     Column("last_step", BigInteger, nullable=False),
     Column("last_time", BigInteger, nullable=False),
+    Column("first_value", Double),
+    Column("first_nan", Boolean, nullable=False),
+    Column("first_step", BigInteger, nullable=False),
     Column("min_value", Double),
     Column("max_value", Double),
     Column("small_chunks", Integer, nullable=False, server_default="0"),

@@ -1,63 +1,21 @@
-"""Filter trees and sort keys → SQL expressions over the tables. No text of a filter ever becomes SQL.
+"""Searches as SQL statements: which runs and experiments, in which order.
 
-A filter condition on a table below runs is one EXISTS; a sort key on one is one outer join. Every condition is true or
-false, never NULL, so that NOT is the exact complement.
+A sort key on a table below runs is one outer join; conditions are made in `conditions`.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
-from msgspec import Struct, structs
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    FromClause,
-    Select,
-    Table,
-    Text,
-    and_,
-    case,
-    exists,
-    false,
-    func,
-    literal,
-    not_,
-    or_,
-    select,
-    true,
-)
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from msgspec import structs
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, literal, select
 
 from millstream.drivers.sql import schema
-from millstream.formats.filters import And, Comparison, Node, Not, Or, OrderKey
-from millstream.values.names import INT64_MAX, INT64_MIN
+from millstream.drivers.sql.conditions import EXPERIMENTS, RUNS, Condition, among, condition, part_of
+from millstream.formats.filters import NUMBER, And, Comparison, Node, Not, Or, OrderKey
 
-# More ids than this are sent as one value.
-MANY = 1000
-Condition = ColumnElement[bool]
-
-
-class Scope(Struct, frozen=True):
-    """What is searched: its table, the column that rows below share with it, the tables of entities with free keys."""
-
-    table: Table
-    link: str
-    below: Mapping[str, FromClause]
-
-
-_RUNS = Scope(
-    schema.runs,
-    "rid",
-    {"metric": schema.series, "param": schema.params, "tag": schema.tags, "dataset": schema.dataset_inputs},
-)
-_EXPERIMENTS = Scope(schema.experiments, "experiment_id", {"tag": schema.experiment_tags})
+Named = TypeVar("Named", bound=Comparison | OrderKey)
 
 
 def runs_statement(
@@ -74,12 +32,22 @@ def runs_statement(
         order += terms
     runs = schema.runs.c
     order += [runs.start_time.desc().nulls_last(), runs.run_id.asc()]
-    return select(runs.rid).select_from(joined).where(*_run_conditions(experiment_ids, node, stages)).order_by(*order)
+    return select(runs.rid).select_from(joined).where(*run_conditions(experiment_ids, node, stages)).order_by(*order)
 
 
 def runs_count(experiment_ids: Sequence[str], node: Node | None, stages: Sequence[str]) -> Select[int]:
     """How many runs `runs_statement` would name."""
-    return select(func.count()).select_from(schema.runs).where(*_run_conditions(experiment_ids, node, stages))
+    return select(func.count()).select_from(schema.runs).where(*run_conditions(experiment_ids, node, stages))
+
+
+def run_conditions(experiment_ids: Sequence[str], node: Node | None, stages: Sequence[str]) -> list[Condition]:
+    """What holds for every run of `experiment_ids` in one of `stages` that meets `node`."""
+    runs = schema.runs.c
+    conditions: list[Condition] = [
+        among(runs.experiment_id, list(dict.fromkeys(experiment_ids))),
+        runs.lifecycle_stage.in_(list(stages)),
+    ]
+    return conditions if node is None else [*conditions, condition(node, RUNS)]
 
 
 def experiments_statement(node: Node | None, order_keys: Sequence[OrderKey], stages: Sequence[str]) -> Select[str]:
@@ -103,201 +71,90 @@ def experiments_count(node: Node | None, stages: Sequence[str]) -> Select[int]:
     return select(func.count()).select_from(schema.experiments).where(*_experiment_conditions(node, stages))
 
 
+def settle(
+    connection: Connection, experiment_ids: Sequence[str], node: Node | None, keys: Sequence[OrderKey] = ()
+) -> tuple[Node | None, tuple[OrderKey, ...]]:
+    """`node` and `keys` with it decided what a bare ``metrics.a.min`` means.
+
+    It means the metric ``a.min`` when a run of `experiment_ids` has one, as MLflow has it; else the lowest of ``a``.
+    """
+    named: list[Comparison | OrderKey] = [*_comparisons(node), *keys]
+    asked = dict.fromkeys(_whole(item) for item in named if item.bare)
+    taken = {name for name in asked if connection.execute(_has_metric(experiment_ids, name)).scalar() is not None}
+    if not taken:
+        return node, tuple(keys)
+    return _settled_node(node, taken), tuple(_settled(key, taken) for key in keys)
+
+
+def _has_metric(experiment_ids: Sequence[str], name: str) -> Select[int]:
+    runs, series = schema.runs.c, schema.series.c
+    joined = schema.series.join(schema.runs, runs.rid == series.rid)
+    ids = list(dict.fromkeys(experiment_ids))
+    return select(literal(1)).select_from(joined).where(series.key == name, among(runs.experiment_id, ids)).limit(1)
+
+
+def _comparisons(node: Node | None) -> Iterable[Comparison]:
+    match node:
+        case Comparison():
+            yield node
+        case And(clauses) | Or(clauses):
+            for clause in clauses:
+                yield from _comparisons(clause)
+        case Not(clause):
+            yield from _comparisons(clause)
+
+
+def _whole(item: Comparison | OrderKey) -> str:
+    return f"{item.key}.{item.part}"
+
+
+def _settled(item: Named, taken: set[str]) -> Named:
+    whole = _whole(item)
+    return structs.replace(item, key=whole, part="", bare=False) if item.bare and whole in taken else item
+
+
+def _settled_node(node: Node | None, taken: set[str]) -> Any:
+    match node:
+        case Comparison():
+            return _settled(node, taken)
+        case And(clauses) | Or(clauses):
+            return type(node)(tuple(_settled_node(clause, taken) for clause in clauses))
+        case Not(clause):
+            return Not(_settled_node(clause, taken))
+    return node
+
+
 def _by_id(ascending: bool) -> list[ColumnElement[Any]]:
     """Experiment ids are digits most of the time: the shorter is the lower, as with numbers."""
     column = schema.experiments.c.experiment_id
     return [directed(func.length(column), ascending), directed(column, ascending)]
 
 
-def _run_conditions(experiment_ids: Sequence[str], node: Node | None, stages: Sequence[str]) -> list[Condition]:
-    runs = schema.runs.c
-    conditions: list[Condition] = [
-        among(runs.experiment_id, list(dict.fromkeys(experiment_ids))),
-        runs.lifecycle_stage.in_(list(stages)),
-    ]
-    return conditions if node is None else [*conditions, condition(node, _RUNS)]
-
-
 def _experiment_conditions(node: Node | None, stages: Sequence[str]) -> list[Condition]:
     conditions: list[Condition] = [schema.experiments.c.lifecycle_stage.in_(list(stages))]
-    return conditions if node is None else [*conditions, condition(node, _EXPERIMENTS)]
-
-
-def condition(node: Node, scope: Scope) -> Condition:
-    """What a row of the scope's table must meet."""
-    match node:
-        case Comparison():
-            return _comparison(node, scope)
-        case And(clauses):
-            return and_(*(condition(clause, scope) for clause in clauses))
-        case Or(clauses):
-            return or_(*(condition(clause, scope) for clause in clauses))
-        case Not(clause):
-            return not_(condition(clause, scope))
-
-
-def _comparison(node: Comparison, scope: Scope) -> Condition:
-    if node.entity == "attribute":
-        column = scope.table.c[node.key]
-        compared = _compare(column, node)
-        return and_(column.is_not(None), compared) if column.nullable else compared
-    table = scope.below[node.entity]
-    conditions: list[Condition] = [table.c[scope.link] == scope.table.c[scope.link]]
-    if node.entity != "dataset":
-        conditions.append(table.c.key == node.key)
-    if node.op == "IS NULL":
-        return not_(exists().where(*conditions))
-    if node.op != "IS NOT NULL":
-        conditions.append(_below(table, node))
-    return exists().where(*conditions)
-
-
-def _below(table: FromClause, node: Comparison) -> Condition:
-    if node.entity == "dataset":
-        return _compare(table.c[node.key], node)
-    if node.entity == "metric":
-        return _compare_metric(table, node)
-    return _compare(table.c.value, node)
-
-
-def _compare_metric(table: FromClause, node: Comparison) -> Condition:
-    """A metric whose latest value is NaN is unequal to every number and neither above nor below one.
-
-    ``= nan`` asks for just those metrics, ``!= nan`` for the others.
-    """
-    assert isinstance(node.value, int | float)
-    is_nan = table.c.last_nan
-    if math.isnan(node.value):
-        return {"=": is_nan.is_(True), "!=": is_nan.is_(False)}.get(node.op, false())
-    compared = _compare(table.c.last_value, structs.replace(node, value=float(node.value)))
-    return or_(is_nan.is_(True), compared) if node.op == "!=" else compared
-
-
-def among(column: ColumnElement[Any], ids: list[str]) -> Condition:
-    """Whether `column` is one of `ids`, however many they are: a statement takes only so many values."""
-    if len(ids) <= MANY:
-        return column.in_(ids)
-    return _Among(column, literal(json.dumps(ids), Text()))
-
-
-def _compare_whole(column: ColumnElement[Any], op: str, value: float) -> Condition:
-    """Whole numbers of 64 bits against a decimal, exactly; no database is asked to round."""
-    if op in ("=", "!="):
-        if value.is_integer() and INT64_MIN <= value <= INT64_MAX:
-            return column == int(value) if op == "=" else column != int(value)
-        return false() if op == "=" else true()
-    upward = op in (">", ">=")
-    if math.isinf(value):
-        return true() if (value < 0) == upward else false()
-    bound = math.floor(value) + 1 if op == ">" else math.ceil(value) - 1 if op == "<" else None
-    if bound is None:
-        bound = math.ceil(value) if upward else math.floor(value)
-    if not INT64_MIN <= bound <= INT64_MAX:
-        return true() if (bound < 0) == upward else false()
-    return column >= bound if upward else column <= bound
-
-
-def _compare(column: ColumnElement[Any], node: Comparison) -> Condition:
-    value = node.value
-    if isinstance(value, float) and isinstance(column.type, BigInteger):
-        return _compare_whole(column, node.op, value)
-    match node.op:
-        case "=":
-            return column == value
-        case "!=":
-            return column != value
-        case ">":
-            return column > value
-        case ">=":
-            return column >= value
-        case "<":
-            return column < value
-        case "<=":
-            return column <= value
-        case "LIKE":
-            return _Like(column, literal(value, Text()))
-        case "ILIKE":
-            return _Like(_Fold(column), _Fold(literal(value, Text())))
-        case "IN" | "NOT IN":
-            assert isinstance(value, tuple)
-            listed = column.in_(list(dict.fromkeys(value)))
-            return not_(listed) if node.op == "NOT IN" else listed
-    raise ValueError(f"No comparator is called {node.op!r}.")
+    return conditions if node is None else [*conditions, condition(node, EXPERIMENTS)]
 
 
 def _sort_terms(joined: FromClause, key: OrderKey) -> tuple[FromClause, list[ColumnElement[Any]]]:
-    """`joined` with what `key` needs, and the ORDER BY terms: numbers or texts, then NaN, then rows without a value."""
+    """`joined` with what `key` needs, and the ORDER BY terms.
+
+    First numbers or texts, then NaN (or texts that are no numbers, when a param is sorted as one), then runs without
+    the key.
+    """
     if key.entity == "attribute":
         return joined, [directed(schema.runs.c[key.key], key.ascending)]
-    table = _RUNS.below[key.entity].alias()
+    table = RUNS.below[key.entity].alias()
     joined = joined.outerjoin(table, and_(table.c.rid == schema.runs.c.rid, table.c.key == key.key))
-    if key.entity != "metric":
+    if key.entity == "metric":
+        value, unordered = part_of(table, key.part)
+    elif key.part == NUMBER:
+        value, unordered = table.c.number, table.c.number.is_(None)
+    else:
         return joined, [directed(table.c.value, key.ascending)]
-    rank = case((table.c.last_nan.is_(False), 0), (table.c.last_nan.is_(True), 1), else_=2)
-    return joined, [rank, directed(table.c.last_value, key.ascending)]
+    rank = case((table.c.rid.is_(None), 2), (unordered, 1), else_=0)
+    return joined, [rank, directed(value, key.ascending)]
 
 
 def directed(column: ColumnElement[Any], ascending: bool) -> ColumnElement[Any]:
     """The ORDER BY term; NULL is last in both directions."""
     return (column.asc() if ascending else column.desc()).nulls_last()
-
-
-class _Fold(FunctionElement[str]):
-    """Text without its case: `fold`, which every SQLite connection registers, or the database's own lower()."""
-
-    type = Text()
-    inherit_cache = True
-
-
-class _Like(FunctionElement[bool]):
-    """``text LIKE pattern``, case-sensitive, with % and _ and no escape character."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-class _Among(FunctionElement[bool]):
-    """``text IN (the texts of a JSON array)``."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(_Among)
-def _render_among(element: _Among, compiler: SQLCompiler, **keywords: Any) -> str:
-    column, ids = (compiler.process(clause, **keywords) for clause in element.clauses)
-    return f"({column} IN (SELECT jsonb_array_elements_text(CAST({ids} AS jsonb))))"
-
-
-@compiles(_Among, "sqlite")
-def _render_sqlite_among(element: _Among, compiler: SQLCompiler, **keywords: Any) -> str:
-    column, ids = (compiler.process(clause, **keywords) for clause in element.clauses)
-    # Both pieces are SQL already: a column and the mark of a bound value.
-    return f"({column} IN (SELECT value FROM json_each({ids})))"  # noqa: S608
-
-
-@compiles(_Fold)
-def _render_fold(element: _Fold, compiler: SQLCompiler, **keywords: Any) -> str:
-    # The columns sort by code point; the letters of all languages have a lower case only in the database's own order.
-    return f'lower({compiler.process(element.clauses, **keywords)} COLLATE "default")'
-
-
-@compiles(_Fold, "sqlite")
-def _render_sqlite_fold(element: _Fold, compiler: SQLCompiler, **keywords: Any) -> str:
-    return f"fold({compiler.process(element.clauses, **keywords)})"
-
-
-@compiles(_Like)
-def _render_like(element: _Like, compiler: SQLCompiler, **keywords: Any) -> str:
-    return f"({_operands(element, compiler, keywords)} ESCAPE '')"
-
-
-@compiles(_Like, "sqlite")
-def _render_sqlite_like(element: _Like, compiler: SQLCompiler, **keywords: Any) -> str:
-    # SQLite has no escape character unless asked for one, and refuses an empty one.
-    return f"({_operands(element, compiler, keywords)})"
-
-
-def _operands(element: _Like, compiler: SQLCompiler, keywords: dict[str, Any]) -> str:
-    text, pattern = (compiler.process(clause, **keywords) for clause in element.clauses)
-    return f"{text} LIKE {pattern}"

@@ -5,8 +5,28 @@ A step says its tables itself: those of `schema` and `ledger` move on, and what 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Index, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Double,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+    table,
+    update,
+)
+from sqlalchemy import column as column_of
 from sqlalchemy.schema import SchemaItem
+
+from millstream.formats.chunks import Point, decode
+from millstream.values.numbers import number_in
 
 
 def add_logged_models(connection: Connection) -> None:
@@ -45,3 +65,47 @@ def add_logged_models(connection: Connection) -> None:
 
 def _keys(plain: bool, lengths: dict[str, int]) -> list[Column[str]]:
     return [Column(name, String(n, None if plain else "C"), primary_key=True) for name, n in lengths.items()]
+
+
+def add_numbers_and_first_points(connection: Connection) -> None:
+    """Params get the numbers that they are, series their first points, found in the chunks."""
+    for column in (
+        "params ADD COLUMN number DOUBLE PRECISION",
+        "series ADD COLUMN first_value DOUBLE PRECISION",
+        "series ADD COLUMN first_nan BOOLEAN NOT NULL DEFAULT FALSE",
+        "series ADD COLUMN first_step BIGINT NOT NULL DEFAULT 0",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {column}")
+    for rid in connection.execute(select(table("runs", column_of("rid")))).scalars().all():
+        _fill_numbers(connection, rid)
+        _fill_first_points(connection, rid)
+
+
+def _fill_numbers(connection: Connection, rid: int) -> None:
+    params = table("params", *map(column_of, ("rid", "key", "value", "number")))
+    rows = connection.execute(select(params.c.key, params.c.value).where(params.c.rid == rid)).all()
+    numbers = [{"of": rid, "named": row.key, "number": number_in(row.value)} for row in rows]
+    if numbers:
+        statement = update(params).where(params.c.rid == bindparam("of"), params.c.key == bindparam("named"))
+        connection.execute(statement.values(number=bindparam("number")), numbers)
+
+
+def _fill_first_points(connection: Connection, rid: int) -> None:
+    """From the chunks with the lowest step of each series."""
+    chunks = table("chunks", *map(column_of, ("rid", "key", "start", "low_step", "data")))
+    beside = chunks.alias()
+    lowest = select(func.min(beside.c.low_step)).where(beside.c.rid == chunks.c.rid, beside.c.key == chunks.c.key)
+    statement = select(chunks).where(chunks.c.rid == rid, chunks.c.low_step == lowest.scalar_subquery())
+    points: dict[str, list[Point]] = {}
+    for row in connection.execute(statement.order_by(chunks.c.start)).all():
+        points.setdefault(row.key, []).extend(decode(row.data))
+    rows = []
+    for key, some in points.items():
+        _, value, step = min(some, key=lambda point: point[2])
+        nan = value != value
+        rows.append({"of": rid, "named": key, "value": None if nan else value, "nan": nan, "at": step})
+    if rows:
+        first = {"first_value": "value", "first_nan": "nan", "first_step": "at"}
+        series = table("series", *map(column_of, ("rid", "key", *first)))
+        named = update(series).where(series.c.rid == bindparam("of"), series.c.key == bindparam("named"))
+        connection.execute(named.values({column: bindparam(name) for column, name in first.items()}), rows)

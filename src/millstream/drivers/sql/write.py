@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Dialect, Table, delete, func, insert, select
 from millstream.drivers.sql import schema
 from millstream.formats.mlruns.points import Summary
 from millstream.values.entities import DatasetInput, Experiment, ModelInput, ModelOutput, RunInfo
+from millstream.values.numbers import number_in
 
 OF_RUN = (schema.params, schema.tags, schema.series, schema.dataset_inputs, schema.model_links)
 CONTEXT_TAG = "mlflow.data.context"
@@ -62,13 +63,14 @@ def put_runs(connection: Connection, records: Sequence[RunRecord]) -> list[int]:
         rids.append(known.get(run_id, highest))
     pairs = list(zip(rids, records, strict=True))
     insert_rows(connection, runs, [{"rid": rid, **record.info.to_dictionary()} for rid, record in pairs])
-    for table, name in ((schema.params, "params"), (schema.tags, "tags")):
-        rows = [
-            {"rid": rid, "key": key, "value": value}
-            for rid, record in pairs
-            for key, value in getattr(record, name).items()
-        ]
-        insert_rows(connection, table, rows)
+    insert_rows(
+        connection, schema.params, [param_row(rid, *item) for rid, record in pairs for item in record.params.items()]
+    )
+    insert_rows(
+        connection,
+        schema.tags,
+        [{"rid": rid, "key": key, "value": value} for rid, record in pairs for key, value in record.tags.items()],
+    )
     insert_rows(
         connection,
         schema.series,
@@ -112,6 +114,11 @@ def _insert_into(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tu
     return str(compiled), compiled.positiontup and tuple(compiled.positiontup)
 
 
+def param_row(rid: int, key: str, value: str) -> dict[str, Any]:
+    """The row of `params` for a param."""
+    return {"rid": rid, "key": key, "value": value, "number": number_in(value)}
+
+
 def series_row(rid: int, key: str, summary: Summary) -> dict[str, Any]:
     """The row of `series` that says `summary`."""
     is_nan = math.isnan(summary.last_value)
@@ -125,6 +132,9 @@ def series_row(rid: int, key: str, summary: Summary) -> dict[str, Any]:
         "last_nan": is_nan,
         "last_step": summary.last_step,
         "last_time": summary.last_time,
+        "first_value": None if math.isnan(summary.first_value) else summary.first_value,
+        "first_nan": math.isnan(summary.first_value),
+        "first_step": summary.first_step,
         "min_value": summary.min_value,
         "max_value": summary.max_value,
     }
@@ -139,6 +149,8 @@ def summary_of(row: Any) -> Summary:
         last_value=math.nan if row.last_nan else row.last_value,
         last_step=row.last_step,
         last_time=row.last_time,
+        first_value=math.nan if row.first_nan else row.first_value,
+        first_step=row.first_step,
         min_value=row.min_value,
         max_value=row.max_value,
     )

@@ -7,6 +7,7 @@
     comparison  := key comparator value | key [NOT] IN "(" string { "," string } [","] ")" | key IS [NOT] NULL
 
 MLflow knows AND only (a trailing AND is forgiven); OR, NOT and parentheses are Millstream's. Keywords take any case.
+A key is ``entity.name``, or a name alone for an attribute; ``metrics.name.min`` is a part of a metric.
 Numbers are integers or decimals, and ``inf`` and, for metrics, ``nan``.
 """
 
@@ -14,17 +15,19 @@ from __future__ import annotations
 
 import math
 
-from millstream.formats.filters.identifiers import resolve
+from millstream.formats.filters.identifiers import Named, resolve
 from millstream.formats.filters.lexer import Source, Token, shorten
 from millstream.formats.filters.tree import And, Comparison, Node, Not, Or, Value
-from millstream.formats.filters.vocabulary import Field, Vocabulary
+from millstream.formats.filters.vocabulary import NUMERIC, Vocabulary
+from millstream.formats.patterns import parse_pattern
 from millstream.values.errors import InvalidValue
 from millstream.values.names import INT64_MAX, INT64_MIN
 
 MAX_CLAUSES = 64
 MAX_NESTING = 32
+MAX_WORDS = 16
 
-_KEYWORDS = ("AND", "OR", "IN", "IS", "LIKE", "ILIKE", "BETWEEN", "NULL")
+_KEYWORDS = ("AND", "OR", "IN", "IS", "LIKE", "ILIKE", "RLIKE", "CONTAINS", "BETWEEN", "NULL")
 _INFINITE = ("INF", "INFINITY")
 
 
@@ -114,15 +117,16 @@ class _Parser:
         self.clauses += 1
         if self.clauses > MAX_CLAUSES:
             raise InvalidValue(f"The filter has more than {MAX_CLAUSES} comparisons; split the search.")
-        entity, key, field = resolve(self.source, start, self.vocabulary)
+        named = resolve(self.source, start, self.vocabulary)
         place = self.token.position
         op = self.comparator(start)
-        if op not in field.comparators:
+        if op not in named.field.comparators:
             raise InvalidValue(
                 f"Invalid comparator {op!r} for {shorten(start.text)} at character {place + 1}. "
-                f"Valid comparators are {', '.join(field.comparators)}."
+                f"Valid comparators are {', '.join(named.field.comparators)}."
             )
-        return Comparison(entity.name, key, op, self.value(op, start, field), start.position)
+        value = self.value(op, start, named)
+        return Comparison(named.entity.name, named.key, op, value, start.position, named.part, named.bare)
 
     def comparator(self, start: Token) -> str:
         token = self.take()
@@ -131,7 +135,7 @@ class _Parser:
                 instead = "=" if token.text == "==" else "!="
                 raise self.source.error(token.position, f"{token.text!r} is not a comparator", f"Write {instead!r}.")
             return token.text
-        if token.word in ("LIKE", "ILIKE", "IN"):
+        if token.word in ("LIKE", "ILIKE", "RLIKE", "CONTAINS", "IN"):
             return token.word
         if token.word == "IS":
             op = "IS NOT NULL" if self.accept("NOT") else "IS NULL"
@@ -150,7 +154,7 @@ class _Parser:
             token.position, f"expected a comparator after {shorten(start.text)}, found {token.shown()}"
         )
 
-    def value(self, op: str, start: Token, field: Field) -> Value:
+    def value(self, op: str, start: Token, named: Named) -> Value:
         if op.endswith("NULL"):
             return None
         if op.endswith("IN"):
@@ -158,7 +162,14 @@ class _Parser:
         token = self.take()
         if token.kind == "end":
             raise self.source.error(token.position, f"expected a value for {shorten(start.text)}, found the end")
-        return self.number(token, start, field) if field.numeric else self.string(token, start)
+        if named.field.numeric or (named.field.numbers and op in NUMERIC and _may_be_number(op, token)):
+            return self.number(token, start, named)
+        text = self.string(token, start)
+        if op == "RLIKE":
+            parse_pattern(text)
+        elif op == "CONTAINS" and not 1 <= len(text.split()) <= MAX_WORDS:
+            raise self.source.error(token.position, f"expected one to {MAX_WORDS} words, found {token.shown()}")
+        return text
 
     def string(self, token: Token, start: Token) -> str:
         if token.kind != "string":
@@ -192,7 +203,8 @@ class _Parser:
             )
         return tuple(items)
 
-    def number(self, token: Token, start: Token, field: Field) -> float | int:
+    def number(self, token: Token, start: Token, named: Named) -> float | int:
+        field = named.field
         text = token.content.strip() if field.quoted and token.kind == "string" else token.text
         if token.kind in ("number", "word") or text != token.text:
             value = _number(text)
@@ -203,6 +215,11 @@ class _Parser:
             f"expected a numeric value for {shorten(start.text)}, found {token.shown()}",
             "Write the number without quotes." if token.kind == "string" and not field.quoted else "",
         )
+
+
+def _may_be_number(op: str, token: Token) -> bool:
+    """Whether a param is compared with a number: always by ``<`` and its like, else when no quote is there."""
+    return op not in ("=", "!=") or token.kind == "number" or token.word.lstrip("+-") in _INFINITE
 
 
 def _number(text: str) -> float | int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from millstream.formats.filters.tree import And, Comparison, Node, Not, Or, OrderKey
+from millstream.formats.filters.vocabulary import NUMBER
 from millstream.values.errors import InvalidValue
 
 _BARE = re.compile(r"\w+")
@@ -25,7 +26,8 @@ def print_filter(node: Node) -> str:
 
 def print_order(key: OrderKey) -> str:
     """The order_by clause that means `key`."""
-    return f"{_print_key(key.entity, key.key)} {'ASC' if key.ascending else 'DESC'}"
+    text = _print_key(key.entity, key.key, "" if key.part == NUMBER else key.part, key.bare)
+    return f"{f'number({text})' if key.part == NUMBER else text} {'ASC' if key.ascending else 'DESC'}"
 
 
 def _enclosed(node: Node) -> str:
@@ -33,7 +35,7 @@ def _enclosed(node: Node) -> str:
 
 
 def _print_comparison(node: Comparison) -> str:
-    left = f"{_print_key(node.entity, node.key)} {node.op}"
+    left = f"{_print_key(node.entity, node.key, node.part, node.bare)} {node.op}"
     if node.value is None:
         return left
     if isinstance(node.value, tuple):
@@ -41,12 +43,13 @@ def _print_comparison(node: Comparison) -> str:
     return f"{left} {_quoted(node.value) if isinstance(node.value, str) else repr(node.value)}"
 
 
-def _print_key(entity: str, key: str) -> str:
-    if _BARE.fullmatch(key):
-        return f"{entity}.{key}"
+def _print_key(entity: str, key: str, part: str, bare: bool) -> str:
+    end = f".{part}" if part else ""
+    if bare or (not part and _BARE.fullmatch(key)):
+        return f"{entity}.{key}{end}"
     for quote in '`"':
         if quote not in key:
-            return f"{entity}.{quote}{key}{quote}"
+            return f"{entity}.{quote}{key}{quote}{end}"
     raise InvalidValue(f"The key {key!r} has both backticks and double quotes; no filter can name it.")
 
 

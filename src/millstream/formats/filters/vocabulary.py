@@ -1,7 +1,7 @@
 """What may be searched, as tables: one `Vocabulary` for each kind of thing, its entities, keys and comparators.
 
-The tables are MLflow's; IN and NOT IN for params and tags, and the null tests for tags of models and versions, are
-Millstream's additions.
+The tables are MLflow's. Millstream's additions are IN and NOT IN for params and tags, the null tests for tags of
+models and versions, RLIKE and CONTAINS, params as numbers, parts of a metric's series, and ``text``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,22 @@ from __future__ import annotations
 from msgspec import Struct
 
 NUMERIC = ("=", "!=", ">", ">=", "<", "<=")
-TEXTUAL = ("=", "!=", "LIKE", "ILIKE")
+TEXTUAL = ("=", "!=", "LIKE", "ILIKE", "RLIKE", "CONTAINS")
 LISTS = ("IN", "NOT IN")
 NULLS = ("IS NULL", "IS NOT NULL")
 
 ANY = "*"
+# Numbers of a series besides its latest value.
+PARTS = ("min", "max", "first", "last", "mean", "count")
+# How a param is sorted as a number.
+NUMBER = "number"
 
 
 class Field(Struct, frozen=True):
     """One key: whether it holds numbers, the comparators it takes (none: it only sorts), whether it sorts.
 
-    `quoted` lets numbers be written as strings; `nan` lets ``NaN`` be a number.
+    `quoted` lets numbers be written as strings; `nan` lets ``NaN`` be a number; `numbers` lets a text be compared with
+    a number, and sorted as one.
     """
 
     numeric: bool
@@ -27,15 +32,20 @@ class Field(Struct, frozen=True):
     sorts: bool = False
     quoted: bool = False
     nan: bool = False
+    numbers: bool = False
 
 
 class Entity(Struct, frozen=True):
-    """A group of keys: the words that may stand before the dot, its keys (`ANY`: every key), other names of keys."""
+    """A group of keys: the words that may stand before the dot, its keys (`ANY`: every key), other names of keys.
+
+    `parts` are words that may follow a key after a dot.
+    """
 
     name: str
     prefixes: tuple[str, ...]
     fields: dict[str, Field]
     aliases: dict[str, str] = {}
+    parts: tuple[str, ...] = ()
 
     def field(self, key: str) -> Field | None:
         """Rules of a canonical `key`, None when there is no such key."""
@@ -67,6 +77,7 @@ _listed = Field(False, TEXTUAL + LISTS, sorts=True)
 _number = Field(True, NUMERIC, sorts=True)
 _sort_only = Field(True, sorts=True)
 _noted = Field(False, TEXTUAL + LISTS + NULLS, sorts=True)
+_param = Field(False, ("=", "!=", ">", ">=", "<", "<=", *TEXTUAL[2:], *LISTS, *NULLS), sorts=True, numbers=True)
 _noted_unsorted = Field(False, TEXTUAL + LISTS + NULLS)
 _unsorted_list = Field(False, TEXTUAL + LISTS)
 
@@ -84,6 +95,7 @@ RUNS = Vocabulary(
                 "artifact_uri": _text,
                 "start_time": _number,
                 "end_time": _number,
+                "text": Field(False, ("CONTAINS",)),
             },
             {
                 "run name": "run_name",
@@ -93,8 +105,8 @@ RUNS = Vocabulary(
                 "Created": "start_time",
             },
         ),
-        Entity("metric", ("metric", "metrics"), {ANY: Field(True, NUMERIC, sorts=True, nan=True)}),
-        Entity("param", ("parameter", "parameters", "param", "params"), {ANY: _noted}),
+        Entity("metric", ("metric", "metrics"), {ANY: Field(True, NUMERIC, sorts=True, nan=True)}, parts=PARTS),
+        Entity("param", ("parameter", "parameters", "param", "params"), {ANY: _param}),
         Entity("tag", ("tag", "tags"), {ANY: _noted}),
         Entity(
             "dataset",

@@ -90,7 +90,10 @@ def _parse_lines(data: bytes) -> tuple[list[tuple[int, float, int]], int]:
 
 
 class Summary(Struct):
-    """What one series of points comes down to. `last_*` is the last written point of the highest step."""
+    """What one series of points comes down to.
+
+    `first_*` is the first written point of the lowest step, `last_*` the last written of the highest.
+    """
 
     count: int = 0
     nan_count: int = 0
@@ -98,6 +101,8 @@ class Summary(Struct):
     last_value: float = math.nan
     last_step: int = 0
     last_time: int = 0
+    first_value: float = math.nan
+    first_step: int = 0
     min_value: float | None = None
     max_value: float | None = None
 
@@ -110,6 +115,9 @@ class Summary(Struct):
         if self.count == 0 or highest >= self.last_step:
             last = len(steps) - 1 - steps[::-1].index(highest)
             self.last_step, self.last_time, self.last_value = highest, times[last], values[last]
+        lowest = min(steps)
+        if self.count == 0 or lowest < self.first_step:
+            self.first_step, self.first_value = lowest, values[steps.index(lowest)]
         self.count += len(points)
         # Added up one after the other: `sum` would round differently for a series that is read in pieces.
         total = reduce(add, values, self.total)

@@ -225,7 +225,7 @@ def check_positive(name: str, value: int, most: int) -> int:
     return value
 
 
-def or_none(value: int | UnsetType) -> int | None:
+def or_none(value: V | UnsetType) -> V | None:
     """None for a field that was left out."""
     return None if value is UNSET else value
 

@@ -10,7 +10,7 @@ from millstream.drivers.sql.apply.points import append
 from millstream.drivers.sql.apply.rows import upsert
 from millstream.drivers.sql.apply.runs import require_writable
 from millstream.drivers.sql.read import batches
-from millstream.drivers.sql.write import insert_rows
+from millstream.drivers.sql.write import insert_rows, param_row
 from millstream.values import names, ops, refusals
 
 
@@ -36,7 +36,7 @@ def _add_params(connection: Connection, rid: int, op: ops.LogBatch) -> None:
     for key, value in given.items():
         if present.get(key, value) != value:
             raise refusals.param_changed(op.run_id, key, present[key], value)
-    rows = [{"rid": rid, "key": key, "value": value} for key, value in given.items() if key not in present]
+    rows = [param_row(rid, key, value) for key, value in given.items() if key not in present]
     insert_rows(connection, table, rows)
 
 
