@@ -94,7 +94,12 @@ class EmbeddedStore:
         """Carry out `op` on the files."""
         if type(op) is ops.LogBatch:
             check_batch(op)
-            self._log_batch(op)
+            for metric in op.metrics:
+                if metric.model_id:
+                    self._log_for_models(op)
+                    break
+            else:
+                self._runs.log_batch(op)
             if self._answers is not None:
                 self._tree.touch(op.run_id)
             return cast(T, None)
@@ -102,6 +107,8 @@ class EmbeddedStore:
         result = self._writers[type(op)](op)
         if hasattr(op, "run_id"):
             self._tree.touch(op.run_id)
+        elif hasattr(op, "model_id"):
+            self._tree.touch_model(op.model_id)
         return cast(T, result)
 
     def read(self, query: Query[T]) -> T:
@@ -219,14 +226,13 @@ class EmbeddedStore:
     def _create_model(self, op: ops.CreateLoggedModel) -> LoggedModel:
         return self._models.create(op, self._experiment_to_write(op.experiment_id, op.time))
 
-    def _log_batch(self, op: ops.LogBatch) -> None:
+    def _log_for_models(self, op: ops.LogBatch) -> None:
         """The run's own points first; those that name a logged model go to it too."""
-        if any(metric.model_id for metric in op.metrics):
-            self._models.require_all(op.metrics)
-            self._runs.log_batch(op)
-            self._models.append(op.run_id, op.metrics)
-        else:
-            self._runs.log_batch(op)
+        self._models.require_all(op.metrics)
+        self._runs.log_batch(op)
+        self._models.append(op.run_id, op.metrics)
+        for model_id in {metric.model_id for metric in op.metrics if metric.model_id}:
+            self._tree.touch_model(model_id)
 
 
 def _belong_beside(location: Location, beside: Path) -> bool:

@@ -1,12 +1,14 @@
 """Searches for logged models and datasets; and logged models of a tree in its index, taken in when they are asked for.
 
-A model is found to have changed by the times and sizes of its files. Nothing is remembered between two searches but
-the index itself, so any number of processes may use one.
+A model is found to have changed by the times and sizes of its files. What is known of them is in the index alone, so
+any number of processes may use one.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -23,11 +25,12 @@ from millstream.drivers.sql.models import drop_models, put_models, read_models
 from millstream.formats.filters import LOGGED_MODELS, OrderKey, parse_filter, parse_order
 from millstream.formats.mlruns import layout
 from millstream.formats.tokens import next_token
-from millstream.stores.changes import settled
+from millstream.stores.changes import REST_NS, SWEEP_SECONDS, settled
 from millstream.stores.searches import Reading, window
 from millstream.values import names, queries
 from millstream.values.entities import DatasetSummary, LoggedModel, Page
 from millstream.values.errors import DataDamaged
+from millstream.values.names import INT64_MAX
 
 # Models are read and stored so many at a time.
 BATCH = 200
@@ -88,6 +91,7 @@ class ModelIntake:
         """Read `tree`; `engine` gives the open index."""
         self._tree = tree
         self._engine = engine
+        self._swept: dict[str, tuple[float, float]] = {}
 
     @contextmanager
     def reading(self, experiment_ids: Sequence[str]) -> Iterator[Connection]:
@@ -104,13 +108,34 @@ class ModelIntake:
         with engine.connect() as connection:
             known = scanned.model_stamps(connection, experiment_id)
         gone = sorted(known.keys() - set(present))
-        changed = [] if home is None else list(_changed(home, present, known))
+        changed = [] if home is None else list(_changed(home, self._due(experiment_id, present, known), known))
         for start in range(0, max(len(changed), bool(gone)), BATCH):
             part = changed[start : start + BATCH]
             read = [(model_id, _read(directory), stamp) for model_id, directory, stamp in part]
             with writing(engine) as connection:
                 _put(connection, experiment_id, read, gone)
             gone = []
+
+    def _due(self, experiment_id: str, present: list[str], known: dict[str, str]) -> list[str]:
+        """Those of `present` to look at: all every `SWEEP_SECONDS`, else all that are not at rest.
+
+        As with runs: asking the file system about thousands of models is most of what a search costs. What this
+        process writes itself is always noticed.
+        """
+        now = time.monotonic()
+        swept, looked = self._swept.get(experiment_id, (-math.inf, -math.inf))
+        if now - swept >= SWEEP_SECONDS:
+            self._swept[experiment_id] = (now, now)
+            return present
+        self._swept[experiment_id] = (swept, now)
+        touched = self._tree.touched_models(looked)
+        young = time.time_ns() - REST_NS
+        return [item for item in present if item in touched or _newest(known.get(item, "")) > young]
+
+
+def _newest(stamp: str) -> int:
+    """When what `stamp` stands for last changed; long from now for a stamp that never matches."""
+    return int(stamp.partition(",")[0]) if stamp else INT64_MAX
 
 
 def _changed(home: str, present: list[str], known: dict[str, str]) -> Iterator[tuple[str, str, str]]:

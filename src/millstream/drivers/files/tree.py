@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +24,7 @@ class Tree:
         self.trash = os.path.join(self.root, layout.TRASH)
         self._run_dirs: dict[str, str] = {}
         self._touched: set[str] = set()
+        self._touched_models: dict[str, float] = {}
 
     def exists(self) -> bool:
         """Whether the root is a directory."""
@@ -101,6 +103,14 @@ class Tree:
         """Runs noted by `touch` since the last call."""
         touched, self._touched = self._touched, set()
         return touched
+
+    def touch_model(self, model_id: str) -> None:
+        """Note that this process has just changed a logged model."""
+        self._touched_models[model_id] = time.monotonic()
+
+    def touched_models(self, since: float) -> set[str]:
+        """Logged models noted by `touch_model` since `since` (monotonic seconds)."""
+        return {model_id for model_id, moment in self._touched_models.copy().items() if moment >= since}
 
     def run_ids(self, experiment_dir: str) -> list[str]:
         """Names of the directories of an experiment that may be runs."""
