@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -117,6 +118,17 @@ _ORDERS = st.lists(_KEYS, unique=True, max_size=2).flatmap(
 QUESTIONS = st.builds(
     lambda found, order: Question(*found, order), st.one_of(st.just(("", lambda run: True)), _FILTERS), _ORDERS
 )
+
+
+def facet(model: Model, key: str, view: int) -> dict[str, int]:
+    """How many runs of the view have which value."""
+    get: dict[str, Callable[[RunRecord], str | None]] = {
+        "params.p": lambda run: run.params.get("p"),
+        "tags.t": lambda run: run.tags.get("t"),
+        "attributes.status": lambda run: run.status,
+    }
+    found = [get[key](run) for run in model.runs.values() if run.stage in ViewType.stages(view)]
+    return dict(Counter(value for value in found if value is not None))
 
 
 def compare_run(found: Run, model: Model, run_id: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from millstream.stores.base import Store
 from millstream.values import names, ops, queries
 from millstream.values.entities import (
+    ACTIVE,
     Dataset,
     DatasetInput,
     Metric,
@@ -23,6 +24,7 @@ from millstream.values.entities import (
 )
 from millstream.values.errors import MillstreamError
 from tests.machine import asking, killing
+from tests.machine.logged_models import LoggedModels
 from tests.machine.model import Model, Point, as_text, said
 from tests.machine.places import Opener, Place
 
@@ -46,7 +48,7 @@ PARAMS = st.dictionaries(st.sampled_from(["p", "q/r"]), st.sampled_from(["1", "�
 TAGS = st.dictionaries(TAG_KEYS, st.sampled_from(["1", "값 둘", "x" * 60]), max_size=2)
 
 
-class StoreMachine(RuleBasedStateMachine):
+class StoreMachine(LoggedModels, RuleBasedStateMachine):
     """Works on the store of `place`, whose kind decides nothing of what is expected."""
 
     place: ClassVar[Place]
@@ -94,9 +96,10 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.apply(op)
         except MillstreamError as error:
             expected = type(error)
-        return self._expect(hand, op, expected)
+        return self.expect(hand, op, expected)
 
-    def _expect(self, hand: int, op: ops.Op[Any], expected: type[MillstreamError] | None) -> Any:
+    def expect(self, hand: int, op: ops.Op[Any], expected: type[MillstreamError] | None) -> Any:
+        """Carry out `op`, which must be refused with an error of the type `expected` unless that is None."""
         result, got = None, None
         try:
             result = self.hands[hand].write(op)
@@ -127,7 +130,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.check_create_experiment(op)
         except MillstreamError as error:
             expected = type(error)
-        made = self._expect(hand, op, expected)
+        made = self.expect(hand, op, expected)
         if expected is None:
             found = self.read(hand, queries.GetExperiment(experiment_id=made))
             assert (found.name, found.tags, found.creation_time) == (op.name, op.tags, op.time)
@@ -184,7 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
             there = self.model.check_create_run(op)
         except MillstreamError as error:
             expected = type(error)
-        made = self._expect(hand, op, expected)
+        made = self.expect(hand, op, expected)
         if expected is None:
             if there is None:
                 self.model.put_run(op, made)
@@ -358,6 +361,22 @@ class StoreMachine(RuleBasedStateMachine):
             ),
         )
         assert (table.total, table.run_id) == (len(expected), expected[1 : 1 + size])
+        counted = self.read(hand, queries.CountRuns(experiment_ids=ids, filter=question.text, view=view))
+        assert counted == len(expected)
+
+    @rule(hand=HAND, view=st.sampled_from([1, 2, 3]), key=st.sampled_from(["params.p", "tags.t", "attributes.status"]))
+    def see_what_there_is(self, hand: int, view: int, key: str) -> None:
+        self.step()
+        ids = tuple(self.model.experiments)
+        (facet,) = self.read(hand, queries.FacetRuns(experiment_ids=ids, keys=(key,), view=view))
+        assert dict(facet.values) == asking.facet(self.model, key, view)
+        datasets = self.read(hand, queries.SearchDatasets(experiment_ids=ids))
+        assert {(item.experiment_id, item.name, item.digest) for item in datasets} == {
+            (run.experiment_id, *place)
+            for run in self.model.runs.values()
+            for place in run.datasets
+            if run.stage == ACTIVE
+        }
 
     @rule(hand=HAND, view=st.sampled_from([1, 2, 3]), name=NAMES)
     def look_at_experiments(self, hand: int, view: int, name: str) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import structs
+
 from millstream.values import names, ops
-from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, Run, RunInfo
+from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, LoggedModel, Metric, Run, RunInfo
 from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 
 Point = tuple[int, float, int]
@@ -45,12 +47,26 @@ class RunRecord:
         return [point for point in self.points[key] if point[2] == highest][-1]
 
 
+@dataclass
+class LoggedModelRecord:
+    experiment_id: str
+    name: str
+    made: int
+    changed: int
+    params: dict[str, str]
+    tags: dict[str, str]
+    status: str = "PENDING"
+    stage: str = ACTIVE
+    points: dict[tuple[str, str | None], Metric] = field(default_factory=dict)
+
+
 class Model:
     """Experiments and runs; `apply` does what a store's `write` does, and raises what it raises."""
 
     def __init__(self) -> None:
         self.experiments: dict[str, ExperimentRecord] = {}
         self.runs: dict[str, RunRecord] = {}
+        self.models: dict[str, LoggedModelRecord] = {}
         self.seen: set[str] = set()
         self.writers: dict[type, Callable[[Any], None]] = {
             ops.RenameExperiment: self._rename,
@@ -65,6 +81,11 @@ class Model:
             ops.DeleteTag: self._delete_tag,
             ops.LogInputs: self._log_inputs,
             ops.LogOutputs: self._log_outputs,
+            ops.FinalizeLoggedModel: self._finalize_model,
+            ops.SetLoggedModelTags: self._set_model_tags,
+            ops.DeleteLoggedModelTag: self._delete_model_tag,
+            ops.LogLoggedModelParams: self._log_model_params,
+            ops.DeleteLoggedModel: self._delete_model,
         }
 
     def apply(self, op: ops.Op[Any]) -> None:
@@ -90,7 +111,7 @@ class Model:
 
     def check_create_run(self, op: ops.CreateRun) -> RunRecord | None:
         """The run that is there already, None when one will be made; raises what keeps it from being made."""
-        self._active_experiment(op.experiment_id)
+        self.require_active(op.experiment_id)
         there = self.runs.get(op.run_id)
         if there is not None and there.experiment_id != op.experiment_id:
             raise AlreadyExists(op.run_id)
@@ -101,6 +122,12 @@ class Model:
         name = op.run_name or op.tags.get(names.RUN_NAME_TAG) or made.info.run_name
         tags = {**op.tags, names.RUN_NAME_TAG: name}
         self.runs[op.run_id] = RunRecord(op.experiment_id, name, op.user_id, op.start_time, tags)
+
+    def put_model(self, op: ops.CreateLoggedModel, made: LoggedModel) -> None:
+        """Note a logged model that a store made; a name that it chose is taken from it."""
+        if op.model_id not in self.models:
+            record = LoggedModelRecord(op.experiment_id, made.name, op.time, op.time, dict(op.params), dict(op.tags))
+            self.models[op.model_id] = record
 
     def info(self, run_id: str) -> tuple[Any, ...]:
         """What a run's info must say, but for where its artifacts are."""
@@ -116,7 +143,8 @@ class Model:
             raise NotFound(experiment_id)
         return self.experiments[experiment_id]
 
-    def _active_experiment(self, experiment_id: str) -> ExperimentRecord:
+    def require_active(self, experiment_id: str) -> ExperimentRecord:
+        """The experiment; raises unless it is there and active."""
         record = self._experiment(experiment_id)
         if record.stage != ACTIVE:
             raise InvalidState(experiment_id)
@@ -134,7 +162,7 @@ class Model:
         return run
 
     def _rename(self, op: ops.RenameExperiment) -> None:
-        record = self._active_experiment(op.experiment_id)
+        record = self.require_active(op.experiment_id)
         self._check_name(op.name, but=op.experiment_id)
         record.name, record.changed = op.name, op.time
 
@@ -157,10 +185,10 @@ class Model:
                 run.stage = stage
 
     def _set_experiment_tag(self, op: ops.SetExperimentTag) -> None:
-        self._active_experiment(op.experiment_id).tags[op.key] = op.value
+        self.require_active(op.experiment_id).tags[op.key] = op.value
 
     def _delete_experiment_tag(self, op: ops.DeleteExperimentTag) -> None:
-        if self._active_experiment(op.experiment_id).tags.pop(op.key, None) is None:
+        if self.require_active(op.experiment_id).tags.pop(op.key, None) is None:
             raise NotFound(op.key)
 
     def _update(self, op: ops.UpdateRun) -> None:
@@ -183,6 +211,11 @@ class Model:
         run = self._active_run(op.run_id)
         if any(run.params.get(param.key, param.value) != param.value for param in op.params):
             raise InvalidValue(op.run_id)
+        measured = [self._model(metric.model_id) for metric in op.metrics if metric.model_id]
+        for record, metric in zip(measured, (metric for metric in op.metrics if metric.model_id), strict=True):
+            place = metric.key, metric.dataset_name
+            if place not in record.points or metric.step >= record.points[place].step:
+                record.points[place] = structs.replace(metric, run_id=op.run_id)
         run.params |= {param.key: param.value for param in op.params}
         for metric in op.metrics:
             run.points.setdefault(metric.key, []).append((metric.timestamp, metric.value, metric.step))
@@ -205,6 +238,35 @@ class Model:
         run = self._active_run(op.run_id)
         for model in op.models:
             run.models_out.setdefault(model.model_id, model.step)
+
+    def _model(self, model_id: str) -> LoggedModelRecord:
+        if model_id not in self.models or self.models[model_id].stage != ACTIVE:
+            raise NotFound(model_id)
+        return self.models[model_id]
+
+    def _finalize_model(self, op: ops.FinalizeLoggedModel) -> None:
+        record = self._model(op.model_id)
+        record.status, record.changed = op.status, op.time
+
+    def _set_model_tags(self, op: ops.SetLoggedModelTags) -> None:
+        self._model(op.model_id).tags.update(op.tags)
+
+    def _delete_model_tag(self, op: ops.DeleteLoggedModelTag) -> None:
+        if self._model(op.model_id).tags.pop(op.key, None) is None:
+            raise NotFound(op.key)
+
+    def _log_model_params(self, op: ops.LogLoggedModelParams) -> None:
+        record = self._model(op.model_id)
+        if any(record.params.get(key, value) != value for key, value in op.params.items()):
+            raise InvalidValue(op.model_id)
+        record.params.update(op.params)
+
+    def _delete_model(self, op: ops.DeleteLoggedModel) -> None:
+        if op.model_id not in self.models:
+            raise NotFound(op.model_id)
+        record = self.models[op.model_id]
+        if record.stage == ACTIVE:
+            record.stage, record.changed = DELETED, op.time
 
 
 def said(info: RunInfo) -> tuple[Any, ...]:
