@@ -45,11 +45,12 @@ def check_batch(op: ops.LogBatch) -> None:
 
 def _check_dataset_words(metric: Metric) -> None:
     # Both are single words of the metric's line in a file.
-    for word in (metric.dataset_name, metric.dataset_digest):
-        if not word or word.split() != [word]:
+    for word, most in ((metric.dataset_name, 500), (metric.dataset_digest, 36)):
+        if not word or word.split() != [word] or len(word) > most:
             raise InvalidValue(
                 f"Metric {metric.key!r} is said to be of the dataset {metric.dataset_name!r}, digest "
-                f"{metric.dataset_digest!r}; both must be given, and neither may contain white space."
+                f"{metric.dataset_digest!r}; both must be given, neither may contain white space, and 500 and 36 "
+                "characters are the most."
             )
 
 

@@ -167,6 +167,15 @@ class ModelSuite:
         assert [value for _, value, _ in history(store, run, "정확도")] == [0.5, 0.9, 0.7, 0.1, 5.0]
         assert get(store, run).data.metrics["정확도"] == 5.0
 
+    def test_a_points_dataset_is_two_words_of_limited_length(self, store: Store) -> None:
+        run, model = new_run(store), new_model(store)
+        for name, digest in (("a b", "1"), ("a", ""), ("a", "1 2"), ("a" * 501, "1"), ("a", "1" * 37), ("a", None)):
+            with pytest.raises(InvalidValue, match="'m'"):
+                measure(store, run, model, ("m", 1.0, 0, T0, name, digest))
+        measure(store, run, model, ("m", 1.0, 0, T0, "가" * 500, "1" * 36), ("m", 2.0, 0, T0, "", "x"))
+        found = {(m.dataset_name, m.dataset_digest): m.value for m in model_of(store, model).metrics}
+        assert found == {("가" * 500, "1" * 36): 1.0, (None, None): 2.0}
+
     def test_points_for_an_unknown_model_are_refused_whole(self, store: Store) -> None:
         run, model = new_run(store), new_model(store)
         point = Metric("m", 1.0, T0, model_id="m-none")

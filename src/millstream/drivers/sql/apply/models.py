@@ -102,7 +102,10 @@ def take_points(connection: Connection, run_id: str, metrics: Iterable[Metric], 
     by_model: dict[str, list[Metric]] = {}
     for metric in metrics:
         if metric.model_id:
-            by_model.setdefault(metric.model_id, []).append(structs.replace(metric, run_id=run_id))
+            # A digest without a name says nothing.
+            digest = metric.dataset_digest if metric.dataset_name else None
+            point = structs.replace(metric, run_id=run_id, dataset_digest=digest)
+            by_model.setdefault(metric.model_id, []).append(point)
     table = schema.logged_model_metrics
     # Always in one order, so that two writers never wait for each other.
     for model_id, points in sorted(by_model.items()):
