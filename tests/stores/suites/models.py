@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -166,6 +167,23 @@ class ModelSuite:
         assert (found["big", None, None].value, found["big", None, None].step) == (math.inf, 2**62)
         assert [value for _, value, _ in history(store, run, "정확도")] == [0.5, 0.9, 0.7, 0.1, 5.0]
         assert get(store, run).data.metrics["정확도"] == 5.0
+
+    def test_many_hands_measure_many_models(self, store: Store) -> None:
+        models = [new_model(store) for _ in range(3)]
+        runs = [new_run(store) for _ in range(4)]
+
+        def work(number: int) -> None:
+            for step in range(number, 60, 4):
+                order = models[:: 1 - 2 * (step % 2)]
+                points = tuple(Metric("m", float(step), T0, step, model_id=model) for model in order)
+                store.write(ops.LogBatch(run_id=runs[number], metrics=points))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        for model in models:
+            (latest,) = model_of(store, model).metrics
+            assert (latest.value, latest.step, latest.run_id) == (59.0, 59, runs[3])
+        assert sum(len(history(store, run, "m")) for run in runs) == 180
 
     def test_a_points_dataset_is_two_words_of_limited_length(self, store: Store) -> None:
         run, model = new_run(store), new_model(store)
