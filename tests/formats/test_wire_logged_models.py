@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from millstream.formats.wire.decode import read_body, read_query
 from millstream.formats.wire.logged_models import ROUTES, encode_model
 from millstream.formats.wire.route import Given
 from millstream.values import ops, queries
-from millstream.values.entities import LoggedModel, LoggedModelStatus, Metric
+from millstream.values.entities import FileInfo, LoggedModel, LoggedModelStatus, Metric, Page
 from millstream.values.errors import InvalidValue
 
 BY_PATH = {f"{route.methods[0]} {route.path}": route for route in ROUTES}
@@ -161,6 +162,21 @@ def test_every_route_was_called_here() -> None:
 def test_what_breaks_a_rule_is_named(path: str, fields: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidValue, match=named):
         call(path, **fields)
+
+
+def test_replies() -> None:
+    model = LoggedModel("m-1", "0", "n", "file:///a", 1, 2)
+    files = [FileInfo("a", True), FileInfo("b", False, 0)]
+    listing = {"files": [{"path": "a", "is_dir": True}, {"path": "b", "is_dir": False, "file_size": 0}]}
+    for path, result, expected in (
+        ("POST logged-models", model, {"model": encode_model(model)}),
+        ("POST logged-models/search", Page([model], "t"), {"models": [encode_model(model)], "next_page_token": "t"}),
+        ("POST logged-models/search", Page(), {}),
+        ("DELETE logged-models/{model_id}", None, {}),
+        ("GET logged-models/{model_id}/artifacts/directories", files, {"root_uri": "file:///a", **listing}),
+        ("GET logged-models/{model_id}/artifacts/directories", [], {"root_uri": "file:///a"}),
+    ):
+        assert BY_PATH[path].reply(result, structs.replace(GIVEN, first=model)) == expected, path
 
 
 def test_a_model_in_json() -> None:
