@@ -7,13 +7,14 @@ store: the kind of ids it makes, the order of equal points, what artifact locati
 from __future__ import annotations
 
 from tests.stores.suites.experiments import ExperimentSuite
+from tests.stores.suites.life import LifeSuite
 from tests.stores.suites.metrics import MetricSuite
 from tests.stores.suites.models import ModelSuite
 from tests.stores.suites.runs import RunSuite
 from tests.stores.suites.searches import SearchSuite
 
 
-class StoreSuite(ExperimentSuite, RunSuite, MetricSuite, SearchSuite, ModelSuite):
+class StoreSuite(ExperimentSuite, RunSuite, MetricSuite, SearchSuite, ModelSuite, LifeSuite):
     """Everything."""
 
 

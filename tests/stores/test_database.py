@@ -60,7 +60,7 @@ def points(run: str, first: int, count: int, key: str = "m", op_id: str = "") ->
 
 
 def test_every_op_has_a_writer_and_every_query_a_reader(database: DatabaseStore) -> None:
-    assert set(database._applier.writers) == every(ops.Op)
+    assert set(database._applier.writers) | set(database._purges.writers) == every(ops.Op)
     assert set(database._readers) == every(queries.Query)
 
 

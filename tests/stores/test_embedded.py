@@ -15,6 +15,7 @@ from millstream.values.errors import InvalidState, NotFound
 from tests.stores.calls import T0, experiment_names, get, log, new_experiment, new_run, search
 from tests.stores.suite import StoreSuite, covered
 from tests.stores.suites.experiments import ExperimentSuite
+from tests.stores.suites.life import LifeSuite
 from tests.stores.suites.metrics import MetricSuite
 from tests.stores.suites.runs import RunSuite
 from tests.stores.suites.searches import SearchSuite
@@ -44,7 +45,7 @@ def test_every_query_has_one_reader_and_a_test(store: EmbeddedStore) -> None:
 
 
 def test_no_test_of_the_suite_hides_another() -> None:
-    names = [name for part in (ExperimentSuite, RunSuite, MetricSuite, SearchSuite) for name in vars(part)]
+    names = [name for part in (ExperimentSuite, RunSuite, MetricSuite, SearchSuite, LifeSuite) for name in vars(part)]
     tests = [name for name in names if name.startswith("test_")]
     assert len(tests) == len(set(tests))
 

@@ -23,12 +23,17 @@ _SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|CREDENTIAL|(^|_)KEY", re.IGNORECASE
 
 @click.command()
 @click.option("--mask-envs", is_flag=True, help="Hide the values of all environment variables.")
+@click.option("--check", is_flag=True, help="Examine every file or row of the store; code 1 when something is wrong.")
+@click.option("--fix", is_flag=True, help="As --check, and mend it; what is damaged goes to a quarantine.")
 @json_option
-def doctor(mask_envs: bool, as_json: bool) -> None:
+def doctor(mask_envs: bool, check: bool, fix: bool, as_json: bool) -> None:
     """Show the version, the store and how it was found, its problems, and every setting with its origin.
 
-    Ends with code 1 when the store cannot be used.
+    Ends with code 1 when the store cannot be used, and with --check or --fix when something is (still) wrong.
     """
+    if check or fix:
+        _examine(fix, as_json)
+        return
     report: dict[str, Any] = {
         "version": VERSION,
         "python": platform.python_version(),
@@ -42,6 +47,25 @@ def doctor(mask_envs: bool, as_json: bool) -> None:
     else:
         _echo_report(report)
     if report["store"]["error"]:
+        sys.exit(1)
+
+
+def _examine(fix: bool, as_json: bool) -> None:
+    from millstream.stores.repairs import repair
+
+    found, quarantine = repair(open_store(), fix=fix)
+    left = [finding for finding in found if not finding.fixed]
+    if as_json:
+        echo_json({"findings": found, "left": len(left), "quarantine": quarantine and str(quarantine)})
+    else:
+        for finding in found:
+            remedy = finding.remedy or "nothing can be done here"
+            way = "fixed" if finding.fixed else ("remedy" if fix else "--fix")
+            click.echo(f"{visible(finding.path)}: {visible(finding.problem)} [{way}: {remedy}]")
+        click.echo(f"{len(found)} found, {len(found) - len(left)} fixed.")
+        if quarantine is not None:
+            click.echo(f"Moved to {quarantine}; quarantine.jsonl there says where everything was.")
+    if left:
         sys.exit(1)
 
 

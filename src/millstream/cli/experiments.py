@@ -22,7 +22,7 @@ from millstream.cli.options import (
     view_option,
 )
 from millstream.cli.output import echo_json, echo_table, local_time, number_text
-from millstream.values.entities import Experiment
+from millstream.values.entities import ACTIVE, DELETED, Experiment
 from millstream.values.ops import CreateExperiment, DeleteExperiment, RenameExperiment, RestoreExperiment
 from millstream.values.queries import GetExperiment, RunTable, TabulateRuns
 
@@ -97,30 +97,42 @@ def _fields(found: Experiment) -> list[tuple[str, str]]:
 @experiments.command()
 @click.option("-x", "--experiment-id", "experiment_id", required=True, help="Id of the experiment.")
 @click.option("--new-name", required=True, help="Its new name.")
-def rename(experiment_id: str, new_name: str) -> None:
+@json_option
+def rename(experiment_id: str, new_name: str, as_json: bool) -> None:
     """Give an experiment another name."""
     open_store().write(RenameExperiment(experiment_id=experiment_id, name=new_name, time=_now()))
-    click.echo(f"Experiment with id {experiment_id} has been renamed to '{new_name}'.")
+    if as_json:
+        echo_json({"experiment_id": experiment_id, "name": new_name})
+    else:
+        click.echo(f"Experiment with id {experiment_id} has been renamed to '{new_name}'.")
 
 
 @experiments.command()
 @one_experiment
-def delete(experiment_id: str | None, name: str | None) -> None:
-    """Mark an experiment and its runs as deleted; `restore` brings them back."""
+@json_option
+def delete(experiment_id: str | None, name: str | None, as_json: bool) -> None:
+    """Mark an experiment and its runs as deleted; `restore` brings them back, `gc` removes them for good."""
     store = open_store()
     found = find_experiment(store, experiment_id, name)
     store.write(DeleteExperiment(experiment_id=found.experiment_id, time=_now()))
-    click.echo(f"Experiment with ID {found.experiment_id} has been deleted.")
+    if as_json:
+        echo_json({"experiment_id": found.experiment_id, "lifecycle_stage": DELETED})
+    else:
+        click.echo(f"Experiment with ID {found.experiment_id} has been deleted.")
 
 
 @experiments.command()
 @one_experiment
-def restore(experiment_id: str | None, name: str | None) -> None:
+@json_option
+def restore(experiment_id: str | None, name: str | None, as_json: bool) -> None:
     """Bring a deleted experiment and its runs back."""
     store = open_store()
     found = find_experiment(store, experiment_id, name)
     store.write(RestoreExperiment(experiment_id=found.experiment_id, time=_now()))
-    click.echo(f"Experiment with id {found.experiment_id} has been restored.")
+    if as_json:
+        echo_json({"experiment_id": found.experiment_id, "lifecycle_stage": ACTIVE})
+    else:
+        click.echo(f"Experiment with id {found.experiment_id} has been restored.")
 
 
 @experiments.command("csv")

@@ -14,12 +14,16 @@ from millstream.values.version import VERSION
 # command: (module, its click command there, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "artifacts": ("millstream.cli.artifacts", "artifacts", "List, download and store files of runs."),
+    "backup": ("millstream.cli.backup", "backup", "Copy a store, while others may write to it."),
     "db": ("millstream.cli.db", "db", "Rebuild the index."),
     "doctor": ("millstream.cli.doctor", "doctor", "Show the store, its problems and every setting."),
+    "du": ("millstream.cli.space", "du", "Show what experiments and runs take up."),
     "experiments": ("millstream.cli.experiments", "experiments", "Create, list, rename, delete, export experiments."),
+    "gc": ("millstream.cli.space", "gc", "Remove for good what was deleted."),
     "models": ("millstream.cli.models", "models", "Serve models and predict with them."),
+    "restore": ("millstream.cli.backup", "restore", "Make a new store from a backup, or check one."),
     "run": ("millstream.cli.run", "run", "Run a project directory as a run."),
-    "runs": ("millstream.cli.runs", "runs", "List, show, follow, delete and restore runs."),
+    "runs": ("millstream.cli.runs", "runs", "List, show, follow, move, delete and restore runs."),
     "server": ("millstream.cli.server", "server", "Start the tracking server."),
     "ui": ("millstream.cli.server", "ui", "Show runs in the browser."),
 }

@@ -72,6 +72,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def size_text(size: int | None) -> str:
+    """Bytes in the unit that suits, of 1,024 each; "unknown" for None."""
+    if size is None:
+        return "unknown"
+    number, units = float(size), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while number >= 1024 and len(units) > 1:
+        number /= 1024
+        units.pop(0)
+    return f"{size} B" if units[0] == "B" else f"{number:.1f} {units[0]}"
+
+
+def count_text(number: int, what: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def number_text(value: float) -> str:
     """A metric value as text that reads back as the same number."""
     if math.isnan(value):

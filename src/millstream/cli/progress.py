@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import click
 
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
 
 # What is done before anybody wonders needs no bar.
 PATIENCE_SECONDS = 0.5
@@ -23,6 +25,15 @@ def progress_bar(label: str, unit: str = "runs") -> Progress | None:
     It draws nothing in its first half second, and ends the line when all are done; it may then be used again.
     """
     return _Bar(label, unit).show if sys.stderr.isatty() else None
+
+
+def show_progress(items: Sequence[T], label: str, unit: str = "runs") -> Iterator[T]:
+    """Hand out `items` with a progress bar, when stderr is a terminal."""
+    show = progress_bar(label, unit)
+    for done, item in enumerate(items, 1):
+        yield item
+        if show is not None:
+            show(done, len(items))
 
 
 class _Bar:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,11 +19,11 @@ from millstream.cli.options import (
     view_option,
 )
 from millstream.cli.output import duration, echo_json, echo_table, local_time, number_text
+from millstream.cli.placing import delete, move, restore
 from millstream.cli.tailing import tail
 from millstream.formats.filters import RUNS, parse_key
 from millstream.values.entities import Run, ViewType
 from millstream.values.names import MAX_RESULTS
-from millstream.values.ops import DeleteRun, RestoreRun
 from millstream.values.queries import CountRuns, Facet, FacetRuns, GetRun, RunTable, SearchRuns, TabulateRuns
 from millstream.values.settings import text_setting
 
@@ -43,7 +42,7 @@ def experiments_options(command: Command) -> Command:
 
 @click.group()
 def runs() -> None:
-    """List, count, show, follow, delete and restore runs."""
+    """List, count, show, follow, move, delete and restore runs."""
 
 
 @runs.command()
@@ -205,20 +204,5 @@ def run_dictionary(run: Run) -> dict[str, Any]:
     }
 
 
-@runs.command()
-@run_id_option
-def delete(run_id: str) -> None:
-    """Mark a run as deleted; `restore` brings it back."""
-    open_store().write(DeleteRun(run_id=run_id, time=time.time_ns() // 1_000_000))
-    click.echo(f"Run with ID {run_id} has been deleted.")
-
-
-@runs.command()
-@run_id_option
-def restore(run_id: str) -> None:
-    """Bring a deleted run back."""
-    open_store().write(RestoreRun(run_id=run_id))
-    click.echo(f"Run with id {run_id} has been restored.")
-
-
-runs.add_command(tail)
+for _command in (tail, delete, restore, move):
+    runs.add_command(_command)

@@ -8,11 +8,14 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy.exc import DatabaseError
 
+from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import scanned
 from millstream.stores.index import Index, Progress
 from millstream.stores.models import ModelIntake, ModelSearches
 from millstream.stores.searches import Searches, describe
+from millstream.stores.spaces import Spaces
+from millstream.stores.tree_spaces import TreeScale
 from millstream.values import queries
 from millstream.values.errors import InvalidValue
 
@@ -22,13 +25,17 @@ T = TypeVar("T")
 class Answers:
     """Every query that the files do not answer by themselves."""
 
-    def __init__(self, tree: Tree, path: Path, progress: Progress) -> None:
-        """Answer from the index of `tree` in the file `path`; `progress` is told how much of the tree it has read."""
+    def __init__(self, tree: Tree, path: Path, progress: Progress, artifacts: Callable[[str], Artifacts]) -> None:
+        """Answer from the index of `tree` in the file `path`; `progress` is told how much of the tree it has read.
+
+        `artifacts` finds those of a run.
+        """
         self._tree = tree
         self._index = Index(tree, path, progress)
         self._readers: dict[type, Callable[[Any], Any]] = {
             **Searches(self._index.reading, tree.root).readers,
             **ModelSearches(ModelIntake(tree, self._index.opened).reading, self._index.reading).readers,
+            **Spaces(self._index.reading, TreeScale(tree, artifacts), tree.root).readers,
             queries.DescribeStore: self._describe,
         }
 

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any, TypeVar, cast
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.drivers.sql import histories, read
+from millstream.drivers.sql import histories, ledger, read, schema
 from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.migrations import prepare
 from millstream.drivers.sql.models import output_location, read_models
 from millstream.drivers.sql.transactions import Transactions
+from millstream.stores.database_purges import DatabasePurges
+from millstream.stores.database_spaces import DatabaseScale
 from millstream.stores.histories import Histories, Point
 from millstream.stores.models import ModelSearches
 from millstream.stores.searches import Searches, describe
+from millstream.stores.spaces import Spaces
 from millstream.values import names, ops, queries, refusals
 from millstream.values.databases import SQLITE, DatabaseUri
 from millstream.values.entities import DELETED, Experiment, FileInfo, LoggedModel, RunInfo
-from millstream.values.errors import InvalidValue, StorageFailed
+from millstream.values.errors import InvalidState, InvalidValue, StorageFailed
 from millstream.values.paths import Location, RelPath
 from millstream.values.rules import check
 
@@ -50,8 +53,10 @@ class DatabaseStore:
         self.database = database
         self.artifact_root = artifact_root
         self._applier = Applier(database.public, self.artifact_root)
+        self._purges = DatabasePurges(self, database.public)
         self._readers: dict[type, Callable[[Any], Any]] = {
             **Searches(self._reading, database.public).readers,
+            **Spaces(self._reading, DatabaseScale(), database.public).readers,
             **Histories(self).readers,
             queries.GetExperiment: self._experiment,
             queries.GetExperimentByName: self._experiment_by_name,
@@ -76,6 +81,9 @@ class DatabaseStore:
     def write(self, op: ops.Op[T]) -> T:
         """Carry out `op` in one transaction; one whose `op_id` was seen before has no effect."""
         check(op)
+        purge = self._purges.writers.get(type(op))
+        if purge is not None:
+            return cast(T, purge(op))
         # What has an id of its own is found to be there already; an update says the same twice.
         repeatable = bool(op.op_id) or isinstance(op, ops.CreateRun | ops.UpdateRun | ops.CreateLoggedModel)
         return self._open().transactions.write(
@@ -115,6 +123,32 @@ class DatabaseStore:
         # Never closed here: that would end the parent's sessions.
         _parents.append(self._opened)
         self._start()
+
+    def change(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, done in one transaction; `work` may be done again when the connection was lost."""
+        return self._open().transactions.write(work, repeatable=True)
+
+    def engine(self) -> Engine:
+        """The database, with the right schema."""
+        return self._open().engine
+
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """All of the database as it is now, whatever others write meanwhile."""
+        return self._open().transactions.reading()
+
+    def fill(self, work: Callable[[Connection], None]) -> None:
+        """Do `work` in one transaction on a database that holds nothing but the default experiment; else InvalidState.
+
+        Nobody makes an experiment meanwhile.
+        """
+
+        def carefully(connection: Connection) -> None:
+            connection.execute(select(ledger.experiment_ids.c.last).with_for_update())
+            if read.count(connection, schema.runs) or read.count(connection, schema.experiments) > 1:
+                raise InvalidState(f"The database {self.database.public} is not empty; restore into an empty one.")
+            work(connection)
+
+        self._open().transactions.write(carefully, repeatable=False)
 
     def window(self, run_id: str, key: str, offset: int, limit: int) -> list[Point]:
         """At most `limit` points of a series from the one number `offset` on."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.local import LocalArtifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.drivers.files import experiments, reader
+from millstream.drivers.files import experiments, movement, reader
 from millstream.drivers.files import models as model_files
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.models import ModelFiles
@@ -25,6 +25,7 @@ from millstream.drivers.files.runs import RunFiles
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
 from millstream.stores.lookups import Lookups
+from millstream.stores.tree_purges import TreePurges
 from millstream.values import names, ops, refusals
 from millstream.values.entities import Experiment, LoggedModel, Run, RunData
 from millstream.values.errors import NotSupported
@@ -83,6 +84,8 @@ class EmbeddedStore:
             ops.DeleteLoggedModelTag: models.delete_tag,
             ops.LogLoggedModelParams: models.log_params,
             ops.DeleteLoggedModel: models.delete,
+            ops.MoveRuns: self._move_runs,
+            **TreePurges(tree, runs.let_go_all).writers,
         }
 
     @property
@@ -150,6 +153,11 @@ class EmbeddedStore:
                 return LocalArtifacts(location, candidate)
         raise NotSupported(f"The artifacts at {location} belong to an MLflow server; they are not at {kept}.")
 
+    @property
+    def tree(self) -> Tree:
+        """The directory and what lies where in it."""
+        return self._tree
+
     def reindex(self) -> None:
         """Read the whole tree again into a new index."""
         self._searches().reindex()
@@ -172,7 +180,8 @@ class EmbeddedStore:
         with self._lock:
             if self._answers is None:
                 module = import_module("millstream.stores.answers")
-                self._answers = module.Answers(self._tree, index_path(self.root), self._report)
+                path = index_path(self.root)
+                self._answers = module.Answers(self._tree, path, self._report, self.artifacts)
             answers: Answers = self._answers
             return answers
 
@@ -196,11 +205,21 @@ class EmbeddedStore:
             experiments.rename(self._tree, op)
 
     def _delete_experiment(self, op: ops.DeleteExperiment) -> None:
-        experiments.delete(self._tree, op)
+        self._tree.require_experiment_dir(op.experiment_id)
+        with self._tree.changing_places():
+            experiments.delete(self._tree, op)
         self._runs.let_go_all()
 
     def _restore_experiment(self, op: ops.RestoreExperiment) -> None:
-        experiments.restore(self._tree, op)
+        self._tree.require_experiment_dir(op.experiment_id)
+        with self._tree.changing_places():
+            experiments.restore(self._tree, op)
+        self._runs.let_go_all()
+
+    def _move_runs(self, op: ops.MoveRuns) -> None:
+        experiments.require_active(self._tree, op.experiment_id)
+        with self._tree.changing_places():
+            movement.move_runs(self._tree, op)
         self._runs.let_go_all()
 
     def _check_name_is_free(self, name: str, but: str | None = None) -> None:

@@ -87,6 +87,11 @@ class MlflowClient(ModelVerbs):
         """Mark a run as deleted."""
         self._store.write(ops.DeleteRun(run_id=run_id, time=now()))
 
+    def move_runs(self, run_ids: Sequence[str], experiment_id: str | int) -> None:
+        """Give runs to another experiment."""
+        ids = (run_ids,) if isinstance(run_ids, str) else tuple(run_ids)
+        self._store.write(ops.MoveRuns(run_ids=ids, experiment_id=names.check_experiment_id(experiment_id)))
+
     def restore_run(self, run_id: str) -> None:
         """Undo `delete_run`."""
         self._store.write(ops.RestoreRun(run_id=run_id))

@@ -22,6 +22,7 @@ from millstream.values.entities import (
     RunInfo,
     RunTag,
 )
+from millstream.values.space import Compacted, Freed
 
 T = TypeVar("T")
 
@@ -193,3 +194,34 @@ class DeleteLoggedModel(Op[None], frozen=True, kw_only=True):
 
     model_id: str
     time: int
+
+
+class MoveRuns(Op[None], frozen=True, kw_only=True):
+    """Give runs to another experiment, in one go over a database; artifacts go along where they lie in the run."""
+
+    run_ids: tuple[str, ...]
+    experiment_id: str
+
+
+class PurgeRun(Op[Freed], frozen=True, kw_only=True):
+    """Remove a deleted run for good, with its artifacts; `before` (ms): only when it was deleted earlier than that."""
+
+    run_id: str
+    before: int | None = None
+
+
+class PurgeExperiment(Op[Freed], frozen=True, kw_only=True):
+    """Remove a deleted experiment and its runs for good; `before` as in `PurgeRun`."""
+
+    experiment_id: str
+    before: int | None = None
+
+
+class FinishPurges(Op[Freed], frozen=True, kw_only=True):
+    """Remove what interrupted purges left, datasets that no run uses any more, and notes of ops of long ago."""
+
+    time: int
+
+
+class Compact(Op[Compacted], frozen=True, kw_only=True):
+    """Give space that is free inside a database back to the disk, where it can be done."""

@@ -17,6 +17,7 @@ from millstream.values.entities import (
     RunInfo,
     ViewType,
 )
+from millstream.values.space import StoreSpace
 
 T = TypeVar("T")
 
@@ -243,3 +244,21 @@ class StoreFacts(Struct, frozen=True):
 
 class DescribeStore(Query[StoreFacts], frozen=True, kw_only=True):
     """Counts and location, for `doctor`, the UI's empty state and start-up messages."""
+
+
+class MeasureSpace(Query[StoreSpace], frozen=True, kw_only=True):
+    """What every run and experiment takes up, deleted ones too; of `experiment_ids` only, when there are any."""
+
+    experiment_ids: tuple[str, ...] = ()
+
+
+class FindDeleted(Query[StoreSpace], frozen=True, kw_only=True):
+    """What `PurgeRun` and `PurgeExperiment` may remove, runs of deleted experiments among it.
+
+    With `run_ids` or `experiment_ids` only these; NotFound or InvalidState when one cannot be removed. `before` (ms):
+    only what was deleted earlier.
+    """
+
+    run_ids: tuple[str, ...] = ()
+    experiment_ids: tuple[str, ...] = ()
+    before: int | None = None

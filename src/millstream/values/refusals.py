@@ -118,3 +118,29 @@ def model_param_changed(model_id: str, key: str, present: str, value: str) -> In
         f"Changing param values is not allowed. Param {key!r} of the logged model {model_id!r} is already "
         f"{present!r}; the new value {value!r} was not stored."
     )
+
+
+def run_not_deleted(run_id: str) -> InvalidState:
+    """Only what was deleted is removed for good."""
+    return InvalidState(
+        f"Run {run_id!r} is not deleted; only runs in the 'deleted' lifecycle_stage can be removed for good. "
+        f"Delete it first: millstream runs delete --run-id {run_id}"
+    )
+
+
+def experiment_still_active(experiment_id: str) -> InvalidState:
+    """Only what was deleted is removed for good."""
+    return InvalidState(
+        f"Experiment {experiment_id!r} is not deleted; only experiments in the 'deleted' lifecycle_stage can be "
+        f"removed for good. Delete it first: millstream experiments delete -x {experiment_id}"
+    )
+
+
+def deleted_too_recently(what: str, thing_id: str) -> InvalidState:
+    """The thing is not as old as was asked for, or nobody knows how old."""
+    return InvalidState(f"{what} {thing_id!r} was not deleted long enough ago, or nobody noted when.")
+
+
+def run_is_there(run_id: str, experiment_id: str) -> AlreadyExists:
+    """Two runs of one id cannot lie in one experiment."""
+    return AlreadyExists(f"Experiment {experiment_id!r} has something called {run_id!r} already; nothing was moved.")

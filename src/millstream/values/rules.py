@@ -218,6 +218,16 @@ def _delete_logged_model(op: ops.DeleteLoggedModel) -> None:
     names.check_model_id(op.model_id)
 
 
+def _move_runs(op: ops.MoveRuns) -> None:
+    names.check_experiment_id(op.experiment_id)
+    for run_id in op.run_ids:
+        names.check_run_id(run_id)
+
+
+def _anything(_op: Any) -> None:
+    """It says nothing that could be wrong."""
+
+
 RULES: dict[type, Callable[[Any], None]] = {
     ops.CreateExperiment: _create_experiment,
     ops.RenameExperiment: _rename_experiment,
@@ -239,4 +249,9 @@ RULES: dict[type, Callable[[Any], None]] = {
     ops.DeleteLoggedModelTag: _delete_logged_model_tag,
     ops.LogLoggedModelParams: _log_logged_model_params,
     ops.DeleteLoggedModel: _delete_logged_model,
+    ops.MoveRuns: _move_runs,
+    ops.PurgeRun: _run,
+    ops.PurgeExperiment: _experiment,
+    ops.FinishPurges: _anything,
+    ops.Compact: _anything,
 }

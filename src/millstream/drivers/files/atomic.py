@@ -5,17 +5,23 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from millstream.formats.mlruns.layout import TEMPORARY_PREFIX
-from millstream.values.errors import MillstreamError, StorageFailed
+from millstream.values.errors import MillstreamError, StorageFailed, Unavailable
 
 if os.name != "nt":
     import fcntl
 
 _counter = itertools.count()
+_POLL_SECONDS = 0.02
+# How long a change of places waits for a backup, and a backup for such changes.
+PATIENCE_SECONDS = 10.0
+# How long a rewriting of a run's meta.yaml waits for another one before it goes on all the same.
+REWRITE_SECONDS = 1.0
 
 
 def temporary_name() -> str:
@@ -33,7 +39,7 @@ def replace_file(path: str, data: bytes, scratch: str) -> None:
         try:
             os.replace(temporary, path)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            make_parents(path, scratch)
             os.replace(temporary, path)
     except OSError as error:
         with suppress(OSError):
@@ -45,7 +51,7 @@ def create_file(path: str, data: bytes, scratch: str) -> bool:
     """As `replace_file`, but leave an existing `path` alone; returns whether this call made it."""
     temporary = _write_temporary(data, scratch, path)
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make_parents(path, scratch)
         os.link(temporary, path)
     except FileExistsError:
         return False
@@ -58,6 +64,31 @@ def create_file(path: str, data: bytes, scratch: str) -> bool:
         with suppress(OSError):
             os.unlink(temporary)
     return True
+
+
+def make_parents(path: str, scratch: str) -> None:
+    """Make the directories between `scratch` (or the one around it) and `path`, never `scratch` itself.
+
+    A run that was just moved away must not leave a ghost behind: FileNotFoundError when `scratch` is gone.
+    """
+    folder = os.path.dirname(path)
+    base = scratch if f"{folder}{os.sep}".startswith(f"{scratch}{os.sep}") else os.path.dirname(scratch)
+    missing = []
+    while folder != base and not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for folder in reversed(missing):
+        with suppress(FileExistsError):
+            os.mkdir(folder)
+
+
+def is_gone(error: BaseException | None) -> bool:
+    """Whether `error` came about because a file or directory on the way is not there (any more)."""
+    while error is not None:
+        if isinstance(error, FileNotFoundError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _create_exclusively(path: str, data: bytes) -> bool:
@@ -120,3 +151,60 @@ def locked(directory: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def held(directory: str, *, shared: bool) -> Iterator[None]:
+    """Hold `directory` alone, or `shared` with others who share it, among all processes; without it where that
+    cannot be done (Windows, some network disks). Unavailable after `PATIENCE_SECONDS`."""
+    with _flocked(directory, PATIENCE_SECONDS, shared=shared) as taken:
+        if taken is False:
+            raise Unavailable(
+                f"Runs below {os.path.dirname(directory)!r} are being backed up, moved or removed by another process. "
+                "Try again when it is done."
+            )
+        yield
+
+
+@contextmanager
+def rewriting(directory: str) -> Iterator[None]:
+    """Keep others from reading and rewriting the meta.yaml of the run in `directory` meanwhile, as far as possible.
+
+    A signal handler may rewrite in the middle of a rewriting by the same thread, so nobody waits long.
+    StorageFailed when the directory is gone.
+    """
+    with _flocked(directory, REWRITE_SECONDS, shared=False):
+        yield
+
+
+@contextmanager
+def _flocked(directory: str, patience: float, *, shared: bool) -> Iterator[bool | None]:
+    """True when the lock is held, False when it could not be had in time, None when there are no such locks."""
+    if os.name == "nt":
+        yield None
+        return
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise failure("open", directory, error) from error
+    except OSError:
+        yield None
+        return
+    try:
+        yield _take(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience)
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, kind: int, patience: float) -> bool | None:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_POLL_SECONDS)
+        except OSError:
+            return None

@@ -42,14 +42,9 @@ def keeping_key(what: str, key: str) -> Iterator[None]:
     try:
         yield
     except StorageFailed as error:
-        raise collision(what, key, error) from error
-
-
-def collision(what: str, key: str, error: StorageFailed) -> InvalidValue | StorageFailed:
-    """`error` itself, or what it means: the name of a directory cannot be the name of a file."""
-    if not isinstance(error.__cause__, _COLLISIONS):
-        return error
-    return InvalidValue(
-        f"The {what} name {key!r} collides with another one: 'a' and 'a/b' cannot both be used, because '/' stands "
-        "for a directory. Use another name."
-    )
+        if not isinstance(error.__cause__, _COLLISIONS):
+            raise
+        raise InvalidValue(
+            f"The {what} name {key!r} collides with another one: 'a' and 'a/b' cannot both be used, because '/' stands "
+            "for a directory. Use another name."
+        ) from error

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.atomic import create_file, failure, replace_file
-from millstream.drivers.files.keys import collision, keeping_key, key_path, remove_key
+from millstream.drivers.files.keys import keeping_key, key_path, remove_key
 from millstream.drivers.files.stamps import Stamp, file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
@@ -26,7 +26,7 @@ from millstream.formats.mlruns.models import (
 )
 from millstream.values import names, ops, refusals
 from millstream.values.entities import DELETED, Experiment, LoggedModel, LoggedModelStatus, Metric
-from millstream.values.errors import DataDamaged, StorageFailed
+from millstream.values.errors import DataDamaged
 from millstream.values.paths import Location
 
 _PARTS = (layout.METRICS, layout.PARAMS, layout.TAGS)
@@ -156,10 +156,8 @@ class ModelFiles:
             folder = os.path.join(self.directory(model_id), layout.METRICS)
             with suppress(FileExistsError, FileNotFoundError):
                 os.mkdir(folder)
-            try:
+            with keeping_key("metric", key):
                 self._appender.append(os.path.join(folder, ""), key, text)
-            except StorageFailed as error:
-                raise collision("metric", key, error) from error
 
     def _require(self, model_id: str) -> str:
         directory = self.directory(model_id)
@@ -223,14 +221,25 @@ def model_ids(experiment_dir: str) -> list[str]:
 def find_by_name(run_dir: str, name: str) -> str | None:
     """Id of the newest active logged model called `name` among a run's outputs, None when there is none."""
     outputs = os.path.join(run_dir, layout.OUTPUTS)
-    models = os.path.join(os.path.dirname(run_dir), layout.MODELS)
     found: list[tuple[int, str]] = []
     for model_id in os.listdir(outputs) if os.path.isdir(outputs) else ():
         with suppress(DataDamaged):
-            model = _read_info(os.path.join(models, model_id))
+            model = _read_info(_model_dir(run_dir, model_id))
             if model.name == name and model.lifecycle_stage != DELETED:
                 found.append((model.creation_timestamp, model_id))
     return max(found)[1] if found else None
+
+
+def _model_dir(run_dir: str, model_id: str) -> str:
+    """Where a model of a run lies: in the run's experiment or, when the run was moved, in another one."""
+    home = os.path.dirname(run_dir)
+    beside = os.path.join(home, layout.MODELS, model_id)
+    if not os.path.isdir(beside):
+        for name in os.listdir(os.path.dirname(home)):
+            path = os.path.join(os.path.dirname(home), name, layout.MODELS, model_id)
+            if os.path.isdir(path):
+                return path
+    return beside
 
 
 def _read_info(directory: str) -> LoggedModel:

@@ -91,8 +91,28 @@ def read_info(directory: str) -> RunInfo:
     """A run's info; DataDamaged when its meta.yaml is not good."""
     path = os.path.join(directory, layout.META)
     experiment_dir, run_id = os.path.split(directory)
+    experiment_id = os.path.basename(experiment_dir)
     with _naming(path):
-        return meta.run_from_fields(meta.load(read_bytes(path)), run_id, os.path.basename(experiment_dir))
+        fields = meta.load(read_bytes(path))
+        if str(fields.get("experiment_id")) != experiment_id and experiment_id in moving_between(directory):
+            fields["experiment_id"] = experiment_id
+        return meta.run_from_fields(fields, run_id, experiment_id)
+
+
+def read_fields(directory: str) -> dict[str, object]:
+    """Everything that the meta.yaml of an experiment, run or model says; DataDamaged when it is not good."""
+    path = os.path.join(directory, layout.META)
+    with _naming(path):
+        return meta.load(read_bytes(path))
+
+
+def moving_between(directory: str) -> tuple[str, ...]:
+    """Ids of the experiments that the run in `directory` comes from and goes to, () unless it is being moved."""
+    try:
+        with open(os.path.join(directory, layout.MOVING), encoding="utf-8") as file:
+            return tuple(file.read().split())
+    except (OSError, UnicodeDecodeError):
+        return ()
 
 
 def read_run(directory: str, known: dict[str, SeriesScan]) -> RunScan:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import RLock
+from typing import TypeVar
 
 from msgspec import Struct, structs
 
 from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
-from millstream.drivers.files.atomic import create_file, failure, replace_file
-from millstream.drivers.files.keys import collision, keeping_key, key_path, remove_key
+from millstream.drivers.files.atomic import create_file, failure, is_gone, replace_file, rewriting
+from millstream.drivers.files.keys import keeping_key, key_path, remove_key
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import format_point
 from millstream.values import names, ops, refusals
-from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, ModelInput, RunInfo
-from millstream.values.errors import StorageFailed
+from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, ModelInput, RunInfo, RunTag
+from millstream.values.errors import DataDamaged, StorageFailed
 from millstream.values.paths import Location
+
+T = TypeVar("T")
 
 # How long a writer may go on before it notices that somebody deleted the run it writes to.
 STATE_SECONDS = 1.0
+# A run that is moved again and again under a writer is followed so often.
+_MOVES = 8
 
 
 class Handle(Struct):
@@ -86,73 +93,87 @@ class RunFiles:
 
     def update(self, op: ops.UpdateRun) -> RunInfo:
         """Change status, end time and name, whichever are given."""
-        directory, info = self._read(op.run_id)
-        if info.lifecycle_stage != ACTIVE:
-            raise refusals.run_deleted(op.run_id)
-        if op.run_name:
-            replace_file(key_path(directory, layout.TAGS, names.RUN_NAME_TAG), op.run_name.encode(), directory)
-        info = structs.replace(
-            info,
-            status=op.status or info.status,
-            end_time=info.end_time if op.end_time is None else op.end_time,
-            run_name=op.run_name or info.run_name,
-        )
-        rewrite_info(directory, info)
-        self._let_go(op.run_id, directory)
-        return info
+
+        def change(directory: str, info: RunInfo) -> RunInfo:
+            if info.lifecycle_stage != ACTIVE:
+                raise refusals.run_deleted(op.run_id)
+            if op.run_name:
+                replace_file(key_path(directory, layout.TAGS, names.RUN_NAME_TAG), op.run_name.encode(), directory)
+            info = structs.replace(
+                info,
+                status=op.status or info.status,
+                end_time=info.end_time if op.end_time is None else op.end_time,
+                run_name=op.run_name or info.run_name,
+            )
+            rewrite_info(directory, info)
+            return info
+
+        return self._rewriting(op.run_id, change)
 
     def delete(self, op: ops.DeleteRun) -> None:
         """Mark as deleted; deleting a deleted run changes nothing."""
-        directory, info = self._read(op.run_id)
-        if info.lifecycle_stage != DELETED:
-            rewrite_info(directory, structs.replace(info, lifecycle_stage=DELETED), deleted_time=op.time)
-        self._let_go(op.run_id, directory)
+
+        def mark(directory: str, info: RunInfo) -> None:
+            if info.lifecycle_stage != DELETED:
+                rewrite_info(directory, structs.replace(info, lifecycle_stage=DELETED), deleted_time=op.time)
+
+        self._rewriting(op.run_id, mark)
 
     def restore(self, op: ops.RestoreRun) -> None:
         """Mark as active; restoring an active run changes nothing."""
-        directory, info = self._read(op.run_id)
-        if os.path.dirname(os.path.dirname(directory)) == self._tree.trash:
-            raise refusals.run_of_deleted_experiment(op.run_id, info.experiment_id)
-        if info.lifecycle_stage != ACTIVE:
-            rewrite_info(directory, structs.replace(info, lifecycle_stage=ACTIVE))
-        self._let_go(op.run_id, directory)
+
+        def mark(directory: str, info: RunInfo) -> None:
+            if os.path.dirname(os.path.dirname(directory)) == self._tree.trash:
+                raise refusals.run_of_deleted_experiment(op.run_id, info.experiment_id)
+            if info.lifecycle_stage != ACTIVE:
+                rewrite_info(directory, structs.replace(info, lifecycle_stage=ACTIVE))
+
+        self._rewriting(op.run_id, mark)
 
     def log_batch(self, op: ops.LogBatch) -> None:
         """Params (all are checked before the first is written), then points, then tags."""
-        handle = self._handle(op.run_id)
-        try:
-            if op.params:
-                self._add_params(handle.directory, op)
-            if op.metrics:
-                self._append_points(handle, op.metrics)
-            for tag in op.tags:
-                self._set_tag(handle.directory, tag.key, tag.value)
-        except StorageFailed:
-            # The run may have been deleted or moved a moment ago; if so, that is the better reason.
-            self._let_go(op.run_id, handle.directory)
-            self._handle(op.run_id)
-            raise
+        self._handle(op.run_id)
+        if op.params:
+            self._following(op.run_id, lambda handle: self._add_params(handle.directory, op))
+        if op.metrics:
+            self._append_points(op.run_id, op.metrics)
+        if op.tags:
+            self._following(op.run_id, lambda handle: self._set_tags(handle.directory, op.tags))
 
     def delete_tag(self, op: ops.DeleteTag) -> None:
         """Remove a tag; NotFound when there is none."""
-        if not remove_key(self._handle(op.run_id).directory, layout.TAGS, op.key):
+
+        def remove(handle: Handle) -> bool:
+            removed = remove_key(handle.directory, layout.TAGS, op.key)
+            if not removed:
+                reader.read_info(handle.directory)
+            return removed
+
+        if not self._following(op.run_id, remove):
             raise refusals.no_tag(op.run_id, op.key)
 
     def log_inputs(self, op: ops.LogInputs) -> None:
         """Note datasets (once an experiment) and models that the run used."""
-        directory = self._handle(op.run_id).directory
         sources: list[DatasetInput | ModelInput] = [*op.datasets, *op.models]
-        for source in sources:
-            source_id = source.model_id if isinstance(source, ModelInput) else self._put_dataset(directory, source)
-            folder = os.path.join(directory, layout.INPUTS, layout.input_id(source_id, op.run_id))
-            _create_meta(folder, meta.input_to_fields(source_id, source), directory)
+
+        def note(handle: Handle) -> None:
+            directory = handle.directory
+            for source in sources:
+                source_id = source.model_id if isinstance(source, ModelInput) else self._put_dataset(directory, source)
+                folder = os.path.join(directory, layout.INPUTS, layout.input_id(source_id, op.run_id))
+                _create_meta(folder, meta.input_to_fields(source_id, source), directory)
+
+        self._following(op.run_id, note)
 
     def log_outputs(self, op: ops.LogOutputs) -> None:
         """Note models that the run made."""
-        directory = self._handle(op.run_id).directory
-        for output in op.models:
-            folder = os.path.join(directory, layout.OUTPUTS, output.model_id)
-            _create_meta(folder, meta.output_to_fields(output), directory)
+
+        def note(handle: Handle) -> None:
+            for output in op.models:
+                folder = os.path.join(handle.directory, layout.OUTPUTS, output.model_id)
+                _create_meta(folder, meta.output_to_fields(output), handle.directory)
+
+        self._following(op.run_id, note)
 
     def _put_dataset(self, directory: str, source: DatasetInput) -> str:
         dataset_id = layout.dataset_id(source.dataset.name, source.dataset.digest)
@@ -170,7 +191,7 @@ class RunFiles:
             if not made:
                 _check_unchanged(directory, op.run_id, param.key, param.value)
 
-    def _append_points(self, handle: Handle, metrics: tuple[Metric, ...]) -> None:
+    def _append_points(self, run_id: str, metrics: tuple[Metric, ...]) -> None:
         if len(metrics) == 1:
             lines = {metrics[0].key: _line(metrics[0])}
         else:
@@ -178,20 +199,54 @@ class RunFiles:
             for metric in metrics:
                 lines[metric.key] = lines.get(metric.key, b"") + _line(metric)
         for key, text in lines.items():
-            try:
-                self._appender.append(handle.metrics, key, text)
-            except StorageFailed as error:
-                raise collision("metric", key, error) from error
+            # Each key by itself: what was appended before the run was found to have moved is not appended again.
+            handle = self._following(run_id, partial(self._append, key=key, text=text))
         if handle.status != "RUNNING":
             # An append leaves no trace in directory times, and an index looks no deeper for a finished run.
             with suppress(OSError):
                 os.utime(handle.metrics)
 
-    def _set_tag(self, directory: str, key: str, value: str) -> None:
-        with keeping_key("tag", key):
-            replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
-        if key == names.RUN_NAME_TAG:
-            rewrite_info(directory, structs.replace(reader.read_info(directory), run_name=value))
+    def _append(self, handle: Handle, key: str, text: bytes) -> Handle:
+        with keeping_key("metric", key):
+            self._appender.append(handle.metrics, key, text)
+        return handle
+
+    def _set_tags(self, directory: str, tags: tuple[RunTag, ...]) -> None:
+        for tag in tags:
+            with keeping_key("tag", tag.key):
+                replace_file(key_path(directory, layout.TAGS, tag.key), tag.value.encode(), directory)
+            if tag.key == names.RUN_NAME_TAG:
+                with rewriting(directory):
+                    rewrite_info(directory, structs.replace(reader.read_info(directory), run_name=tag.value))
+
+    def _following(self, run_id: str, work: Callable[[Handle], T]) -> T:
+        """What `work` returns, done where the run lies: begun again there when the run was moved meanwhile."""
+        handle = self._handle(run_id)
+        for _ in range(_MOVES):
+            try:
+                return work(handle)
+            except (StorageFailed, DataDamaged) as error:
+                # The run may have been deleted or moved a moment ago; if so, that is the better reason.
+                self._let_go(run_id, handle.directory)
+                handle = self._handle(run_id)
+                if not is_gone(error):
+                    raise
+        return work(handle)
+
+    def _rewriting(self, run_id: str, work: Callable[[str, RunInfo], T]) -> T:
+        """What `work` returns for the directory and info of a run of which nobody else rewrites the meta.yaml."""
+        for attempt in range(_MOVES):
+            directory = self._tree.run_dir(run_id)
+            try:
+                with rewriting(directory):
+                    result = work(directory, reader.read_info(directory))
+            except (StorageFailed, DataDamaged) as error:
+                if attempt == _MOVES - 1 or not is_gone(error):
+                    raise
+                continue
+            self._let_go(run_id, directory)
+            return result
+        raise AssertionError("unreachable")
 
     def _handle(self, run_id: str) -> Handle:
         handle = self._handles.get(run_id)
@@ -209,6 +264,7 @@ class RunFiles:
             return handle
         info = reader.read_info(directory)
         if info.lifecycle_stage != ACTIVE:
+            self._let_go(run_id, directory)
             raise refusals.run_deleted(run_id)
         if handle is not None and handle.directory != directory:
             self._appender.close(below=handle.directory)
@@ -216,10 +272,6 @@ class RunFiles:
             directory, os.path.join(directory, layout.METRICS, ""), now, stamp, info.status
         )
         return handle
-
-    def _read(self, run_id: str) -> tuple[str, RunInfo]:
-        directory = self._tree.run_dir(run_id)
-        return directory, reader.read_info(directory)
 
     def let_go_all(self) -> None:
         """Look anew at every run that is written to, at its next write."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from millstream.drivers.files.atomic import failure, locked
+from millstream.drivers.files.atomic import failure, held, locked
 from millstream.drivers.files.reader import is_text
 from millstream.formats.mlruns import layout
 from millstream.values.names import check_run_id
@@ -42,6 +42,15 @@ class Tree:
         self.ensure()
         return locked(self.root)
 
+    def changing_places(self) -> AbstractContextManager[None]:
+        """Held while directories are moved or removed; waits for a backup, which must find each of them once."""
+        self.ensure()
+        return held(self.trash, shared=False)
+
+    def staying(self) -> AbstractContextManager[None]:
+        """Held while all of the tree is read: no directory is moved or removed meanwhile."""
+        return held(self.trash, shared=True) if os.path.isdir(self.trash) else nullcontext()
+
     def experiment_dir(self, experiment_id: str) -> str | None:
         """Directory of an experiment, in the trash too; None when there is none."""
         for parent in (self.root, self.trash):
@@ -72,7 +81,8 @@ class Tree:
 
     def run_dir(self, run_id: str) -> str:
         """Directory of a run, of deleted experiments too; NotFound when there is none."""
-        found = self.find_run(run_id)
+        # A second time, because a run may be moved from an experiment not looked at yet to one that was.
+        found = self.find_run(run_id) or self.find_run(run_id)
         if found is None:
             raise no_run(run_id, self.root)
         return found

@@ -9,7 +9,7 @@ from millstream.drivers.sql import schema
 metadata = MetaData()
 
 # Raised with every change of these tables or of those in `schema`, together with a step in `migrations`.
-VERSION = 3
+VERSION = 4
 
 # One row a schema version that the database has had; the highest is what it has now.
 schema_version = Table(
@@ -49,6 +49,15 @@ deleted_runs = Table(
     "deleted_runs",
     metadata,
     Column("rid", Integer, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+)
+
+# Artifacts of runs that are gone, still to be removed: a directory of exactly that run.
+purges = Table(
+    "purges",
+    metadata,
+    Column("run_id", String(256), primary_key=True),
+    Column("artifact_uri", Text, nullable=False),
     Column("time", BigInteger, nullable=False),
 )
 

@@ -26,8 +26,16 @@ from millstream.values.version import VERSION as PROGRAM
 Step = Callable[[Connection], None]
 
 
+def _note_purges(connection: Connection) -> None:
+    """A table of artifacts still to be removed."""
+    connection.exec_driver_sql(
+        "CREATE TABLE purges "
+        "(run_id VARCHAR(256) NOT NULL PRIMARY KEY, artifact_uri TEXT NOT NULL, time BIGINT NOT NULL)"
+    )
+
+
 # STEPS[n] leads from version n to n + 1. A step never uses the tables of `schema` and `ledger`, which move on.
-STEPS: Mapping[int, Step] = {1: add_logged_models, 2: add_numbers_and_first_points}
+STEPS: Mapping[int, Step] = {1: add_logged_models, 2: add_numbers_and_first_points, 3: _note_purges}
 
 # All programs that open a database at once wait for each other here.
 _LOCK = 0x6D696C6C

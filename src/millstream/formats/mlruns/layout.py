@@ -36,6 +36,10 @@ RUN_PARTS = (METRICS, PARAMS, ARTIFACTS)
 
 # Ours, invisible to MLflow, which looks only at the names above.
 TEMPORARY_PREFIX = ".millstream-"
+# A run or experiment that is being removed for good: renamed first, so that nobody sees half of it.
+GONE_PREFIX = TEMPORARY_PREFIX + "gone-"
+# In a run that is being moved: the ids of the experiments that it comes from and goes to, one a line.
+MOVING = TEMPORARY_PREFIX + "moving"
 
 
 def dataset_id(name: str, digest: str) -> str:

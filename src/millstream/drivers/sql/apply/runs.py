@@ -94,6 +94,20 @@ def restore(connection: Connection, op: ops.RestoreRun, place: str) -> None:
         connection.execute(delete(ledger.deleted_runs).where(ledger.deleted_runs.c.rid == row.rid))
 
 
+def move(connection: Connection, op: ops.MoveRuns, place: str) -> None:
+    """Give runs to another experiment; their artifacts stay where they are."""
+    require_active(connection, op.experiment_id, place)
+    statement = select(TABLE).where(TABLE.c.run_id.in_(op.run_ids)).order_by(TABLE.c.rid).with_for_update()
+    found = {row.run_id: row for row in connection.execute(statement)}
+    for run_id in op.run_ids:
+        if run_id not in found:
+            raise refusals.no_run(run_id, place)
+        if found[run_id].lifecycle_stage != ACTIVE:
+            raise refusals.run_deleted(run_id)
+    rids = [row.rid for row in found.values()]
+    connection.execute(update(TABLE).where(TABLE.c.rid.in_(rids)).values(experiment_id=op.experiment_id))
+
+
 def delete_tag(connection: Connection, op: ops.DeleteTag, place: str) -> None:
     """Remove a tag; NotFound when there is none."""
     rid = require_writable(connection, op.run_id, place).rid

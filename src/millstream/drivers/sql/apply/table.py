@@ -45,6 +45,7 @@ class Applier:
             ops.DeleteLoggedModelTag: models.delete_tag,
             ops.LogLoggedModelParams: models.log_params,
             ops.DeleteLoggedModel: models.remove,
+            ops.MoveRuns: runs.move,
         }
 
     def apply(self, connection: Connection, op: ops.Op[T]) -> T:

@@ -1,0 +1,191 @@
+"""`millstream gc` and `millstream du`: what experiments and runs take up, and giving it back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from millstream.cli.options import json_option, open_store
+from millstream.cli.output import count_text, echo_json, echo_table, local_time, size_text
+from millstream.cli.progress import show_progress
+from millstream.values.databases import hidden
+from millstream.values.errors import MillstreamError
+from millstream.values.ops import Compact, FinishPurges, PurgeExperiment, PurgeRun
+from millstream.values.queries import DescribeStore, FindDeleted, MeasureSpace
+from millstream.values.space import Compacted, ExperimentSpace, Freed, RunSpace, StoreSpace, parse_age
+
+if TYPE_CHECKING:
+    from millstream.stores.base import Store
+
+_SIZES = ("Metrics", "Texts", "Artifacts", "Size")
+
+
+@click.command()
+@click.option("--older-than", metavar="AGE", help="Only what was deleted so long ago, e.g. 30d12h or 90m.")
+@click.option("--run-ids", metavar="ID,ID", help="Only these runs; each must be deleted.")
+@click.option("--experiment-ids", metavar="ID,ID", help="Only these experiments and their runs; each must be deleted.")
+@click.option("--backend-store-uri", "--tracking-uri", "uri", metavar="URI", help="The store (default: as everywhere).")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.option("--no-compact", is_flag=True, help="Do not make the database file smaller afterwards.")
+@json_option
+def gc(
+    older_than: str | None,
+    run_ids: str | None,
+    experiment_ids: str | None,
+    uri: str | None,
+    dry_run: bool,
+    no_compact: bool,
+    as_json: bool,
+) -> None:
+    """Remove for good what was deleted: runs, experiments with all their runs, and their artifacts on this machine.
+
+    Without ids everything that is deleted goes. What an interrupted gc left is completed.
+    """
+    now = time.time_ns() // 1_000_000
+    before = None if older_than is None else now - parse_age(older_than)
+    store = open_store(uri)
+    if not store.read(DescribeStore()).exists:
+        raise click.ClickException(f"There is no store at {hidden(store.uri)}; nothing to remove.")
+    query = FindDeleted(run_ids=_ids(run_ids), experiment_ids=_ids(experiment_ids), before=before)
+    found = store.read(query)
+    if dry_run:
+        _report(found, None, Compacted(), [], as_json)
+        return
+    done, failures = _purge(store, found, before)
+    try:
+        # Last, because datasets of removed runs go with it.
+        done += store.write(FinishPurges(time=now))
+    except MillstreamError as error:
+        failures.append(error.message)
+    compacted = Compacted() if no_compact else store.write(Compact())
+    _report(found, done, compacted, failures, as_json)
+    if failures:
+        raise SystemExit(1)
+
+
+def _ids(text: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+
+
+def _purge(store: Store, found: StoreSpace, before: int | None) -> tuple[Freed, list[str]]:
+    """Remove each run, then each experiment; what cannot be removed does not keep the others."""
+    whole = {item.experiment_id for item in found.experiments}
+    steps: list[PurgeRun | PurgeExperiment] = [
+        PurgeRun(run_id=run.run_id, before=None if run.experiment_id in whole else before) for run in found.runs
+    ]
+    steps += [PurgeExperiment(experiment_id=item, before=before) for item in sorted(whole)]
+    freed, failures = Freed(), []
+    for step in show_progress(steps, "Removing"):
+        try:
+            freed += store.write(step)
+        except MillstreamError as error:
+            failures.append(error.message)
+    return freed, failures
+
+
+def _report(
+    found: StoreSpace, freed: Freed | None, compacted: Compacted, failures: Sequence[str], as_json: bool
+) -> None:
+    kept = [f"{run.run_id}: {run.kept}" for run in found.runs if run.kept] if freed is None else list(freed.kept)
+    if as_json:
+        echo_json(
+            {
+                "dry_run": freed is None,
+                "bytes": found.size if freed is None else freed.size,
+                "runs": [{**_plain(run), "bytes": run.size} for run in found.runs],
+                "experiments": found.experiments,
+                "removed": freed,
+                "kept": kept,
+                "database": compacted,
+                "errors": failures,
+            }
+        )
+        return
+    rows = [_run_row(run) for run in sorted(found.runs, key=lambda run: run.size, reverse=True)]
+    if rows:
+        echo_table(("Run", "Name", "Experiment", "Deleted", "Points", "Artifacts", "Size"), rows)
+    for item in found.experiments:
+        click.echo(f"Experiment {item.experiment_id} ({item.name}), deleted {local_time(item.deleted_time)}")
+    if freed is None:
+        what = f"{count_text(len(found.runs), 'run')} and {count_text(len(found.experiments), 'experiment')}"
+        click.echo(f"Would remove {what}, {size_text(found.size)} ({found.size} bytes). Nothing was removed.")
+    else:
+        what = f"{count_text(freed.runs, 'run')} and {count_text(freed.experiments, 'experiment')}"
+        click.echo(f"Removed {what}, {size_text(freed.size)} ({freed.size} bytes).")
+    if compacted.before is not None:
+        click.echo(f"The database took {size_text(compacted.before)}, now {size_text(compacted.after)}.")
+    notes = [f"Kept artifacts: {text}" for text in kept] + ([compacted.note] if compacted.note else [])
+    for line in [*notes, *(f"Not removed: {text}" for text in failures)]:
+        click.echo(line, err=True)
+
+
+def _run_row(run: RunSpace) -> tuple[str, ...]:
+    time_text = local_time(run.deleted_time)
+    files = count_text(run.artifact_files, "file")
+    return run.run_id, run.run_name, run.experiment_id, time_text, str(run.points), files, size_text(run.size)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__struct_fields__}
+
+
+@click.command()
+@click.option("-x", "--experiment-id", "ids", multiple=True, help="Only this experiment; may be given several times.")
+@click.option("--runs", "by_run", is_flag=True, help="Show each run.")
+@click.option("--max-results", type=click.IntRange(min=1), help="Show at most so many, the largest.")
+@click.option("--backend-store-uri", "--tracking-uri", "uri", metavar="URI", help="The store (default: as everywhere).")
+@json_option
+def du(ids: tuple[str, ...], by_run: bool, max_results: int | None, uri: str | None, as_json: bool) -> None:
+    """Show what experiments and runs take up, the largest first; deleted ones too."""
+    found = open_store(uri).read(MeasureSpace(experiment_ids=ids))
+    runs = sorted(found.runs, key=lambda run: (-run.size, run.run_id))
+    groups = sorted((_group(item, found) for item in found.experiments), key=lambda row: -row["bytes"])
+    if as_json:
+        echo_json(
+            {
+                "bytes": found.size,
+                "experiments": groups[:max_results],
+                "runs": [{**_plain(run), "bytes": run.size} for run in runs[:max_results]],
+            }
+        )
+        return
+    if by_run:
+        headers = ("Run", "Name", "Experiment", "Stage", "Points", *_SIZES)
+        echo_table(headers, [_du_row(run) for run in runs[:max_results]])
+    else:
+        headers = ("Experiment", "Name", "Stage", "Runs", "Points", *_SIZES)
+        echo_table(headers, [_group_row(row) for row in groups[:max_results]])
+    click.echo(f"{size_text(found.size)} ({found.size} bytes) in {count_text(len(runs), 'run')}.")
+    unknown = sum(run.artifact_bytes is None for run in runs)
+    if unknown:
+        click.echo(f"Artifacts of {count_text(unknown, 'run')} lie elsewhere; their size is unknown.", err=True)
+
+
+def _group(item: ExperimentSpace, found: StoreSpace) -> dict[str, Any]:
+    runs = [run for run in found.runs if run.experiment_id == item.experiment_id]
+    return {
+        "experiment_id": item.experiment_id,
+        "name": item.name,
+        "lifecycle_stage": item.lifecycle_stage,
+        "runs": len(runs),
+        "points": sum(run.points for run in runs),
+        "metric_bytes": sum(run.metric_bytes for run in runs),
+        "text_bytes": sum(run.text_bytes for run in runs),
+        "artifact_bytes": sum(run.artifact_bytes or 0 for run in runs),
+        "own_bytes": item.own_bytes,
+        "bytes": item.own_bytes + sum(run.size for run in runs),
+    }
+
+
+def _group_row(row: dict[str, Any]) -> tuple[str, ...]:
+    texts = size_text(row["text_bytes"] + row["own_bytes"])
+    sizes = (size_text(row["metric_bytes"]), texts, size_text(row["artifact_bytes"]), size_text(row["bytes"]))
+    return (row["experiment_id"], row["name"], row["lifecycle_stage"], str(row["runs"]), str(row["points"]), *sizes)
+
+
+def _du_row(run: RunSpace) -> tuple[str, ...]:
+    sizes = (size_text(run.metric_bytes), size_text(run.text_bytes), size_text(run.artifact_bytes), size_text(run.size))
+    return (run.run_id, run.run_name, run.experiment_id, run.lifecycle_stage, str(run.points), *sizes)

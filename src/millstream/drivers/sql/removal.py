@@ -1,0 +1,112 @@
+"""Rows of runs and experiments that go for good."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from millstream.drivers.sql import ledger, schema
+from millstream.drivers.sql.apply.rows import upsert
+from millstream.drivers.sql.models import drop_models
+from millstream.values import ops, refusals
+from millstream.values.entities import ACTIVE
+from millstream.values.paths import Location
+from millstream.values.space import is_older, own_artifacts
+
+# All that belongs to a run, chunks of points among it.
+OF_RUN = tuple(table for table in ledger.TABLES if "rid" in table.c and table is not schema.runs)
+# An op that is sent again so late would be applied again.
+APPLIED_MS = 90 * 86_400_000
+
+
+def take_run(connection: Connection, op: ops.PurgeRun, place: str) -> Any:
+    """Remove a run's rows and note its artifacts as still to be removed, if they are its own; returns its row."""
+    runs = schema.runs
+    row = connection.execute(select(runs).where(runs.c.run_id == op.run_id).with_for_update()).one_or_none()
+    if row is None:
+        raise refusals.no_run(op.run_id, place)
+    if row.lifecycle_stage == ACTIVE:
+        raise refusals.run_not_deleted(op.run_id)
+    if not is_older(deleted_times(connection, [row]).get(row.rid), op.before):
+        raise refusals.deleted_too_recently("Run", op.run_id)
+    for table in (*OF_RUN, runs):
+        connection.execute(delete(table).where(table.c.rid == row.rid))
+    if own_artifacts(row.artifact_uri, op.run_id, locations(connection, row.experiment_id)) is not None:
+        upsert(connection, ledger.purges, [{"run_id": op.run_id, "artifact_uri": row.artifact_uri, "time": _now()}])
+    return row
+
+
+def take_experiment(connection: Connection, op: ops.PurgeExperiment, place: str) -> tuple[str, list[str]]:
+    """Check that an experiment may go; its artifact location and the ids of runs that it still has.
+
+    When it has none, its rows are removed.
+    """
+    experiments, runs = schema.experiments, schema.runs
+    named = experiments.c.experiment_id == op.experiment_id
+    row = connection.execute(select(experiments).where(named).with_for_update()).one_or_none()
+    if row is None:
+        raise refusals.no_experiment(op.experiment_id, place)
+    if row.lifecycle_stage == ACTIVE:
+        raise refusals.experiment_still_active(op.experiment_id)
+    if not is_older(row.last_update_time, op.before):
+        raise refusals.deleted_too_recently("Experiment", op.experiment_id)
+    ids = list(connection.execute(select(runs.c.run_id).where(runs.c.experiment_id == op.experiment_id)).scalars())
+    if not ids:
+        _take_models(connection, row.artifact_location, op.experiment_id)
+        for table in (schema.experiment_tags, experiments):
+            connection.execute(delete(table).where(table.c.experiment_id == op.experiment_id))
+    return row.artifact_location, ids
+
+
+def _take_models(connection: Connection, location: str, experiment_id: str) -> None:
+    """Remove the rows of an experiment's logged models, and note their artifacts, if they are their own."""
+    models = schema.logged_models
+    of_it = models.c.experiment_id == experiment_id
+    rows = connection.execute(select(models.c.model_id, models.c.artifact_location).where(of_it)).all()
+    home = str(Location.parse(location) / "models") if location else ""
+    for row in rows:
+        if own_artifacts(row.artifact_location, row.model_id, [home]) is not None:
+            note = {"run_id": row.model_id, "artifact_uri": row.artifact_location, "time": _now()}
+            upsert(connection, ledger.purges, [note])
+    drop_models(connection, [row.model_id for row in rows])
+
+
+def unfinished(connection: Connection) -> list[tuple[str, str]]:
+    """(run id, artifact URI) of artifacts still to be removed."""
+    purges = ledger.purges.c
+    return [tuple(row) for row in connection.execute(select(purges.run_id, purges.artifact_uri)).all()]
+
+
+def finish(connection: Connection, run_id: str) -> None:
+    """Note that a run's artifacts are gone."""
+    connection.execute(delete(ledger.purges).where(ledger.purges.c.run_id == run_id))
+
+
+def forget_applied(connection: Connection, now: int) -> None:
+    """Forget the ids of ops that nobody will send again."""
+    connection.execute(delete(ledger.applied).where(ledger.applied.c.time < now - APPLIED_MS))
+
+
+def locations(connection: Connection, first: str) -> list[str]:
+    """Artifact locations of all experiments, that of the experiment `first` before the others."""
+    experiments = schema.experiments.c
+    rows = connection.execute(select(experiments.experiment_id, experiments.artifact_location)).all()
+    return [row.artifact_location for row in sorted(rows, key=lambda row: row.experiment_id != first)]
+
+
+def deleted_times(connection: Connection, runs: Any) -> dict[int, int]:
+    """`rid` to when a run was deleted: its own time, else that of its experiment, if that is deleted."""
+    experiments, deleted = schema.experiments, ledger.deleted_runs
+    gone = {
+        row.experiment_id: row.last_update_time
+        for row in connection.execute(select(experiments).where(experiments.c.lifecycle_stage != ACTIVE)).all()
+    }
+    own = {row.rid: row.time for row in connection.execute(select(deleted)).all()}
+    times = {row.rid: own.get(row.rid, gone.get(row.experiment_id)) for row in runs}
+    return {rid: time for rid, time in times.items() if time is not None}
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,124 @@
+"""What runs and experiments take up, and what removing them for good gave back. Sizes are in bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from msgspec import Struct
+
+from millstream.values.errors import InvalidValue
+from millstream.values.paths import Location
+
+_AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_MILLISECONDS = (86_400_000, 3_600_000, 60_000, 1000)
+
+
+class RunSpace(Struct, frozen=True):
+    """What a run takes up. `artifact_bytes` is None when its artifacts lie where they cannot be measured.
+
+    `deleted_time` (ms) is None when the run is not deleted, or when nobody noted when it was. Where it is about what
+    may be removed, artifacts that would be left are not counted, and `kept` says where they are.
+    """
+
+    run_id: str
+    experiment_id: str
+    run_name: str
+    lifecycle_stage: str
+    deleted_time: int | None
+    points: int
+    metric_bytes: int
+    text_bytes: int
+    artifact_bytes: int | None
+    artifact_files: int
+    kept: str = ""
+
+    @property
+    def size(self) -> int:
+        """All bytes that are known of."""
+        return self.metric_bytes + self.text_bytes + (self.artifact_bytes or 0)
+
+
+class ExperimentSpace(Struct, frozen=True):
+    """What an experiment takes up besides its runs: tags, datasets, logged models. `deleted_time` as in `RunSpace`."""
+
+    experiment_id: str
+    name: str
+    lifecycle_stage: str
+    deleted_time: int | None
+    own_bytes: int
+
+
+class StoreSpace(Struct, frozen=True):
+    """Runs and experiments with what they take up."""
+
+    runs: tuple[RunSpace, ...]
+    experiments: tuple[ExperimentSpace, ...]
+
+    @property
+    def size(self) -> int:
+        """All bytes that are known of."""
+        return sum(run.size for run in self.runs) + sum(item.own_bytes for item in self.experiments)
+
+
+class Freed(Struct, frozen=True):
+    """What is gone for good. `kept` are sentences about artifacts that were left where they are, and why."""
+
+    runs: int = 0
+    experiments: int = 0
+    size: int = 0
+    kept: tuple[str, ...] = ()
+
+    def __add__(self, other: Freed) -> Freed:
+        return Freed(
+            self.runs + other.runs,
+            self.experiments + other.experiments,
+            self.size + other.size,
+            self.kept + other.kept,
+        )
+
+
+class Compacted(Struct, frozen=True):
+    """Bytes of a database before and after; None where there was nothing to do. `note` says what was not possible."""
+
+    before: int | None = None
+    after: int | None = None
+    note: str = ""
+
+
+def is_older(time: int | None, before: int | None) -> bool:
+    """Whether something deleted at `time` is old enough; what nobody noted the time of never is."""
+    return before is None or (time is not None and time <= before)
+
+
+def parse_age(text: str) -> int:
+    """Milliseconds of ``30d12h``, ``90m`` and the like, in that order of units: days, hours, minutes, seconds."""
+    match = _AGE.fullmatch(text)
+    if match is None or not any(match.groups()):
+        raise InvalidValue(
+            f"{text!r} is not an age: write days, hours, minutes and seconds in this order, such as 30d12h or 90m."
+        )
+    return sum(int(number or 0) * unit for number, unit in zip(match.groups(), _MILLISECONDS, strict=True))
+
+
+def is_named_after(path: PurePath, owner_id: str) -> bool:
+    """Whether a directory is ``…/<id>/artifacts``: anything else, such as ``/``, is not looked into."""
+    return path.name == "artifacts" and path.parent.name == owner_id
+
+
+def own_artifacts(uri: str, run_id: str, locations: Iterable[str]) -> Location | None:
+    """The local directory `uri`, when it is that of exactly the run `run_id` in one of the experiments' `locations`.
+
+    None for everything else: a directory that is not named after the run may hold what belongs to somebody else.
+    """
+    try:
+        found = Location.parse(uri)
+        if found.local is None:
+            return None
+        for text in locations:
+            if text and found == Location.parse(text) / run_id / "artifacts":
+                return found
+    except InvalidValue:
+        return None
+    return None
