@@ -77,6 +77,7 @@ _NAMES = dict.fromkeys(
     ),
     "MlflowClient": "millstream.tracking.client",
     "MlflowException": "millstream.exceptions",
+    "metric_envelope": "millstream.tracking.search",
     "run": "millstream.projects",
 }
 _MODULES = frozenset(

@@ -12,6 +12,7 @@ ELSEWHERE = {
     queries.TabulateRuns: "the UI's own columns, api/ui/runs",
     queries.CountRuns: "in ui/runs, as the total",
     queries.FacetRuns: "the UI's own filter panel, api/ui/facets",
+    queries.MetricEnvelope: "the UI's own columns, api/ui/envelope",
     queries.DescribeStore: "the UI's own facts, api/ui/about",
 }
 

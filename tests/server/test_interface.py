@@ -100,6 +100,29 @@ def test_series_keep_the_extremes(client: Client) -> None:
     assert client.post("/api/ui/series", {"run_ids": [run_id], "key": "none"}).json() == {"series": []}
 
 
+def test_an_envelope_in_columns(client: Client) -> None:
+    run_id = client.new_run(start_time=1000)
+    values = [1.0, "NaN", "Infinity", -2.0, "NaN"]
+    points = [{"key": "손실", "value": value, "timestamp": 1000 + i, "step": i} for i, value in enumerate(values)]
+    client.api("runs/log-batch", run_id=run_id, metrics=points)
+    ask = {"run_id": run_id, "key": "손실", "width": 2, "x": "relative"}
+    envelope = client.post("/api/ui/envelope", ask).json()
+    assert (envelope["low"], envelope["high"], envelope["column"], envelope["count"]) == (0, 4, [0, 1], [3, 2])
+    assert (envelope["first"], envelope["last"]) == ([1.0, -2.0], ["Infinity", "NaN"])
+    assert (envelope["min"], envelope["min_x"], envelope["nan_count"]) == ([1.0, -2.0], [0, 3], [1, 1])
+    only = client.post("/api/ui/envelope", ask | {"low": 4}).json()
+    assert (only["column"], only["max"], only["max_x"], only["first"]) == ([0], [None], [None], ["NaN"])
+    for change, words in (
+        ({"width": 0}, "width"),
+        ({"x": "wall"}, "'wall'"),
+        ({"low": 9}, "low"),
+        ({"key": ""}, "key"),
+    ):
+        reply = client.post("/api/ui/envelope", ask | {"high": 3} | change)
+        assert reply.status == 400
+        assert words in reply.message
+
+
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
     """Pages as the build leaves them."""

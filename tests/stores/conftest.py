@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,3 +73,38 @@ def open_database(database_uri: str, tmp_path: Path) -> Iterator[Callable[[], Da
 def database(open_database: Callable[[], DatabaseStore]) -> DatabaseStore:
     """A new database."""
     return open_database()
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a few points, so that a short series has many."""
+    for name, value in (
+        ("millstream.drivers.files.segments.SIZE", 150),
+        ("millstream.drivers.files.reader.SIZE", 150),
+        ("millstream.stores.metricfiles.SHORT", 300),
+        ("millstream.stores.metricfiles._FAR_BEHIND", 600),
+        ("millstream.drivers.sql.apply.segments.FULL", 8),
+        ("millstream.drivers.sql.apply.segments.WORTH_A_DIGEST", 3),
+        ("millstream.formats.stretches.BLOCK", 2),
+        ("millstream.stores.envelopes.WHOLE", 10),
+    ):
+        monkeypatch.setattr(name, value)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many parts of series were read from where they are kept, so far."""
+    count = 0
+
+    def counting(read: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*given: Any) -> Any:
+            nonlocal count
+            count += 1
+            return read(*given)
+
+        return counted
+
+    for place in ("millstream.drivers.files.segments.read_segment", "millstream.drivers.sql.histories.decode_columns"):
+        module, name = place.rsplit(".", 1)
+        monkeypatch.setattr(place, counting(getattr(import_module(module), name)))
+    return lambda: count

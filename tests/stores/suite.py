@@ -6,6 +6,7 @@ store: the kind of ids it makes, the order of equal points, what artifact locati
 
 from __future__ import annotations
 
+from tests.stores.suites.envelopes import EnvelopeSuite
 from tests.stores.suites.experiments import ExperimentSuite
 from tests.stores.suites.life import LifeSuite
 from tests.stores.suites.metrics import MetricSuite
@@ -14,7 +15,7 @@ from tests.stores.suites.runs import RunSuite
 from tests.stores.suites.searches import SearchSuite
 
 
-class StoreSuite(ExperimentSuite, RunSuite, MetricSuite, SearchSuite, ModelSuite, LifeSuite):
+class StoreSuite(ExperimentSuite, RunSuite, MetricSuite, EnvelopeSuite, SearchSuite, ModelSuite, LifeSuite):
     """Everything."""
 
 

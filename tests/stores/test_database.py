@@ -12,12 +12,14 @@ from sqlalchemy import func, select
 
 from millstream.drivers.sql import ledger
 from millstream.formats.chunks import FULL
+from millstream.formats.tokens import encode_token
 from millstream.stores.database import DatabaseStore
 from millstream.values import names, ops, queries
 from millstream.values.entities import Metric
 from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, MillstreamError, NotFound
 from tests.stores.calls import T0, finish, get, history, log, new_experiment, new_run, search
 from tests.stores.suite import StoreSuite
+from tests.stores.suites.models import new_model
 from tests.stores.test_embedded import every
 
 Opener = Callable[[], DatabaseStore]
@@ -311,11 +313,13 @@ def test_any_window_of_a_history_is_found(database: DatabaseStore) -> None:
         database.write(points(run, first, size))
     for offset in (0, 1, 4096, 4097, 5000, 5001, 5031, 5032, 9999):
         for limit in (1, 2, 40, 5000):
-            found = database.window(run, "m", offset, limit)
-            assert [point[2] for point in found] == list(range(5032))[offset : offset + limit]
-    assert [point[2] for point in database.within(run, "m", 4096, 4098)] == [4096, 4097, 4098]
-    assert database.within(run, "m", 6000, None) == []
-    assert database.within(run, "other", None, None) == []
+            found = history(database, run, "m", max_results=limit, page_token=encode_token(offset))
+            assert [step for step, _, _ in found] == list(range(5032))[offset : offset + limit]
+    assert history(database, run, "m", max_results=9, page_token=encode_token(2**63 - 1)) == []
+    part = queries.SampledHistories(run_ids=(run,), key="m", start_step=4096, end_step=4098)
+    assert [point.step for point in database.read(part)] == [4096, 4097, 4098]
+    assert database.read(queries.SampledHistories(run_ids=(run,), key="m", start_step=6000)) == []
+    assert database.read(queries.SampledHistories(run_ids=(run,), key="other")) == []
 
 
 def test_summaries_are_those_of_all_points(database: DatabaseStore) -> None:
@@ -350,3 +354,16 @@ def test_names_of_runs_need_no_memory_of_ids(database: DatabaseStore) -> None:
     op = ops.CreateRun(run_id=names.new_run_id(), experiment_id="0", start_time=T0)
     assert database.write(op).info == database.write(op).info
     assert len(search(database)) == 1
+
+
+@both
+def test_a_point_keeps_the_model_that_it_was_measured_of(database: DatabaseStore) -> None:
+    run = new_run(database)
+    models = [new_model(database), new_model(database)]
+    points = [Metric("m", 1.0, T0, step, None, models[step % 2], "d", "1") for step in range(200)]
+    for point in points:
+        database.write(ops.LogBatch(run_id=run, metrics=(point,)))
+    assert database.read(queries.MetricHistory(run_id=run, key="m")) == points
+    assert get(database, run).data.latest == (points[-1],)
+    with pytest.raises(InvalidValue, match="logged model"):
+        database.write(ops.LogBatch(run_id=run, metrics=(Metric("m", 1.0, T0, 0, None, "a\x00b"),)))

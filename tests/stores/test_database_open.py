@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 
 import millstream
 from millstream.drivers.sql import ledger, migrations, schema, steps
@@ -23,7 +23,7 @@ from millstream.values import ops, queries
 from millstream.values.databases import DatabaseUri
 from millstream.values.errors import DataDamaged, MissingDependency, NotSupported, StorageFailed, Unavailable
 from millstream.values.paths import Location
-from tests.stores.calls import T0, get, log, new_experiment, new_run, search
+from tests.stores.calls import T0, get, history, log, new_experiment, new_run, search
 
 Opener = Callable[[], DatabaseStore]
 
@@ -194,6 +194,45 @@ def test_a_database_of_version_2_gets_numbers_and_first_points(open_database: Op
 
 def test_steps_lead_from_the_first_version_to_the_newest() -> None:
     assert list(migrations.STEPS) == list(range(1, ledger.VERSION))
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def tables(connection: Connection) -> dict[str, set[str]]:
+    look = inspect(connection)
+    return {name: {column["name"] for column in look.get_columns(name)} for name in look.get_table_names()}
+
+
+@both
+def test_a_database_of_version_1_is_brought_forward_with_its_points(
+    database: DatabaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: Callable[[], int]
+) -> None:
+    monkeypatch.setattr("millstream.drivers.sql.chunk_steps._BATCH", 2)
+    engine = engine_of(database)
+    with engine.begin() as connection:
+        text = (GOLDEN / f"version-1.{engine.dialect.name}.sql").read_text(encoding="utf-8")
+        for statement in text.split(";\n"):
+            if statement:
+                connection.exec_driver_sql(statement)
+    run = "a" * 32
+    found = history(database, run, "loss")
+    assert (len(found), found[77], found[-1]) == (303, (77, 9.0, T0 + 770), (2, 1.0, T0 + 5000))
+    assert get(database, run).data.metrics == {"loss": 0.005, "한 점": 0.5}
+    before = reads()
+    log(database, run, [("loss", 0.25, 300, T0)])
+    envelope = database.read(queries.MetricEnvelope(run_id=run, key="loss", width=1))
+    assert (envelope.count, envelope.max, envelope.max_x, envelope.nan_count) == ([304], [9.0], [77], [1])
+    assert reads() - before == 4  # single points; the 300 have a digest
+    assert new_run(database) != run
+    with engine.connect() as connection:
+        migrated = tables(connection)
+    engine.dispose()
+    fresh = sqlite_engine(tmp_path / "fresh.db")
+    migrations.prepare(fresh, "place", Location("file", "", "/nowhere"))
+    with fresh.connect() as connection:
+        assert migrated == tables(connection)
+    fresh.dispose()
 
 
 @both

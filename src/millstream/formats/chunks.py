@@ -22,8 +22,10 @@ import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from operator import sub
+from operator import length_hint, sub
+from typing import cast
 
+from millstream.formats.segments import Columns
 from millstream.values.errors import DataDamaged
 from millstream.values.names import INT64_MAX, INT64_MIN
 
@@ -32,7 +34,10 @@ VERSION = 1
 FULL = 4096
 # More than any writer puts into a chunk; a greater count is damage, and must not be allocated.
 _MOST = 2**24
+# Seven varints of at most 11 bytes each, and room to spare.
+_LONGEST_HEAD = 80
 _RAW = 9
+_FAR = 2**62
 _WIDTHS = ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
 _TYPES = {**dict(_WIDTHS), _RAW: "q"}
 _LEVEL = 6
@@ -58,6 +63,12 @@ def encode(points: Sequence[Point]) -> bytes:
 
 def decode(data: bytes) -> list[Point]:
     """The points that `encode` was given; DataDamaged for anything that it did not make."""
+    columns = decode_columns(data)
+    return list(zip(columns.times, columns.values, columns.steps, strict=True))
+
+
+def decode_columns(data: bytes) -> Columns:
+    """The points that `encode` was given, as columns; DataDamaged for anything that it did not make."""
     if len(data) < 6 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise DataDamaged("A chunk of points is damaged: its checksum is wrong.")
     if data[0] != VERSION:
@@ -68,13 +79,14 @@ def decode(data: bytes) -> list[Point]:
         raise DataDamaged(f"A chunk of points is damaged: {error}.") from error
 
 
-def _decode(data: bytes) -> list[Point]:
-    source = iter(data[2:])
+def _decode(data: bytes) -> Columns:
+    head = data[2 : 2 + _LONGEST_HEAD]
+    source = iter(head)
     count = _varint(source)
     if not 0 < count <= _MOST:
         raise ValueError(f"it says that it holds {count} points")
     heads = [_integers_head(source), _integers_head(source)]
-    rest = bytes(source)
+    rest = data[2 + len(head) - length_hint(source) :]
     sizes = [_column_size(width, count) for width, _, _ in heads]
     total = sum(sizes) + 8 * count
     body = _inflate(rest, total) if data[1] else rest
@@ -82,8 +94,8 @@ def _decode(data: bytes) -> list[Point]:
         raise ValueError(f"its columns have {len(body)} bytes instead of {total}")
     steps = _read_integers(body[: sizes[0]], heads[0], count)
     times = _read_integers(body[sizes[0] : sizes[0] + sizes[1]], heads[1], count)
-    values = _restored(body[sizes[0] + sizes[1] :], "d")
-    return list(zip(times, values, steps, strict=True))
+    values = cast("array[float]", _restored(body[sizes[0] + sizes[1] :], "d"))
+    return Columns(times, values, steps)
 
 
 def _integers(head: bytearray, numbers: Sequence[int]) -> bytes:
@@ -125,6 +137,8 @@ def _read_integers(column: bytes, head: tuple[int, int, int], count: int) -> Seq
         numbers = _restored(column, "q")
     else:
         numbers = list(accumulate(_restored(column, _TYPES[width]), initial=first))
+        if width < 8 and abs(first) < _FAR:
+            return numbers  # so many small differences cannot lead out of 64 bits
     if min(numbers) < INT64_MIN or max(numbers) > INT64_MAX:
         raise ValueError("a number does not fit 64 bits")
     return numbers

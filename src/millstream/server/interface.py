@@ -1,4 +1,4 @@
-"""What only our own pages ask: facts about the store, run tables in columns, sampled series in columns."""
+"""What only our own pages ask: facts about the store; run tables, sampled series and envelopes in columns."""
 
 from __future__ import annotations
 
@@ -55,6 +55,17 @@ class Series(Request, frozen=True, kw_only=True):
     width: Int64 = 1000
     start_step: MaybeInt64 = UNSET
     end_step: MaybeInt64 = UNSET
+
+
+class Envelope(Request, frozen=True, kw_only=True):
+    """Fields of ui/envelope: what one metric of a run looks like `width` pixels wide, exactly."""
+
+    run_id: Text
+    key: Text
+    x: Text = "step"
+    low: MaybeInt64 = UNSET
+    high: MaybeInt64 = UNSET
+    width: Int64 = 1000
 
 
 class Server(Struct, frozen=True):
@@ -140,6 +151,24 @@ def _reply_series(points: Iterable[Metric], _given: Given) -> dict[str, Any]:
     return {"series": list(by_run.values())}
 
 
+def _envelope(request: Envelope, _given: Given) -> queries.MetricEnvelope:
+    return queries.MetricEnvelope(
+        run_id=checked_run(request.run_id),
+        key=request.key,
+        x=request.x,
+        low=or_none(request.low),
+        high=or_none(request.high),
+        width=_within("width", request.width, 1, MAX_WIDTH),
+    )
+
+
+def _reply_envelope(envelope: queries.Envelope, _given: Given) -> dict[str, Any]:
+    fields = structs.asdict(envelope)
+    for name in ("first", "last", "min", "max"):
+        fields[name] = [value if value is None else double(value) for value in fields[name]]
+    return fields
+
+
 def routes(server: Server) -> tuple[Route, ...]:
     """The routes under api/ui/ of a server."""
 
@@ -159,6 +188,7 @@ def routes(server: Server) -> tuple[Route, ...]:
         _posted("runs", Runs, queries.TabulateRuns, _runs, _reply_runs),
         _posted("facets", Facets, queries.FacetRuns, _facets, _reply_facets),
         _posted("series", Series, queries.SampledHistories, _series, _reply_series),
+        _posted("envelope", Envelope, queries.MetricEnvelope, _envelope, _reply_envelope),
     )
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.exc import DatabaseError
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files.tree import Tree
-from millstream.drivers.sql import scanned
+from millstream.drivers.sql import scanned, segments
+from millstream.formats.segments import Segment
 from millstream.stores.index import Index, Progress
 from millstream.stores.models import ModelIntake, ModelSearches
 from millstream.stores.searches import Searches, describe
@@ -44,11 +45,33 @@ class Answers:
         reader = self._readers.get(type(query))
         if reader is None:
             raise InvalidValue(f"{type(query).__name__} is not a question that can be answered.")
+        return cast(T, self._mending(lambda: reader(query)))
+
+    def _mending(self, ask: Callable[[], T]) -> T:
+        """What `ask` says; asked again when the index was damaged and could be made anew."""
         try:
-            return cast(T, reader(query))
+            return ask()
         except DatabaseError as error:
             self._index.renew(error)
-            return cast(T, reader(query))
+            return ask()
+
+    def file_state(self, run_id: str, key: str, *, catch_up: bool) -> segments.Known | None:
+        """How the metric file was when the index last read it; with `catch_up` the run is looked at closely first."""
+
+        def ask() -> segments.Known | None:
+            with self._index.reading(run_id) if catch_up else self._index.as_it_is() as connection:
+                return segments.known(connection, run_id, key)
+
+        return self._mending(ask)
+
+    def file_segments(self, run_id: str, key: str) -> tuple[segments.Known | None, list[Segment]]:
+        """How the metric file was when the index last read it, and its segments."""
+
+        def ask() -> tuple[segments.Known | None, list[Segment]]:
+            with self._index.as_it_is() as connection:
+                return segments.known(connection, run_id, key), segments.read(connection, run_id, key)
+
+        return self._mending(ask)
 
     def reindex(self) -> None:
         """Read the whole tree again into a new index."""

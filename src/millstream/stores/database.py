@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.drivers.sql import histories, ledger, read, schema
+from millstream.drivers.sql import ledger, read, schema
 from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.drivers.sql.failures import failure
@@ -22,9 +22,11 @@ from millstream.drivers.sql.models import output_location, read_models
 from millstream.drivers.sql.transactions import Transactions
 from millstream.stores.database_purges import DatabasePurges
 from millstream.stores.database_spaces import DatabaseScale
-from millstream.stores.histories import Histories, Point
+from millstream.stores.histories import Histories
 from millstream.stores.models import ModelSearches
+from millstream.stores.rowpoints import RowPoints
 from millstream.stores.searches import Searches, describe
+from millstream.stores.series import Cache
 from millstream.stores.spaces import Spaces
 from millstream.values import names, ops, queries, refusals
 from millstream.values.databases import SQLITE, DatabaseUri
@@ -54,10 +56,11 @@ class DatabaseStore:
         self.artifact_root = artifact_root
         self._applier = Applier(database.public, self.artifact_root)
         self._purges = DatabasePurges(self, database.public)
+        self._points = RowPoints(self._reading, self._rid)
         self._readers: dict[type, Callable[[Any], Any]] = {
             **Searches(self._reading, database.public).readers,
             **Spaces(self._reading, DatabaseScale(), database.public).readers,
-            **Histories(self).readers,
+            **Histories(self._points).readers,
             queries.GetExperiment: self._experiment,
             queries.GetExperimentByName: self._experiment_by_name,
             queries.GetRunInfo: self._run_info,
@@ -122,6 +125,7 @@ class DatabaseStore:
         """Start anew in a child process: connections of the parent are not the child's."""
         # Never closed here: that would end the parent's sessions.
         _parents.append(self._opened)
+        self._points.cache = Cache()
         self._start()
 
     def change(self, work: Callable[[Connection], T]) -> T:
@@ -149,16 +153,6 @@ class DatabaseStore:
             work(connection)
 
         self._open().transactions.write(carefully, repeatable=False)
-
-    def window(self, run_id: str, key: str, offset: int, limit: int) -> list[Point]:
-        """At most `limit` points of a series from the one number `offset` on."""
-        with self._reading() as connection:
-            return histories.window(connection, self._rid(connection, run_id), key, offset, limit)
-
-    def within(self, run_id: str, key: str, low: int | None, high: int | None) -> list[Point]:
-        """Every point of a series whose step is in [low, high]; None is no bound."""
-        with self._reading() as connection:
-            return histories.within(connection, self._rid(connection, run_id), key, low, high)
 
     @contextmanager
     def _reading(self, run_id: str | None = None) -> Iterator[Connection]:

@@ -59,7 +59,7 @@ class EmbeddedStore:
         self._appender = Appender()
         self._runs = RunFiles(self._tree, self._appender)
         self._models = ModelFiles(self._tree, self._appender)
-        self._lookups = Lookups(self._tree, self._models, self)
+        self._lookups = Lookups(self._tree, self._models, self, self._searches)
         self._answers: Any = None
         self._lock = Lock()
         runs, models, tree = self._runs, self._models, self._tree

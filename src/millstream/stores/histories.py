@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, TypeVar
 
-from millstream.formats.mlruns.points import to_metric
-from millstream.formats.points import thin
-from millstream.formats.tokens import decode_token, next_token
+from millstream.stores import envelopes
+from millstream.stores.series import Changed, Points, Series
 from millstream.values import names, queries
 from millstream.values.entities import Metric, Page
-from millstream.values.errors import InvalidValue
+from millstream.values.errors import InvalidValue, Unavailable
+from millstream.values.names import INT64_MAX, INT64_MIN
 
-Point = tuple[int, float, int]
+T = TypeVar("T")
 
-
-class Points(Protocol):
-    """Series as (timestamp, value, step), in the order they were written; NotFound for an unknown run."""
-
-    def window(self, run_id: str, key: str, offset: int, limit: int) -> list[Point]:
-        """At most `limit` points from the one number `offset` on."""
-        ...
-
-    def within(self, run_id: str, key: str, low: int | None, high: int | None) -> list[Point]:
-        """Every point whose step is in [low, high]; None is no bound."""
-        ...
+# A whole history is read in pages of so many points.
+PAGE = 25_000
+MAX_WIDTH = 100_000
+AXES = ("step", "time", "relative")
 
 
 class Histories:
@@ -37,32 +31,74 @@ class Histories:
             queries.MetricHistory: self._history,
             queries.MetricHistories: self._histories,
             queries.SampledHistories: self._sampled,
+            queries.MetricEnvelope: self._envelope,
         }
 
     def _history(self, query: queries.MetricHistory) -> Page[Metric]:
         key = names.check_key(query.key, "metric")
         limit = query.max_results
-        if limit is None:
-            return Page(to_metric(key, point) for point in self._points.within(query.run_id, key, None, None))
-        if limit <= 0:
-            raise InvalidValue(f"max_results is {limit}; it must be a positive integer.")
-        offset = decode_token(query.page_token)
-        found = [to_metric(key, point) for point in self._points.window(query.run_id, key, offset, limit + 1)]
-        return Page(found[:limit], next_token(offset, limit, len(found)))
+        if limit is not None:
+            if limit <= 0:
+                raise InvalidValue(f"max_results is {limit}; it must be a positive integer.")
+            return self._points.page(query.run_id, key, query.page_token, limit)
+        found: list[Metric] = []
+        token = None
+        while True:
+            page = self._points.page(query.run_id, key, token, PAGE)
+            found += page
+            token = page.token
+            if token is None:
+                return Page(found)
 
     def _histories(self, query: queries.MetricHistories) -> list[Metric]:
+        key = names.check_key(query.key, "metric")
         found: list[Metric] = []
         for run_id in sorted(set(query.run_ids)):
-            points = self._of_run(run_id, query.key, None, None)
-            found += sorted(points, key=lambda point: (point.timestamp, point.step, point.value))
-        return found[: query.max_results]
-
-    def _sampled(self, query: queries.SampledHistories) -> list[Metric]:
-        found: list[Metric] = []
-        for run_id in query.run_ids:
-            found += thin(self._of_run(run_id, query.key, query.start_step, query.end_step), query.max_results)
+            left = query.max_results - len(found)
+            if left <= 0:
+                break
+            points = self._of(run_id, key, partial(envelopes.earliest, limit=left))
+            found += [Metric(key, value, time, step, run_id) for time, step, value in points]
         return found
 
-    def _of_run(self, run_id: str, key: str, low: int | None, high: int | None) -> list[Metric]:
-        names.check_key(key, "metric")
-        return [to_metric(key, point, run_id) for point in self._points.within(run_id, key, low, high)]
+    def _sampled(self, query: queries.SampledHistories) -> list[Metric]:
+        key = names.check_key(query.key, "metric")
+        found: list[Metric] = []
+        for run_id in query.run_ids:
+            ask = partial(envelopes.sample, query=query, run_id=run_id, cache=self._points.cache)
+            found += self._of(run_id, key, ask)
+        return found
+
+    def _envelope(self, query: queries.MetricEnvelope) -> queries.Envelope:
+        key = names.check_key(query.key, "metric")
+        _check(query)
+        origin = 0
+        if query.x == "relative":
+            origin = self._points.start_time(query.run_id) or 0
+        ask = partial(envelopes.envelope, query=query, origin=origin, cache=self._points.cache)
+        return self._of(query.run_id, key, ask)
+
+    def _of(self, run_id: str, key: str, ask: Callable[[Series], T]) -> T:
+        """What `ask` says of a series; once more when somebody rewrote it meanwhile."""
+        try:
+            with self._points.series(run_id, key) as series:
+                return ask(series)
+        except Changed:
+            pass
+        try:
+            with self._points.series(run_id, key, afresh=True) as series:
+                return ask(series)
+        except Changed as error:
+            raise Unavailable(f"The metric {key!r} of run {run_id} is being rewritten; ask again later.") from error
+
+
+def _check(query: queries.MetricEnvelope) -> None:
+    if query.x not in AXES:
+        raise InvalidValue(f"x is {query.x!r}; it must be one of {', '.join(AXES)}.")
+    if type(query.width) is not int or not 1 <= query.width <= MAX_WIDTH:
+        raise InvalidValue(f"width is {query.width!r}; it must be a whole number from 1 to {MAX_WIDTH}.")
+    for name, bound in (("low", query.low), ("high", query.high)):
+        if bound is not None and (type(bound) is not int or not INT64_MIN <= bound <= INT64_MAX):
+            raise InvalidValue(f"{name} is {bound!r}; it must be a whole number of 64 bits.")
+    if query.low is not None and query.high is not None and query.low > query.high:
+        raise InvalidValue(f"low is {query.low}; it must not be greater than high, {query.high}.")

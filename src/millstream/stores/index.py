@@ -55,6 +55,14 @@ class Index:
         with self._open().connect() as connection:
             yield connection
 
+    @contextmanager
+    def as_it_is(self) -> Iterator[Connection]:
+        """A transaction over the tables as they were left, which may be behind the files."""
+        with self._lock:
+            engine = self._open()
+        with engine.connect() as connection:
+            yield connection
+
     def catch_up(self, run_id: str | None = None) -> None:
         """Take in all that changed in the tree before this call."""
         arrived = time.monotonic()

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from millstream.drivers.files import reader, stamps
 from millstream.drivers.files.reader import RunScan, SeriesScan
 from millstream.drivers.files.runs import STATE_SECONDS
-from millstream.drivers.sql import scanned, write
+from millstream.drivers.sql import scanned, segments, write
 from millstream.drivers.sql.scanned import RunState, SeriesState, State
 from millstream.drivers.sql.write import RunRecord
 from millstream.formats.mlruns import layout
@@ -63,12 +63,16 @@ class Intake:
         reads = [self._read(changed, known, taken) for changed in batch]
         good = [(read, read.scan) for read in reads if read.scan is not None]
         lost = [before for read in reads if read.scan is None and (before := self._before(read.changed)) is not None]
-        write.drop_runs(self._connection, [run.rid for run in lost if run.rid is not None])
+        lost_rids = [run.rid for run in lost if run.rid is not None]
+        write.drop_runs(self._connection, lost_rids)
+        segments.drop_runs(self._connection, lost_rids)
         rids = write.put_runs(self._connection, [_record(scan) for _, scan in good])
         for (read, _), rid in zip(good, rids, strict=True):
             read.state.rid = rid
         series = {rid: _series_states(scan.series) for rid, (_, scan) in zip(rids, good, strict=True)}
         scanned.put_series(self._connection, series)
+        for rid, (read, scan) in zip(rids, good, strict=True):
+            self._put_segments(rid, known.get(read.changed.run_id, {}), scan.series)
         problems = {_owner(read.changed.experiment_id, read.changed.run_id): _problems(read) for read in reads}
         scanned.put_problems(self._connection, problems)
         by_experiment: dict[str, dict[str, RunState]] = {}
@@ -77,6 +81,11 @@ class Intake:
         for experiment_id, states in by_experiment.items():
             scanned.put_run_states(self._connection, experiment_id, states)
             self._state.runs.setdefault(experiment_id, {}).update(states)
+
+    def _put_segments(self, rid: int, known: dict[str, SeriesScan], found: dict[str, SeriesScan]) -> None:
+        gone = [key for key, scan in known.items() if scan.segmented and (key not in found or found[key].renewed)]
+        segments.drop(self._connection, rid, gone)
+        segments.add(self._connection, rid, {key: scan.segments for key, scan in found.items() if scan.segments})
 
     def _put_experiment(self, changed: ChangedExperiment) -> None:
         problems = []
@@ -92,7 +101,9 @@ class Intake:
 
     def _forget_runs(self, experiment_id: str, runs: list[tuple[str, RunState]]) -> None:
         write.drop_runs(self._connection, [run.rid for _, run in runs if run.rid is not None])
-        scanned.put_series(self._connection, {run.rid: {} for _, run in runs if run.rid is not None})
+        rids = [run.rid for _, run in runs if run.rid is not None]
+        scanned.put_series(self._connection, {rid: {} for rid in rids})
+        segments.drop_runs(self._connection, rids)
         scanned.put_problems(self._connection, {_owner(experiment_id, run_id): [] for run_id, _ in runs})
         scanned.drop_run_states(self._connection, experiment_id, [run_id for run_id, _ in runs])
 
@@ -107,7 +118,9 @@ class Intake:
                 rids[before.rid] = changed.run_id
         return {
             rids[rid]: {
-                key: SeriesScan(state.inode, state.offset, state.summary, state.bad, state.tail)
+                key: SeriesScan(
+                    state.inode, state.offset, state.summary, state.bad, state.tail, state.time, state.segmented
+                )
                 for key, state in states.items()
             }
             for rid, states in scanned.load_series(self._connection, list(rids)).items()
@@ -149,7 +162,8 @@ def _record(scan: RunScan) -> RunRecord:
 
 def _series_states(series: dict[str, SeriesScan]) -> dict[str, SeriesState]:
     return {
-        key: SeriesState(scan.inode, scan.offset, scan.bad, scan.tail, scan.summary) for key, scan in series.items()
+        key: SeriesState(scan.inode, scan.offset, scan.bad, scan.tail, scan.time, scan.segmented, scan.summary)
+        for key, scan in series.items()
     }
 
 

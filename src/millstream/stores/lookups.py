@@ -12,28 +12,13 @@ from millstream.drivers.files.models import ModelFiles
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
-from millstream.stores.histories import Histories, Point
+from millstream.stores.histories import Histories
+from millstream.stores.metricfiles import Knower, MetricFiles
 from millstream.values import names, queries
 from millstream.values.entities import Experiment, FileInfo, LoggedModel, RunInfo
 from millstream.values.errors import DataDamaged
 from millstream.values.paths import RelPath
 from millstream.values.refusals import no_experiment_called
-
-
-class _Points:
-    """Points from the metric files of a tree."""
-
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
-
-    def window(self, run_id: str, key: str, offset: int, limit: int) -> list[Point]:
-        return reader.read_points(self._tree.run_dir(run_id), key)[offset : offset + limit]
-
-    def within(self, run_id: str, key: str, low: int | None, high: int | None) -> list[Point]:
-        points = reader.read_points(self._tree.run_dir(run_id), key)
-        if low is None and high is None:
-            return points
-        return [p for p in points if (low is None or p[2] >= low) and (high is None or p[2] <= high)]
 
 
 class Places(Protocol):
@@ -51,8 +36,8 @@ class Places(Protocol):
 class Lookups:
     """One method a query."""
 
-    def __init__(self, tree: Tree, models: ModelFiles, places: Places) -> None:
-        """Answer from `tree` and its `models`; `places` finds artifact stores."""
+    def __init__(self, tree: Tree, models: ModelFiles, places: Places, index: Callable[[], Knower]) -> None:
+        """Answer from `tree` and its `models`; `places` finds artifact stores, `index` opens the index."""
         self._tree = tree
         self._models = models
         self._places = places
@@ -64,7 +49,7 @@ class Lookups:
             queries.ListArtifacts: self._list_artifacts,
             queries.GetLoggedModel: self._model,
             queries.ListModelArtifacts: self._list_model_artifacts,
-            **Histories(_Points(tree)).readers,
+            **Histories(MetricFiles(tree, index)).readers,
         }
 
     def experiments_named(self, name: str) -> list[Experiment]:

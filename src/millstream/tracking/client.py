@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
@@ -110,10 +110,8 @@ class MlflowClient(ModelVerbs):
     ) -> None:
         """Append one point to a metric."""
         point = to_metric(key, value, step, timestamp)
-        if dataset_name is not None:
-            point = structs.replace(point, dataset_name=dataset_name, dataset_digest=dataset_digest)
-        if model_id is not None:
-            point = structs.replace(point, model_id=model_id)
+        if model_id is not None or dataset_name is not None:
+            point = structs.replace(point, model_id=model_id, dataset_name=dataset_name, dataset_digest=dataset_digest)
         self._store.write(ops.LogBatch(run_id=run_id, metrics=(point,)))
 
     def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
@@ -151,7 +149,38 @@ class MlflowClient(ModelVerbs):
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
         """Every point of a metric, in the order written."""
-        return self._store.read(queries.MetricHistory(run_id=run_id, key=key))
+        found: list[Metric] = []
+        for page in self.metric_history_pages(run_id, key):
+            found += page
+        return found
+
+    def metric_history_pages(self, run_id: str, key: str, max_results: int = 25_000) -> Iterator[Page[Metric]]:
+        """The points of a metric in the order written, `max_results` at a time; one page is held at once."""
+        token: str | None = None
+        while True:
+            page = self._store.read(
+                queries.MetricHistory(run_id=run_id, key=key, max_results=max_results, page_token=token)
+            )
+            yield page
+            token = page.token
+            if token is None:
+                return
+
+    def metric_envelope(
+        self,
+        run_id: str,
+        key: str,
+        x: str = "step",
+        low: int | None = None,
+        high: int | None = None,
+        width: int = 1000,
+    ) -> queries.Envelope:
+        """A metric as it looks in a chart `width` pixels wide, exact at every zoom: first, last, min, max, NaN.
+
+        `x` is "step", "time" (ms since 1970) or "relative" (ms since the run's start); `low` and `high` are in its
+        units, the series' own when None. A series of any length costs what is drawn.
+        """
+        return self._store.read(queries.MetricEnvelope(run_id=run_id, key=key, x=x, low=low, high=high, width=width))
 
     def search_runs(
         self,

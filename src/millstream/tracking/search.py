@@ -1,4 +1,4 @@
-"""Runs as a pandas DataFrame, an Arrow table or a list; and how many there are."""
+"""Runs as a pandas DataFrame, an Arrow table or a list; how many there are; a metric as it looks in a chart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from millstream.values.entities import Run, ViewType
 from millstream.values.errors import InvalidValue, MissingDependency, NotFound
 from millstream.values.queries import (
     CountRuns,
+    Envelope,
     GetExperimentByName,
+    MetricEnvelope,
     RunTable,
     SearchExperiments,
     SearchRuns,
@@ -85,6 +87,17 @@ def count_runs(
 
 def _texts(texts: Sequence[str] | None) -> tuple[str, ...]:
     return (texts,) if isinstance(texts, str) else tuple(texts or ())
+
+
+def metric_envelope(
+    run_id: str, key: str, x: str = "step", low: int | None = None, high: int | None = None, width: int = 1000
+) -> Envelope:
+    """A metric as it looks in a chart `width` pixels wide, exact at every zoom: first, last, min, max, NaN.
+
+    `x` is "step", "time" (ms since 1970) or "relative" (ms since the run's start); `low` and `high` are in its units,
+    the series' own when None. A series of any length costs what is drawn.
+    """
+    return state.store().read(MetricEnvelope(run_id=run_id, key=key, x=x, low=low, high=high, width=width))
 
 
 def _experiments(

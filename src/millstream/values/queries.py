@@ -174,6 +174,48 @@ class SampledHistories(Query[list[Metric]], frozen=True, kw_only=True):
     max_results: int = 2500
 
 
+class Envelope(Struct, frozen=True):
+    """A series for a chart `width` pixels wide, as columns: item i of every list is about pixel column `column[i]`.
+
+    Pixel columns without points are left out. `low` and `high` are the first and last x that is drawn; None when
+    the series is empty and they were not given. `first` and `last` are by x, equals in the order they were written;
+    `min` and `max` (at the first x that has them) leave NaN out and are None where all is NaN.
+    """
+
+    run_id: str
+    key: str
+    x: str
+    low: int | None
+    high: int | None
+    width: int
+    column: list[int]
+    count: list[int]
+    nan_count: list[int]
+    first_x: list[int]
+    first: list[float]
+    last_x: list[int]
+    last: list[float]
+    min_x: list[int | None]
+    min: list[float | None]
+    max_x: list[int | None]
+    max: list[float | None]
+
+
+class MetricEnvelope(Query[Envelope], frozen=True, kw_only=True):
+    """What one metric of one run looks like in `width` pixel columns from `low` to `high`; exact at every zoom.
+
+    `x` is "step", "time" (ms since 1970) or "relative" (ms since the run's start; since 1970 when that is not known).
+    None for `low` or `high` is the series' own. The pixel column of an x is ``(x - low) * width // (high - low + 1)``.
+    """
+
+    run_id: str
+    key: str
+    x: str = "step"
+    low: int | None = None
+    high: int | None = None
+    width: int = 1000
+
+
 class ListArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):
     """Files and directories directly below `path` in a run's artifacts, by name."""
 

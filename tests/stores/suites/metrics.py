@@ -44,6 +44,42 @@ class MetricSuite:
             with pytest.raises(InvalidValue):
                 history(store, run, "m", **bad)
 
+    def test_pages_of_any_size_hold_everything_once(self, store: Store, small_parts: None) -> None:
+        run = new_run(store)
+        for first in range(0, 300, 50):
+            log(store, run, [("m", float(step), step) for step in range(first, first + 50)])
+        for size in (1, 7, 100, 299, 300, 301, 2**63 - 1):
+            seen: list[float] = []
+            token = None
+            while token is not None or not seen:
+                page = store.read(queries.MetricHistory(run_id=run, key="m", max_results=size, page_token=token))
+                assert len(page) <= size
+                seen += [point.value for point in page]
+                token = page.token
+            assert seen == list(range(300))
+        assert [value for _, value, _ in history(store, run, "m")] == seen
+
+    def test_a_point_keeps_the_dataset_that_it_was_measured_with(self, store: Store, small_parts: None) -> None:
+        run = new_run(store)
+        points = [
+            Metric("m", float(step), T0, step, None, None, *(("새", f"d{step // 30}") if step % 3 else (None, None)))
+            for step in range(100)
+        ]
+        store.write(ops.LogBatch(run_id=run, metrics=tuple(points[:50])))
+        for point in points[50:]:
+            store.write(ops.LogBatch(run_id=run, metrics=(point,)))
+        assert store.read(queries.MetricHistory(run_id=run, key="m")) == points
+        page = store.read(queries.MetricHistory(run_id=run, key="m", max_results=20, page_token=None))
+        assert page == points[:20]
+        assert get(store, run).data.latest == (points[99],)
+        store.write(ops.LogBatch(run_id=run, metrics=(points[98],)))
+        assert get(store, run).data.latest == (points[99],)
+        last = Metric("m", math.nan, T0, 100, None, None, "새", "d9")
+        store.write(ops.LogBatch(run_id=run, metrics=(last,)))
+        assert get(store, run).data.latest[0].dataset_digest == "d9"
+        store.write(ops.LogBatch(run_id=run, metrics=(Metric("m", 0.0, T0, 101),)))
+        assert get(store, run).data.latest == (Metric("m", 0.0, T0, 101),)
+
     def test_the_latest_is_the_last_written_of_the_highest_step_whatever_the_clock_says(self, store: Store) -> None:
         run = new_run(store)
         log(store, run, [("step", 1.0, 5, T0), ("step", 2.0, 4, T0 + 99)])

@@ -6,27 +6,44 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import starmap
-from zlib import crc32
+from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from millstream.drivers.files.atomic import failure
+from millstream.drivers.files.segments import SIZE, cut, tail_sum
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import Summary, parse_points
+from millstream.formats.segments import Segment
 from millstream.values.entities import DatasetInput, Experiment, InputTag, ModelInput, ModelOutput, RunInfo
 from millstream.values.errors import DataDamaged
 
 # Series are read in blocks so that a file of any length takes little memory.
 BLOCK = 1 << 22
-_TAIL = 64
 _SMALL = 1 << 13
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class FileState(Protocol):
+    """How a metric file was when it was read: see `SeriesScan`."""
+
+    @property
+    def inode(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def tail(self) -> int: ...
+    @property
+    def time(self) -> int: ...
+    @property
+    def segmented(self) -> int: ...
 
 
 class SeriesScan(Struct):
     """A metric file as far as it was read: complete lines up to `offset` of the file with number `inode`.
 
-    `tail` is a checksum of the last bytes before `offset`, which tells a file that was written anew.
+    `tail` is a checksum of the last bytes before `offset`, which tells a file that was written anew; `time` the file's
+    modification time, 0 when it changed while it was read. Up to the byte `segmented` the file is in segments, of
+    which `segments` are new; when the file was read from its beginning, `renewed`, there are no others.
     """
 
     inode: int
@@ -34,6 +51,10 @@ class SeriesScan(Struct):
     summary: Summary
     bad: int = 0
     tail: int = 0
+    time: int = 0
+    segmented: int = 0
+    segments: list[Segment] = field(default_factory=list)
+    renewed: bool = False
 
 
 class RunScan(Struct):
@@ -52,7 +73,7 @@ class RunScan(Struct):
 def read_bytes(path: str) -> bytes:
     """Content of a file; DataDamaged when it is missing or unreadable."""
     try:
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, READ)
         try:
             return _read_on(descriptor, _SMALL)
         finally:
@@ -205,48 +226,76 @@ def _read_series(directory: str, known: dict[str, SeriesScan], problems: list[st
 
 def continue_series(path: str, known: SeriesScan | None) -> SeriesScan:
     """Read what was appended since `known`; the whole file when it is another file or was written anew."""
-    descriptor = os.open(path, _READ)
+    descriptor = os.open(path, READ)
     try:
         status = os.fstat(descriptor)
-        inode = status.st_ino & (2**63 - 1)
-        if known is None or known.inode != inode or known.tail != _tail_sum(descriptor, known.offset):
-            scan = SeriesScan(inode, 0, Summary())
+        if known is None or not is_continued(descriptor, known, status):
+            scan = SeriesScan(inode_of(status), 0, Summary(), renewed=True)
         else:
             scan = known
-        begun = scan.offset
-        os.lseek(descriptor, begun, os.SEEK_SET)
-        size = BLOCK if status.st_size - begun >= _SMALL else _SMALL
-        rest = b""
-        while block := os.read(descriptor, size):
-            chunk = parse_points(rest + block)
-            rest = (rest + block)[chunk.size :]
-            scan.summary.add(chunk.points)
-            scan.offset += chunk.size
-            scan.bad += chunk.bad
-        scan.tail = _tail_sum(descriptor, scan.offset)
+        if status.st_size - scan.offset >= SIZE:
+            _take_segments(descriptor, scan, status.st_size)
+        _take_lines(descriptor, scan, BLOCK if status.st_size - scan.offset >= _SMALL else _SMALL)
+        if scan.offset - scan.segmented >= SIZE:
+            _add_segment(descriptor, scan)
+        scan.tail = tail_sum(descriptor, scan.offset)
+        after = os.fstat(descriptor)
+        scan.time = (
+            after.st_mtime_ns if (after.st_mtime_ns, after.st_size) == (status.st_mtime_ns, status.st_size) else 0
+        )
     finally:
         os.close(descriptor)
     return scan
 
 
-def _tail_sum(descriptor: int, offset: int) -> int:
-    if offset == 0:
-        return 0
-    start = max(0, offset - _TAIL)
-    os.lseek(descriptor, start, os.SEEK_SET)
-    return crc32(os.read(descriptor, offset - start))
+def inode_of(status: os.stat_result) -> int:
+    """The number of a file, as far as it fits 63 bits."""
+    return status.st_ino & (2**63 - 1)
 
 
-def read_points(directory: str, key: str) -> list[tuple[int, float, int]]:
-    """Every (timestamp, value, step) of a metric in the order written; [] when there is no such metric."""
-    path = os.path.join(directory, layout.METRICS, key)
-    try:
-        with open(path, "rb") as file:
-            return parse_points(file.read()).points
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise failure("read", path, error) from error
+def is_continued(descriptor: int, known: FileState, status: os.stat_result) -> bool:
+    """Whether a file is what was `known`, with perhaps more after it.
+
+    A file that was touched and has not grown is taken for another one: who writes points makes it longer.
+    """
+    if known.inode != inode_of(status) or status.st_size < known.offset:
+        return False
+    if status.st_size == known.offset and known.time not in (0, status.st_mtime_ns):
+        return False
+    return known.tail == tail_sum(descriptor, known.offset)
+
+
+def _take_segments(descriptor: int, scan: SeriesScan, size: int) -> None:
+    """Read on in whole segments, as long as there are that many bytes."""
+    if scan.segmented < scan.offset:
+        _add_segment(descriptor, scan)
+        if scan.segmented < scan.offset:
+            return
+    for segment, columns in cut(descriptor, scan.offset, size):
+        if segment.size < SIZE // 2:
+            return  # The rest of the file, which may grow into a segment yet.
+        scan.segments.append(segment)
+        scan.summary.add_columns(columns.times, columns.values, columns.steps, columns.sources or {})
+        scan.bad += segment.bad
+        scan.offset = scan.segmented = segment.offset + segment.size
+
+
+def _add_segment(descriptor: int, scan: SeriesScan) -> None:
+    """Make segments of lines that were read before."""
+    for segment, _ in cut(descriptor, scan.segmented, scan.offset):
+        scan.segments.append(segment)
+        scan.segmented = segment.offset + segment.size
+
+
+def _take_lines(descriptor: int, scan: SeriesScan, size: int) -> None:
+    os.lseek(descriptor, scan.offset, os.SEEK_SET)
+    rest = b""
+    while block := os.read(descriptor, size):
+        chunk = parse_points(rest + block)
+        rest = (rest + block)[chunk.size :]
+        scan.summary.add_sourced(chunk.points, chunk.sources)
+        scan.offset += chunk.size
+        scan.bad += chunk.bad
 
 
 def _read_links(directory: str, scan: RunScan) -> None:

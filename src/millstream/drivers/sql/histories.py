@@ -2,56 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, case, func, select
 
-from millstream.drivers.sql import ledger
-from millstream.formats.chunks import Point, decode
+from millstream.drivers.sql import ledger, schema
+from millstream.drivers.sql.apply.segments import digest_of
+from millstream.formats.chunks import decode, decode_columns
+from millstream.formats.segments import Columns, Digest, digest
+from millstream.formats.sources import source_of
+from millstream.values.entities import Metric
 
 _CHUNKS = ledger.chunks.c
+_SERIES = schema.series.c
+# So many chunks are fetched in one go.
+FETCH = 64
 
 
-def window(connection: Connection, rid: int, key: str, offset: int, limit: int) -> list[Point]:
+class ChunkDigest(Struct, gc=False):
+    """A chunk that starts after `start` points, its checksum, and its points where it is too small for a digest."""
+
+    start: int
+    checksum: bytes
+    digest: Digest
+    columns: Columns | None
+
+
+# Built once: making a statement costs more than carrying it out.
+_OF = (_CHUNKS.rid == bindparam("of")) & (_CHUNKS.key == bindparam("named"))
+_HOLDING = select(func.coalesce(func.max(_CHUNKS.start), 0)).where(_OF, _CHUNKS.start <= bindparam("after"))
+_WINDOW = (
+    select(_CHUNKS.start, _CHUNKS.source, _CHUNKS.data)
+    .where(_OF, _CHUNKS.start >= _HOLDING.correlate(None).scalar_subquery(), _CHUNKS.start < bindparam("before"))
+    .order_by(_CHUNKS.start)
+)
+_VERSION = select(*(column for column in schema.series.c if column.name not in ("rid", "key"))).where(
+    _SERIES.rid == bindparam("of"), _SERIES.key == bindparam("named")
+)
+_DIGESTS = (
+    select(_CHUNKS.start, _CHUNKS.digest, case((_CHUNKS.digest.is_(None), _CHUNKS.data)))
+    .where(_OF)
+    .order_by(_CHUNKS.start)
+)
+_LOAD = select(_CHUNKS.data).where(_OF, _CHUNKS.start.in_(bindparam("starts", expanding=True))).order_by(_CHUNKS.start)
+
+
+def window(connection: Connection, rid: int, key: str, offset: int, limit: int) -> list[Metric]:
     """At most `limit` points from the one number `offset` on, in the order they were written."""
-    statement = _of(rid, key).where(_CHUNKS.start < offset + limit, _CHUNKS.start >= _holding(rid, key, offset))
-    found: list[Point] = []
-    first = offset
-    for start, points in _decoded(connection, statement):
-        if not found:
-            first = start
-        found += points
-    return found[offset - first : offset - first + limit]
+    named = {"of": rid, "named": key, "after": offset, "before": offset + limit}
+    found: list[Metric] = []
+    for start, source, data in connection.execute(_WINDOW, named):
+        points = decode(data)[max(0, offset - start) : offset + limit - start]
+        origin = source_of(source)
+        found += [Metric(key, value, time, step, None, *origin) for time, value, step in points]
+    return found
 
 
-def within(connection: Connection, rid: int, key: str, low: int | None, high: int | None) -> list[Point]:
-    """Every point whose step is in [low, high], in the order they were written; None is no bound."""
-    statement = _of(rid, key)
-    if low is not None:
-        statement = statement.where(_CHUNKS.high_step >= low)
-    if high is not None:
-        statement = statement.where(_CHUNKS.low_step <= high)
-    points = [point for _, some in _decoded(connection, statement) for point in some]
-    if low is None and high is None:
-        return points
-    return [point for point in points if (low is None or point[2] >= low) and (high is None or point[2] <= high)]
+def version(connection: Connection, rid: int, key: str) -> tuple[Any, ...] | None:
+    """What changes whenever points are added to a series; None when there is no such series."""
+    row = connection.execute(_VERSION, {"of": rid, "named": key}).one_or_none()
+    return None if row is None else tuple(row)
 
 
-def _of(rid: int, key: str) -> Select[Any]:
-    return select(_CHUNKS.start, _CHUNKS.data).where(_CHUNKS.rid == rid, _CHUNKS.key == key).order_by(_CHUNKS.start)
+def digests(connection: Connection, rid: int, key: str) -> list[ChunkDigest]:
+    """The chunks of a series, in the order they were written."""
+    found = []
+    for start, packed, data in connection.execute(_DIGESTS, {"of": rid, "named": key}):
+        if packed is None:
+            columns = decode_columns(data)
+            found.append(ChunkDigest(start, bytes(data[-4:]), digest(columns), columns))
+        else:
+            checksum, made = digest_of(packed)
+            found.append(ChunkDigest(start, checksum, made, None))
+    return found
 
 
-def _holding(rid: int, key: str, offset: int) -> object:
-    """Where the chunk starts that the point number `offset` lies in."""
-    return (
-        select(func.coalesce(func.max(_CHUNKS.start), 0))
-        .where(_CHUNKS.rid == rid, _CHUNKS.key == key, _CHUNKS.start <= offset)
-        .correlate(None)
-        .scalar_subquery()
-    )
-
-
-def _decoded(connection: Connection, statement: Select[Any]) -> Iterator[tuple[int, list[Point]]]:
-    for row in connection.execute(statement):
-        yield row.start, decode(row.data)
+def load(connection: Connection, rid: int, key: str, starts: Sequence[int]) -> Iterator[Columns]:
+    """The points of the chunks at `starts`, which are in order."""
+    for first in range(0, len(starts), FETCH):
+        named = {"of": rid, "named": key, "starts": starts[first : first + FETCH]}
+        for (data,) in connection.execute(_LOAD, named).all():
+            yield decode_columns(data)

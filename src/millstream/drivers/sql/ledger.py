@@ -9,7 +9,7 @@ from millstream.drivers.sql import schema
 metadata = MetaData()
 
 # Raised with every change of these tables or of those in `schema`, together with a step in `migrations`.
-VERSION = 4
+VERSION = 5
 
 # One row a schema version that the database has had; the highest is what it has now.
 schema_version = Table(
@@ -21,7 +21,9 @@ schema_version = Table(
 )
 
 # Points of a series, in the order they were written: `start` is how many come before this chunk. How many small
-# ones stand in a row at the end of a series, `series` says in `small_chunks`.
+# ones stand in a row at the end of a series, `series` says in `small_chunks`. `source` is what model and dataset all
+# points of the chunk were measured with; `digest` what they come down to, NULL for a few points. Both stand before
+# `data`, so that SQLite reads them without it.
 chunks = Table(
     "chunks",
     metadata,
@@ -29,8 +31,8 @@ chunks = Table(
     Column("key", String(250), primary_key=True),
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     Column("count", Integer, nullable=False),
-    Column("low_step", BigInteger, nullable=False),
-    Column("high_step", BigInteger, nullable=False),
+    Column("source", Text),
+    Column("digest", LargeBinary),
     Column("data", LargeBinary, nullable=False),
 )
 

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 from millstream.drivers.sql import schema
 from millstream.drivers.sql.functions import AmongNumbers
 from millstream.formats.filters import Columns
+from millstream.formats.sources import source_of
 from millstream.values.entities import (
     Dataset,
     DatasetInput,
@@ -126,11 +127,17 @@ def _texts(
 def _latest(connection: Connection, rids: list[int], keys: Sequence[str] | None) -> dict[int, list[Metric]]:
     columns = schema.series.c
     statement = select(
-        columns.rid, columns.key, columns.last_value, columns.last_nan, columns.last_time, columns.last_step
+        columns.rid,
+        columns.key,
+        columns.last_value,
+        columns.last_nan,
+        columns.last_time,
+        columns.last_step,
+        columns.last_source,
     ).where(*keyed(schema.series, rids, keys))
     latest: defaultdict[int, list[Metric]] = defaultdict(list)
-    for rid, key, value, is_nan, time, step in connection.execute(statement).all():
-        latest[rid].append(Metric(key, math.nan if is_nan else value, time, step))
+    for rid, key, value, is_nan, time, step, source in connection.execute(statement).all():
+        latest[rid].append(Metric(key, math.nan if is_nan else value, time, step, None, *source_of(source)))
     return latest
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData()
 
 # Raised whenever the tables or the meaning of a column change: an index of another version is made anew.
-VERSION = 8
+VERSION = 9
 
 # One row: `generation` counts the changes, so that a process knows when another one changed the index.
 state = Table(
@@ -56,6 +56,22 @@ scanned_series = Table(
     Column("offset", BigInteger, nullable=False),
     Column("bad", BigInteger, nullable=False),
     Column("tail", BigInteger, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("segmented", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Stretches of long metric files, from `offset` on. Short files have none.
+segments = Table(
+    "segments",
+    metadata,
+    Column("rid", Integer, primary_key=True),
+    Column("key", String(250), primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("crc", BigInteger, nullable=False),
+    Column("bad", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -41,12 +41,14 @@ class RunState(Struct):
 
 
 class SeriesState(Struct):
-    """How far a metric file was read, and what the points up to there come down to."""
+    """How far a metric file was read, and what the points up to there come down to: see `reader.SeriesScan`."""
 
     inode: int
     offset: int
     bad: int
     tail: int
+    time: int
+    segmented: int
     summary: Summary
 
 
@@ -215,7 +217,7 @@ def load_series(connection: Connection, rids: Sequence[int]) -> dict[int, dict[s
             select(seen, series.c.count.label("count_"), *columns).select_from(both).where(seen.c.rid.in_(batch))
         )
         for row in connection.execute(statement):
-            state = SeriesState(row.inode, row.offset, row.bad, row.tail, summary_of(row))
+            state = SeriesState(row.inode, row.offset, row.bad, row.tail, row.time, row.segmented, summary_of(row))
             found.setdefault(row.rid, {})[row.key] = state
     return found
 
@@ -231,6 +233,8 @@ def put_series(connection: Connection, series: dict[int, dict[str, SeriesState]]
             "offset": state.offset,
             "bad": state.bad,
             "tail": state.tail,
+            "time": state.time,
+            "segmented": state.segmented,
         }
         for rid, states in series.items()
         for key, state in states.items()

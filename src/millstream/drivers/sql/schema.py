@@ -76,8 +76,8 @@ tags = Table(
 )
 
 # One row a metric of a run. `total` (the sum without NaN) is NULL when infinities cancel out. `first_*` is the first
-# written point of the lowest step, `last_*` the last written of the highest. `small_chunks` is for a database, which
-# keeps points.
+# written point of the lowest step, `last_*` the last written of the highest; `last_source` the model and dataset that
+# this was measured with (`formats/sources`). `small_chunks` is for a database, which keeps points.
 series = Table(
     "series",
     metadata,
@@ -95,6 +95,7 @@ series = Table(
     Column("first_step", BigInteger, nullable=False),
     Column("min_value", Double),
     Column("max_value", Double),
+    Column("last_source", Text),
     Column("small_chunks", Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )

@@ -137,6 +137,7 @@ def series_row(rid: int, key: str, summary: Summary) -> dict[str, Any]:
         "first_step": summary.first_step,
         "min_value": summary.min_value,
         "max_value": summary.max_value,
+        "last_source": summary.last_source,
     }
 
 
@@ -153,6 +154,7 @@ def summary_of(row: Any) -> Summary:
         first_step=row.first_step,
         min_value=row.min_value,
         max_value=row.max_value,
+        last_source=row.last_source,
     )
 
 

@@ -7,11 +7,13 @@ its newline was cut off while it was written and is not a point yet.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import add
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from millstream.formats.sources import source_text
 from millstream.values.entities import Metric
 
 INT64 = 2**63
@@ -32,12 +34,14 @@ def format_point(timestamp: int, value: float, step: int, dataset: str = "") -> 
 class Chunk(Struct):
     """Points parsed from a stretch of a metric file.
 
-    `size` is how many bytes were complete lines; `bad` counts lines that are not points.
+    `size` is how many bytes were complete lines; `bad` counts lines that are not points; `sources` has, by place,
+    what points say besides their value (`formats/sources`).
     """
 
     points: list[tuple[int, float, int]]
     size: int
     bad: int
+    sources: dict[int, str] = field(default_factory=dict)
 
 
 def parse_points(data: bytes) -> Chunk:
@@ -45,10 +49,7 @@ def parse_points(data: bytes) -> Chunk:
     end = data.rfind(b"\n") + 1
     data = data[:end]
     points = _parse_plain(data)
-    bad = 0
-    if points is None:
-        points, bad = _parse_lines(data)
-    return Chunk(points, end, bad)
+    return _parse_lines(data) if points is None else Chunk(points, end, 0)
 
 
 def _parse_plain(data: bytes) -> list[tuple[int, float, int]] | None:
@@ -66,27 +67,40 @@ def _parse_plain(data: bytes) -> list[tuple[int, float, int]] | None:
         return None
 
 
-def _parse_lines(data: bytes) -> tuple[list[tuple[int, float, int]], int]:
-    points: list[tuple[int, float, int]] = []
-    bad = 0
+def _parse_lines(data: bytes) -> Chunk:
+    chunk = Chunk([], len(data), 0)
     for line in data.split(b"\n")[:-1]:
-        fields = line.split()
         try:
-            if len(fields) == 3 or len(fields) == 5:
-                point = (int(fields[0]), float(fields[1]), int(fields[2]))
-            elif len(fields) == 2:
-                point = (int(fields[0]), float(fields[1]), 0)
-            elif not fields:
-                continue
-            else:
-                raise ValueError
-            if not (-INT64 <= point[0] < INT64 and -INT64 <= point[2] < INT64):
-                raise ValueError
+            point = parse_line(line)
         except ValueError:
-            bad += 1
+            chunk.bad += 1
             continue
-        points.append(point)
-    return points, bad
+        if point is not None:
+            if len(point) == 5:
+                chunk.sources[len(chunk.points)] = source_text(None, *point[3:])
+            chunk.points.append(point[:3])
+    return chunk
+
+
+def parse_line(line: bytes) -> tuple[int, float, int] | tuple[int, float, int, str, str] | None:
+    """(timestamp, value, step) and, where they are given, a dataset's name and digest.
+
+    None for a line without anything; ValueError for one that is not a point.
+    """
+    fields = line.split()
+    if len(fields) == 3 or len(fields) == 5:
+        point = (int(fields[0]), float(fields[1]), int(fields[2]))
+    elif len(fields) == 2:
+        point = (int(fields[0]), float(fields[1]), 0)
+    elif not fields:
+        return None
+    else:
+        raise ValueError
+    if not (-INT64 <= point[0] < INT64 and -INT64 <= point[2] < INT64):
+        raise ValueError
+    if len(fields) == 5:
+        return (*point, fields[3].decode(errors="replace"), fields[4].decode(errors="replace"))
+    return point
 
 
 class Summary(Struct):
@@ -105,20 +119,31 @@ class Summary(Struct):
     first_step: int = 0
     min_value: float | None = None
     max_value: float | None = None
+    last_source: str | None = None
 
-    def add(self, points: list[tuple[int, float, int]]) -> None:
+    def add(self, points: Sequence[tuple[int, float, int]]) -> None:
         """Take `points` (timestamp, value, step), which were written after all others, into account."""
-        if not points:
-            return
-        times, values, steps = zip(*points, strict=True)
+        self.add_sourced(points, {})
+
+    def add_sourced(self, points: Sequence[tuple[int, float, int]], sources: Mapping[int, str]) -> None:
+        """As `add`; those at the places `sources` have a source."""
+        if points:
+            times, values, steps = zip(*points, strict=True)
+            self.add_columns(times, values, steps, sources)
+
+    def add_columns(
+        self, times: Sequence[int], values: Sequence[float], steps: Sequence[int], sources: Mapping[int, str]
+    ) -> None:
+        """As `add_sourced`, for points, at least one, that come as columns."""
         highest = max(steps)
         if self.count == 0 or highest >= self.last_step:
             last = len(steps) - 1 - steps[::-1].index(highest)
             self.last_step, self.last_time, self.last_value = highest, times[last], values[last]
+            self.last_source = sources.get(last)
         lowest = min(steps)
         if self.count == 0 or lowest < self.first_step:
             self.first_step, self.first_value = lowest, values[steps.index(lowest)]
-        self.count += len(points)
+        self.count += len(values)
         # Added up one after the other: `sum` would round differently for a series that is read in pieces.
         total = reduce(add, values, self.total)
         if total != total:
