@@ -187,6 +187,9 @@ def test_a_database_of_version_2_gets_numbers_and_first_points(open_database: Op
         connection.exec_driver_sql("ALTER TABLE params DROP COLUMN number")
         for column in ("first_value", "first_nan", "first_step"):
             connection.exec_driver_sql(f"ALTER TABLE series DROP COLUMN {column}")
+        connection.exec_driver_sql("ALTER TABLE chunks ADD COLUMN low_step BIGINT")
+        for key, low in (("m", -1), ("o", 1), ("n", 0)):
+            connection.exec_driver_sql(f"UPDATE chunks SET low_step = {low} WHERE key = '{key}'")
         steps.add_numbers_and_first_points(connection)
         assert connection.execute(series.select().order_by(series.c.key)).all() == expected
     assert search(store, "params.p = 10 AND metrics.m.first = nan AND metrics.o.first = 2") == [run]
