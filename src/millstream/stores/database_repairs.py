@@ -12,9 +12,11 @@ from sqlalchemy import Connection, delete, select
 
 from millstream.drivers.sql import ledger, removal, schema
 from millstream.drivers.sql.apply import points as applied
+from millstream.drivers.sql.apply.segments import packed
 from millstream.drivers.sql.write import summary_of
 from millstream.formats.chunks import Point, decode
 from millstream.formats.mlruns.points import Summary
+from millstream.formats.sources import Source, source_of, source_text
 from millstream.values.entities import Metric
 from millstream.values.errors import DataDamaged
 from millstream.values.findings import Finding
@@ -80,22 +82,29 @@ class DatabaseRepairs:
         chunks = ledger.chunks
         named = (chunks.c.rid == rid, chunks.c.key == key)
         good: list[Point] = []
+        sources: list[Source] = []
         bad: list[tuple[int, bytes]] = []
         shifted = False
-        statement = select(chunks.c.start, chunks.c["count"].label("count_"), chunks.c.data).where(*named)
-        for row in self._connection.execute(statement.order_by(chunks.c.start)).all():
+        statement = select(
+            chunks.c.start, chunks.c["count"].label("count_"), chunks.c.source, chunks.c.digest, chunks.c.data
+        )
+        for row in self._connection.execute(statement.where(*named).order_by(chunks.c.start)).all():
             try:
                 points = decode(row.data)
             except DataDamaged:
                 bad.append((row.start, row.data))
                 continue
             shifted = shifted or row.start != len(good) or row.count_ != len(points)
+            shifted = shifted or (row.digest is not None and bytes(row.digest) != packed(points, bytes(row.data)))
             good += points
+            sources += [source_of(row.source)] * len(points)
         for start, data in bad:
             if self._keep is not None:
                 self._keep(f"chunk-{rid}-{start}.bin", data, f"a damaged chunk of {name}")
             self._note(name, f"its points from number {start} on are damaged", "set aside, the others kept")
-        wrong = shifted or not self._is_summary_right(rid, key, good)
+        made = Summary()
+        made.add_sourced(good, {place: source_text(*source) for place, source in enumerate(sources) if any(source)})
+        wrong = shifted or not self._is_summary_right(rid, key, made)
         if wrong and not bad:
             self._note(name, "its summary does not agree with its points", "made anew")
         if (wrong or bad) and self._keep is not None:
@@ -104,18 +113,19 @@ class DatabaseRepairs:
                 delete(schema.series).where(schema.series.c.rid == rid, schema.series.c.key == key)
             )
             if good:
-                metrics = [Metric(key, value, timestamp, step) for timestamp, value, step in good]
+                metrics = [
+                    Metric(key, value, timestamp, step, None, *source)
+                    for (timestamp, value, step), source in zip(good, sources, strict=True)
+                ]
                 applied.append(self._connection, rid, metrics)
 
-    def _is_summary_right(self, rid: int, key: str, points: list[Point]) -> bool:
+    def _is_summary_right(self, rid: int, key: str, made: Summary) -> bool:
         series = schema.series
         statement = select(series, series.c["count"].label("count_")).where(series.c.rid == rid, series.c.key == key)
         row = self._connection.execute(statement).one_or_none()
         if row is None:
-            return not points
-        made = Summary()
-        made.add(points)
-        return bool(points) and _is_alike(summary_of(row), made)
+            return not made.count
+        return bool(made.count) and _is_alike(summary_of(row), made)
 
     def _note(self, path: str, problem: str, remedy: str) -> None:
         self._found.append(Finding(path, problem, remedy, self._keep is not None))
