@@ -75,6 +75,7 @@ def _on(some: list[ops.Op[Any]], run_id: str) -> list[Any]:
 def _check_points(store: Store, journals: list[Told], present: set[str]) -> None:
     tried = points_of(op for told in journals for op in told.tried)
     acknowledged = points_of(op for told in journals for op in told.acknowledged)
+    each = [points_of(told.tried) for told in journals]
     for (run_id, key), possible in tried.items():
         if run_id not in present:
             assert not acknowledged.get((run_id, key))
@@ -83,9 +84,9 @@ def _check_points(store: Store, journals: list[Told], present: set[str]) -> None
         found = Counter(order)
         assert acknowledged.get((run_id, key), Counter()) <= found, f"acknowledged points of {key} are lost"
         assert found <= possible, f"points of {key} that nobody wrote, or that were written once and are there twice"
-        for told in journals:
-            mine = list(points_of(told.tried).get((run_id, key), ()))
-            kept = [point for point in order if point in set(mine)]
+        for mine in (list(points[run_id, key]) for points in each if (run_id, key) in points):
+            known = set(mine)
+            kept = [point for point in order if point in known]
             assert kept == mine[: len(kept)], f"points of one writer to {key} are not in the order they were written"
     for run_id in present:
         latest = {point.key: point for point in get(store, run_id).data.latest}
@@ -118,10 +119,10 @@ def _check_data(run: Run, parts: list[tuple[Told, list[Any], list[Any]]]) -> Non
                 may["tags"] |= {tag.key for tag in op.tags}
             if isinstance(op, ops.LogOutputs):
                 may["models"] |= {model.model_id for model in op.models}
-        ends = [op.status for op in done if isinstance(op, ops.UpdateRun)][-1:]
-        ends += [op.status for op in unknown if isinstance(op, ops.UpdateRun)]
-        if ends:
-            assert run.info.status in {*ends, "RUNNING" if len(ends) == 1 and not done else ends[0]}
+        ends = [op.status for op in done if isinstance(op, ops.UpdateRun)]
+        maybe = [op.status for op in unknown if isinstance(op, ops.UpdateRun)]
+        if ends or maybe:
+            assert run.info.status in {(["RUNNING", *ends])[-1], *maybe}
     assert params.keys() <= may["params"]
     assert tags.keys() <= may["tags"]
     assert data <= may["data"]

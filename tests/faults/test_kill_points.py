@@ -11,92 +11,15 @@ import pytest
 
 from millstream.stores.base import Store
 from millstream.stores.open import close_stores, open_store
-from millstream.values import ops, queries
-from millstream.values.entities import Dataset, DatasetInput, Metric, ModelOutput, Param, Run, RunTag, ViewType
+from millstream.values import ops
 from millstream.values.errors import AlreadyExists, InvalidState, NotFound
 from tests.faults.checker import fresh_snapshot, settings
 from tests.faults.nursery import Nursery
-from tests.faults.work import T0, Work, carry_out, read_journal
-from tests.stores.calls import history, log, new_experiment, new_run
+from tests.faults.subjects import KINDS, SEVERAL_FILES, make_op, state, subject
+from tests.faults.work import Work, carry_out, read_journal
 from tests.stores.snapshots import snapshot
 
 _numbers = itertools.count(1)
-
-
-def state(store: Store, experiment_id: str, run_id: str) -> Any:
-    """All that is known of one experiment and one run, None for what is not there."""
-    experiments = store.read(queries.SearchExperiments(view=ViewType.ALL, max_results=50_000))
-    query = queries.SearchRuns(experiment_ids=(experiment_id,), view=ViewType.ALL, max_results=50_000)
-    runs = [run for run in store.read(query) if run.info.run_id == run_id]
-    facts = [vars_of(found) for found in experiments if found.experiment_id == experiment_id]
-    return facts, [(vars_of(run), points(store, run)) for run in runs]
-
-
-def vars_of(thing: Any) -> str:
-    """A text that tells things apart."""
-    if isinstance(thing, Run):
-        data = thing.data
-        return repr((thing.info, sorted(data.params.items()), sorted(data.tags.items()), thing.inputs, thing.outputs))
-    return repr(thing)
-
-
-def points(store: Store, run: Run) -> dict[str, Any]:
-    return {key: history(store, run.info.run_id, key) for key in sorted(run.data.metrics)}
-
-
-def subject(store: Store, number: int) -> tuple[str, str]:
-    """An experiment and a run with something of everything."""
-    experiment = new_experiment(store, f"실험 {number}", tags={"old": "1"})
-    run = new_run(store, experiment, run_name=f"run {number}")
-    log(store, run, [("m", 0.5, 0)], {"p": "1"}, {"t": "1"})
-    return experiment, run
-
-
-def make_op(kind: str, experiment: str, run: str, number: int) -> tuple[ops.Op[Any], str, str]:
-    """An op, and the experiment and run that it is about."""
-    op_id = f"op-{number}"
-    new = f"{number:032x}"
-    big = tuple(Metric(f"k{place % 3}", place / 3, T0, place) for place in range(300))
-    source = DatasetInput(Dataset("자료", f"d{number}", "local", "{}"), {"a": "b"})
-    made: dict[str, ops.Op[Any]] = {
-        "point": ops.LogBatch(run_id=run, metrics=(Metric("m", 1.5, T0, 1),), op_id=op_id),
-        "points": ops.LogBatch(run_id=run, metrics=big, op_id=op_id),
-        "param": ops.LogBatch(run_id=run, params=(Param("q", "값"),), op_id=op_id),
-        "tag": ops.LogBatch(run_id=run, tags=(RunTag("t", "2"),), op_id=op_id),
-        "batch": ops.LogBatch(
-            run_id=run, metrics=(Metric("a/b", 1.0, T0, 1),), params=(Param("a/q", "1"),), tags=(RunTag("a/t", "1"),),
-            op_id=op_id,
-        ),
-        "end": ops.UpdateRun(run_id=run, status="FINISHED", end_time=T0 + 9, op_id=op_id),
-        "rename": ops.UpdateRun(run_id=run, run_name="새 이름", op_id=op_id),
-        "delete run": ops.DeleteRun(run_id=run, time=T0, op_id=op_id),
-        "delete tag": ops.DeleteTag(run_id=run, key="t", op_id=op_id),
-        "inputs": ops.LogInputs(run_id=run, datasets=(source,), op_id=op_id),
-        "outputs": ops.LogOutputs(run_id=run, models=(ModelOutput(f"m-{new}", 3),), op_id=op_id),
-        "experiment tag": ops.SetExperimentTag(experiment_id=experiment, key="old", value="2", op_id=op_id),
-        "rename experiment": ops.RenameExperiment(experiment_id=experiment, name=f"새 {number}", time=T0, op_id=op_id),
-        "delete experiment": ops.DeleteExperiment(experiment_id=experiment, time=T0, op_id=op_id),
-        "create run": ops.CreateRun(
-            run_id=new, experiment_id=experiment, start_time=T0, run_name="x", tags={"k": "값"}, op_id=op_id
-        ),
-        "create experiment": ops.CreateExperiment(
-            name=f"neu {number}", time=T0, experiment_id=f"77{number}", tags={"k": "값"}, op_id=op_id
-        ),
-    }  # fmt: skip
-    op = made[kind]
-    if isinstance(op, ops.CreateRun):
-        run = op.run_id
-    if isinstance(op, ops.CreateExperiment):
-        experiment = str(op.experiment_id)
-    return op, experiment, run
-
-
-KINDS = (
-    "point", "points", "param", "tag", "batch", "end", "rename", "delete run", "delete tag", "inputs", "outputs",
-    "experiment tag", "rename experiment", "delete experiment", "create run", "create experiment",
-)  # fmt: skip
-# What a folder does with several files is not one change: part of it may be there.
-SEVERAL_FILES = {"batch", "points", "rename", "delete experiment", "inputs"}
 
 
 DONE_ALREADY = (NotFound, InvalidState, AlreadyExists)
@@ -125,9 +48,9 @@ def test_an_op_killed_anywhere_is_whole_or_not_there_and_can_be_sent_again(
         if not (files and kind in ("point", "points", "batch")):
             assert after != before
         if not (files and kind in SEVERAL_FILES):
-            assert found in (before, after) or files and kind == "point", f"{told.failpoint} (number {die_at})"
+            assert found in (before, after) or (files and kind == "point"), f"{told.failpoint} (number {die_at})"
         if told.done:
-            assert found == after or files and kind == "point", f"acknowledged, killed at {told.failpoint}"
+            assert found == after or (files and kind == "point"), f"acknowledged, killed at {told.failpoint}"
         if not killed:
             break
     assert told.done == 1

@@ -37,7 +37,7 @@ _write = os.write
 
 @dataclass(frozen=True)
 class Work:
-    """A job for a process. It dies at its `die_at`-th failpoint or after `die_after` seconds, whichever comes first."""
+    """A job for a process. It dies at its `die_at`-th failpoint, or `fuse` seconds after its op number `die_after`."""
 
     job: Callable[[Work, Journal], None]
     uri: str
@@ -47,7 +47,8 @@ class Work:
     seed: int = 0
     shared_run: str = ""
     die_at: int = 0
-    die_after: float = 0.0
+    die_after: int = -1
+    fuse: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
 
     def live(self) -> None:
@@ -55,12 +56,13 @@ class Work:
         os.environ.update(self.environment)
         journal = Journal(self.journal)
         Failpoints(self.die_at, journal).install()
-        if self.die_after:
-            # By default this signal ends a process as SIGKILL does, at any instruction, with nothing run afterwards.
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, self.die_after)
         self.job(self, journal)
         close_stores()
+
+    def light_fuse(self) -> None:
+        """By default this signal ends a process as SIGKILL does, at any instruction, with nothing run afterwards."""
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, self.fuse)
 
 
 class Journal:
@@ -185,7 +187,9 @@ def search(work: Work, journal: Journal) -> None:
 def write_for_ever(work: Work, journal: Journal) -> None:
     """Write whatever `random_ops` says until the end comes."""
     store = open_store(work.uri)
-    for op in random_ops(work):
+    for number, op in enumerate(random_ops(work)):
+        if number == work.die_after:
+            work.light_fuse()
         journal.carry_out(store, op)
 
 

@@ -114,7 +114,7 @@ class RestoreRun(Op[None], frozen=True, kw_only=True):
 
 
 class LogBatch(Op[None], frozen=True, kw_only=True):
-    """Append metric points, add params, set tags of one run, in that order: params, metrics, tags."""
+    """Add params, set tags, append metric points of one run; the points last."""
 
     run_id: str
     metrics: tuple[Metric, ...] = ()

@@ -140,17 +140,25 @@ def locked(directory: str) -> Iterator[None]:
     if os.name == "nt":  # without flock, creation races are left to the file system
         yield
         return
-    descriptor = os.open(directory, os.O_RDONLY)
+    descriptor = _lock(directory)
     try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(directory: str) -> int:
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError:
             os.close(descriptor)
             descriptor = os.open(os.path.join(directory, ".trash", ".lock"), os.O_RDWR | os.O_CREAT, 0o666)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        raise failure("lock the directory", directory, error) from error
+    return descriptor
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.values import names, ops, refusals
 from millstream.values.entities import ACTIVE, DELETED, Experiment
-from millstream.values.errors import MillstreamError
+from millstream.values.errors import DataDamaged
 from millstream.values.paths import Location
 
 
@@ -119,7 +119,7 @@ def _rewrite(directory: str, experiment: Experiment) -> None:
 def _mark_runs(tree: Tree, directory: str, stage: str, deleted_time: int | None) -> None:
     for run_id in tree.run_ids(directory):
         # A run that cannot be read stays as it is: it is hidden, and must not keep its experiment from moving.
-        with suppress(MillstreamError):
+        with suppress(DataDamaged):
             info = reader.read_info(os.path.join(directory, run_id))
             rewrite_info(
                 os.path.join(directory, run_id), structs.replace(info, lifecycle_stage=stage), deleted_time=deleted_time

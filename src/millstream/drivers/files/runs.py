@@ -23,7 +23,7 @@ from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import format_point
 from millstream.values import names, ops, refusals
 from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, ModelInput, RunInfo, RunTag
-from millstream.values.errors import DataDamaged, StorageFailed
+from millstream.values.errors import DataDamaged, MillstreamError, StorageFailed
 from millstream.values.paths import Location
 
 T = TypeVar("T")
@@ -131,14 +131,17 @@ class RunFiles:
         self._rewriting(op.run_id, mark)
 
     def log_batch(self, op: ops.LogBatch) -> None:
-        """Params (all are checked before the first is written), then points, then tags."""
+        """Params (all are checked before the first is written), then tags, then points.
+
+        Points last, since only they are there twice when a batch that failed is sent again.
+        """
         self._handle(op.run_id)
         if op.params:
             self._following(op.run_id, lambda handle: self._add_params(handle.directory, op))
-        if op.metrics:
-            self._append_points(op.run_id, op.metrics)
         if op.tags:
             self._following(op.run_id, lambda handle: self._set_tags(handle.directory, op.tags))
+        if op.metrics:
+            self._append_points(op.run_id, op.metrics)
 
     def delete_tag(self, op: ops.DeleteTag) -> None:
         """Remove a tag; NotFound when there is none."""
@@ -198,18 +201,25 @@ class RunFiles:
             lines = {}
             for metric in metrics:
                 lines[metric.key] = lines.get(metric.key, b"") + _line(metric)
+        ends: dict[str, tuple[int, int]] = {}
+        handle: Handle | None = None
         for key, text in lines.items():
             # Each key by itself: what was appended before the run was found to have moved is not appended again.
-            handle = self._following(run_id, partial(self._append, key=key, text=text))
-        if handle.status != "RUNNING":
+            try:
+                handle, end = self._following(run_id, partial(self._append, key=key, text=text))
+            except MillstreamError:
+                if handle is not None:
+                    self._appender.take_back(handle.metrics, ends)
+                raise
+            ends[key] = end, len(text)
+        if handle is not None and handle.status != "RUNNING":
             # An append leaves no trace in directory times, and an index looks no deeper for a finished run.
             with suppress(OSError):
                 os.utime(handle.metrics)
 
-    def _append(self, handle: Handle, key: str, text: bytes) -> Handle:
+    def _append(self, handle: Handle, key: str, text: bytes) -> tuple[Handle, int]:
         with keeping_key("metric", key):
-            self._appender.append(handle.metrics, key, text)
-        return handle
+            return handle, self._appender.append(handle.metrics, key, text)
 
     def _set_tags(self, directory: str, tags: tuple[RunTag, ...]) -> None:
         for tag in tags:
@@ -258,6 +268,8 @@ class RunFiles:
 
     def _check_handle(self, run_id: str, handle: Handle | None, now: float) -> Handle:
         directory = self._tree.run_dir(run_id)
+        if handle is not None:
+            self._appender.look_again(handle.metrics)
         stamp = file_stamp(os.path.join(directory, layout.META))
         if handle is not None and handle.directory == directory and handle.stamp == stamp:
             handle.checked = now

@@ -1,0 +1,87 @@
+"""One op of every kind, the things it is about, and all that a store says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from millstream.stores.base import Store
+from millstream.values import ops, queries
+from millstream.values.entities import Dataset, DatasetInput, Metric, ModelOutput, Param, Run, RunTag, ViewType
+from tests.faults.work import T0
+from tests.stores.calls import history, log, new_experiment, new_run
+
+
+def state(store: Store, experiment_id: str, run_id: str) -> Any:
+    """All that is known of one experiment and one run, None for what is not there."""
+    experiments = store.read(queries.SearchExperiments(view=ViewType.ALL, max_results=50_000))
+    query = queries.SearchRuns(experiment_ids=(experiment_id,), view=ViewType.ALL, max_results=50_000)
+    runs = [run for run in store.read(query) if run.info.run_id == run_id]
+    facts = [vars_of(found) for found in experiments if found.experiment_id == experiment_id]
+    return facts, [(vars_of(run), points(store, run)) for run in runs]
+
+
+def vars_of(thing: Any) -> str:
+    """A text that tells things apart."""
+    if isinstance(thing, Run):
+        data = thing.data
+        return repr((thing.info, sorted(data.params.items()), sorted(data.tags.items()), thing.inputs, thing.outputs))
+    return repr(thing)
+
+
+def points(store: Store, run: Run) -> dict[str, Any]:
+    return {key: history(store, run.info.run_id, key) for key in sorted(run.data.metrics)}
+
+
+def subject(store: Store, number: int) -> tuple[str, str]:
+    """An experiment and a run with something of everything; the same number gives the same ones."""
+    experiment = new_experiment(store, f"실험 {number}", tags={"old": "1"}, experiment_id=f"55{number}")
+    run = new_run(store, experiment, run_name=f"run {number}", run_id=f"{10**9 + number:032x}", start_time=T0)
+    log(store, run, [("m", 0.5, 0)], {"p": "1"}, {"t": "1"})
+    return experiment, run
+
+
+def make_op(kind: str, experiment: str, run: str, number: int) -> tuple[ops.Op[Any], str, str]:
+    """An op, and the experiment and run that it is about."""
+    op_id = f"op-{number}"
+    new = f"{number:032x}"
+    big = tuple(Metric(f"k{place % 3}", place / 3, T0, place) for place in range(300))
+    source = DatasetInput(Dataset("자료", f"d{number}", "local", "{}"), {"a": "b"})
+    made: dict[str, ops.Op[Any]] = {
+        "point": ops.LogBatch(run_id=run, metrics=(Metric("m", 1.5, T0, 1),), op_id=op_id),
+        "points": ops.LogBatch(run_id=run, metrics=big, op_id=op_id),
+        "param": ops.LogBatch(run_id=run, params=(Param("q", "값"),), op_id=op_id),
+        "tag": ops.LogBatch(run_id=run, tags=(RunTag("t", "2"),), op_id=op_id),
+        "batch": ops.LogBatch(
+            run_id=run, metrics=(Metric("a/b", 1.0, T0, 1),), params=(Param("a/q", "1"),), tags=(RunTag("a/t", "1"),),
+            op_id=op_id,
+        ),
+        "end": ops.UpdateRun(run_id=run, status="FINISHED", end_time=T0 + 9, op_id=op_id),
+        "rename": ops.UpdateRun(run_id=run, run_name="새 이름", op_id=op_id),
+        "delete run": ops.DeleteRun(run_id=run, time=T0, op_id=op_id),
+        "delete tag": ops.DeleteTag(run_id=run, key="t", op_id=op_id),
+        "inputs": ops.LogInputs(run_id=run, datasets=(source,), op_id=op_id),
+        "outputs": ops.LogOutputs(run_id=run, models=(ModelOutput(f"m-{new}", 3),), op_id=op_id),
+        "experiment tag": ops.SetExperimentTag(experiment_id=experiment, key="old", value="2", op_id=op_id),
+        "rename experiment": ops.RenameExperiment(experiment_id=experiment, name=f"새 {number}", time=T0, op_id=op_id),
+        "delete experiment": ops.DeleteExperiment(experiment_id=experiment, time=T0, op_id=op_id),
+        "create run": ops.CreateRun(
+            run_id=new, experiment_id=experiment, start_time=T0, run_name="x", tags={"k": "값"}, op_id=op_id
+        ),
+        "create experiment": ops.CreateExperiment(
+            name=f"neu {number}", time=T0, experiment_id=f"77{number}", tags={"k": "값"}, op_id=op_id
+        ),
+    }  # fmt: skip
+    op = made[kind]
+    if isinstance(op, ops.CreateRun):
+        run = op.run_id
+    if isinstance(op, ops.CreateExperiment):
+        experiment = str(op.experiment_id)
+    return op, experiment, run
+
+
+KINDS = (
+    "point", "points", "param", "tag", "batch", "end", "rename", "delete run", "delete tag", "inputs", "outputs",
+    "experiment tag", "rename experiment", "delete experiment", "create run", "create experiment",
+)  # fmt: skip
+# What a folder does with several files is not one change: part of it may be there.
+SEVERAL_FILES = {"batch", "points", "rename", "delete experiment", "inputs"}

@@ -1,0 +1,87 @@
+"""Every call of the file system fails once, or from one on: a clear error, and the op can be sent again."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from millstream.stores.embedded import EmbeddedStore
+from millstream.values.errors import AlreadyExists, InvalidState, NotFound, StorageFailed
+from tests.faults.subjects import KINDS, make_op, state, subject
+
+CALLS = ("write", "replace", "rename", "link", "open", "mkdir", "makedirs", "unlink", "rmdir", "ftruncate", "utime")
+# What works on a full disk too.
+FREEING = {"unlink", "rmdir", "ftruncate"}
+
+
+class Failing:
+    """Lets the `number`-th call fail with `code`, and, if `lasting`, every one after it that needs room."""
+
+    def __init__(self, number: int, code: int, *, lasting: bool) -> None:
+        self.number, self.code, self.lasting = number, code, lasting
+        self.calls = 0
+        self.failed: list[str] = []
+
+    def wrap(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*given: Any, **more: Any) -> Any:
+            self.calls += 1
+            fails = self.calls == self.number or (self.lasting and self.calls > self.number)
+            if fails and not (self.lasting and name in FREEING):
+                self.failed.append(name)
+                path = given[0] if isinstance(given[0], str) else None
+                raise OSError(self.code, os.strerror(self.code), path)
+            return call(*given, **more)
+
+        return wrapped
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in CALLS:
+                patch.setattr(os, name, self.wrap(name, getattr(os, name)))
+            yield
+
+
+@pytest.mark.parametrize(("code", "lasting"), [(errno.EIO, False), (errno.ENOSPC, True)], ids=["once", "from then on"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_op_whose_nth_call_fails_says_so_and_can_be_sent_again(
+    store: EmbeddedStore, root: Path, kind: str, code: int, lasting: bool
+) -> None:
+    twin = EmbeddedStore(root.parent / "twin")
+    unremoved = 0
+    for number in itertools.count(1):
+        op, experiment, run = make_op(kind, *subject(store, number), number)
+        subject(twin, number)
+        twin.write(op)
+        expected = repr(state(twin, experiment, run)).replace(str(twin.root), str(root)).replace(twin.uri, store.uri)
+        store.close()  # Files are opened anew, so that opening can fail.
+        failing = Failing(number, code, lasting=lasting)
+        error = None
+        try:
+            with failing.installed():
+                store.write(op)
+        except StorageFailed as raised:
+            error = raised
+        if not failing.failed:
+            break
+        if error is not None:
+            assert os.strerror(code) in str(error)
+            assert str(root) in str(error), "no path is named"
+            found = state(store, experiment, run)
+            if kind in ("point", "points"):
+                assert not {key for _, series in found[1] for key in series} - {"m"}, "a failed batch left points"
+            with suppress(NotFound, InvalidState, AlreadyExists):  # It was done, and the failure came after.
+                store.write(op)
+        assert repr(state(store, experiment, run)) == expected, failing.failed
+        unremoved += failing.failed.count("unlink")
+    assert number > 2 or kind == "delete tag"  # which needs no room
+    assert len([path for path in root.rglob(".millstream-*") if path.is_file()]) <= unremoved
+    store.close()
+    twin.close()
