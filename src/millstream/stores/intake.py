@@ -143,6 +143,8 @@ class Intake:
         if twin != changed.experiment_id:
             state.stamp = ()
             return _ReadRun(changed, state, None, f"{directory}: a run of the same id is in experiment {twin}")
+        if scan.elsewhere:
+            state.stamp = ()
         state.watched = FOREVER if not RunStatus.is_terminated(scan.info.status) else written + UNAWARE_NS
         return _ReadRun(changed, state, scan)
 

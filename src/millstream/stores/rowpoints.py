@@ -12,6 +12,7 @@ from millstream.formats.segments import Columns
 from millstream.formats.tokens import decode_token, next_token
 from millstream.stores.series import Cache, Part
 from millstream.values.entities import Metric, Page
+from millstream.values.errors import DataDamaged
 from millstream.values.names import INT64_MAX
 
 # A part in memory takes about this much: a digest of 17 or 32 numbers.
@@ -55,7 +56,7 @@ class RowPoints:
         limit = min(limit, INT64_MAX - 1 - offset)
         if limit < 1:
             return Page()
-        with self._reading() as connection:
+        with _naming(run_id, key), self._reading() as connection:
             found = histories.window(connection, self._rid_of(connection, run_id), key, offset, limit + 1)
         return Page(found[:limit], next_token(offset, limit, len(found)))
 
@@ -69,7 +70,7 @@ class RowPoints:
     @contextmanager
     def series(self, run_id: str, key: str, *, afresh: bool = False) -> Iterator[RowSeries]:
         """The series of a metric."""
-        with self._reading() as connection:
+        with _naming(run_id, key), self._reading() as connection:
             rid = self._rid_of(connection, run_id)
             yield RowSeries(connection, rid, key, self._parts(connection, rid, run_id, key))
 
@@ -93,3 +94,12 @@ class RowPoints:
 
 def _size(part: Part) -> int:
     return _PART_SIZE if part.columns is None else _PART_SIZE + 100 * part.digest.count
+
+
+@contextmanager
+def _naming(run_id: str, key: str) -> Iterator[None]:
+    """Say whose points are damaged."""
+    try:
+        yield
+    except DataDamaged as error:
+        raise DataDamaged(f"The points of metric {key!r} of run {run_id!r} cannot be read. {error}") from error

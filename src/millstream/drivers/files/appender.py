@@ -82,7 +82,7 @@ class Appender:
                     self._forget(path)
 
     def take_back(self, folder: str, ends: dict[str, tuple[int, int]]) -> None:
-        """Undo appends, key to (end, length), where nobody has written behind them: what failed as a whole leaves none."""
+        """Undo appends, key to (end, length), where nobody has written behind them."""
         with self._lock:
             for key, (end, length) in ends.items():
                 self._forget(folder + key)

@@ -58,7 +58,10 @@ class SeriesScan(Struct):
 
 
 class RunScan(Struct):
-    """All that a run's directory says, and `problems`: sentences about files that could not be read."""
+    """All that a run's directory says, and `problems`: sentences about files that could not be read.
+
+    `elsewhere`: one of them lies outside of the directory, and may be mended without a trace in it.
+    """
 
     info: RunInfo
     params: dict[str, str]
@@ -68,6 +71,7 @@ class RunScan(Struct):
     models_in: list[ModelInput]
     models_out: list[ModelOutput]
     problems: list[str]
+    elsewhere: bool = False
 
 
 def read_bytes(path: str) -> bytes:
@@ -325,4 +329,9 @@ def _take_link(directory: str, part: str, fields: dict[str, object], scan: RunSc
     else:
         path = os.path.join(os.path.dirname(directory), layout.DATASETS, os.path.basename(source), layout.META)
         tags = tuple(starmap(InputTag, texts.items()))
-        scan.datasets.append(DatasetInput(meta.dataset_from_fields(meta.load(read_bytes(path))), tags))
+        try:
+            with _naming(path):
+                scan.datasets.append(DatasetInput(meta.dataset_from_fields(meta.load(read_bytes(path))), tags))
+        except DataDamaged:
+            scan.elsewhere = True
+            raise

@@ -68,10 +68,10 @@ def shallow_stamp(directory: str, names: tuple[str, ...]) -> Stamp:
 
 
 def deep_stamp(directory: str) -> Stamp:
-    """(newest time, digest): changes when any metric, param or tag file changes, in place too; looks at each file."""
+    """(newest time, digest): changes when any file but artifacts changes, in place too; looks at each file."""
     seen = [f"{file_stamp(os.path.join(directory, layout.META))}"]
     newest = 0
-    for part in _PARTS:
+    for part in (*_PARTS, *_LINKS):
         for key, entry in walk_keys(os.path.join(directory, part)):
             try:
                 status = entry.stat()

@@ -10,6 +10,8 @@ from millstream.values.databases import hidden
 from millstream.values.errors import DataDamaged, MillstreamError, StorageFailed, Unavailable
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+# SQLite: no room; a write that went wrong, which is how some full disks show. PostgreSQL: disk full.
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # PostgreSQL: serialization failure, deadlock; the transaction may be tried again.
 _TRY_AGAIN = ("40001", "40P01")
@@ -30,6 +32,11 @@ def failure(error: DBAPIError, place: str) -> MillstreamError:
         )
     if code is None and (is_disconnected(error) or _state(error).startswith(_LATER) or _never_connected(error)):
         return Unavailable(f"The database {place} cannot be reached: {reason}.")
+    if code in _FULL or _state(error) == "53100":
+        return StorageFailed(
+            f"The database {place} refused: {reason}. See whether its disk is full; free some space and "
+            "try again; what was written before is safe."
+        )
     return StorageFailed(f"The database {place} refused: {reason}.")
 
 

@@ -16,6 +16,7 @@ from millstream.formats.chunks import Point, decode
 from millstream.formats.mlruns.points import Summary
 from millstream.formats.sources import source_text
 from millstream.values.entities import Metric
+from millstream.values.errors import DataDamaged
 
 # A chunk of fewer points is small. So many small ones in a row are made into one, or into full ones.
 SMALL = 1024
@@ -76,14 +77,20 @@ def append(connection: Connection, rid: int, metrics: Sequence[Metric]) -> None:
 
 
 def _take_small(connection: Connection, rid: int, key: str, number: int) -> tuple[list[Point], dict[int, str]]:
-    """Points of the last `number` chunks, which are removed, and the sources of those that have one."""
+    """Points of the last `number` chunks, which are removed, and the sources of those that have one.
+
+    None when one is damaged: then they stay as they are.
+    """
     rows = connection.execute(_LAST, {"of": rid, "named": key, "number": number}).all()[::-1]
-    connection.execute(_CUT, {"of": rid, "named": key, "since": rows[0].start})
     points: list[Point] = []
     sources: dict[int, str] = {}
-    for row in rows:
-        before = len(points)
-        points += decode(row.data)
-        if row.source is not None:
-            sources |= dict.fromkeys(range(before, len(points)), row.source)
+    try:
+        for row in rows:
+            before = len(points)
+            points += decode(row.data)
+            if row.source is not None:
+                sources |= dict.fromkeys(range(before, len(points)), row.source)
+    except DataDamaged:
+        return [], {}  # What was written before must not keep a run from going on.
+    connection.execute(_CUT, {"of": rid, "named": key, "since": rows[0].start})
     return points, sources
