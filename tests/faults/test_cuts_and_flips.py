@@ -52,7 +52,7 @@ def tree(store: EmbeddedStore, root: Path) -> tuple[Path, str]:
 def files(run: Path) -> list[Path]:
     """Every file that can be damaged for `run`: its own, and those of its experiment that are not the other run's."""
     own = [path for path in run.rglob("*") if path.is_file()]
-    shared = [path for part in ("datasets", "models", "tags") for path in (run.parent / part).rglob("*")]
+    shared = [path for part in ("models", "tags") for path in (run.parent / part).rglob("*")]
     return sorted([*own, *(path for path in shared if path.is_file()), run.parent / "meta.yaml"])
 
 
@@ -105,7 +105,7 @@ def test_damage_hurts_nothing_else_is_named_and_heals(
     run, well = tree
     home, hurt = run.parent.name, run.name
     paths = files(run)
-    assert len(paths) > 15
+    assert len(paths) >= 15
     for path in paths:
         put(path, path.read_bytes())
     before, healthy = snapshot(store), look(store, home, hurt, well)
@@ -118,8 +118,7 @@ def test_damage_hurts_nothing_else_is_named_and_heals(
         found = look(store, home, hurt, well)
         where = f"{path.relative_to(root)}: {what}"
         assert found["kept"] == healthy["kept"], where
-        if "datasets" not in path.parts:
-            assert found["runs"].get(well) == healthy["runs"][well], where
+        assert found["runs"].get(well) == healthy["runs"][well], where
         if hurt not in found["runs"]:
             assert any(str(path) in problem for problem in found["problems"]), f"{where}: hidden, but not named"
         named += bool(found["problems"])
@@ -127,4 +126,22 @@ def test_damage_hurts_nothing_else_is_named_and_heals(
         if count % 100 == 0:
             assert snapshot(store) == before, where
     assert named > 200
+    assert snapshot(store) == before
+
+
+def test_a_damaged_dataset_hides_no_run(store: EmbeddedStore, tree: tuple[Path, str]) -> None:
+    """It is a file of the experiment, written once for all of its runs: where it is bad, runs are shown without it."""
+    run, well = tree
+    home = run.parent
+    before = snapshot(store)
+    (path,) = (home / "datasets").rglob("meta.yaml")
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 3):
+        put(path, whole[:length])
+        store.reindex()
+        found = look(store, home.name, run.name, well)
+        assert found["runs"].keys() == {run.name, well}
+        assert all(str(path) in problem for problem in found["problems"])
+    put(path, whole)
+    store.reindex()
     assert snapshot(store) == before

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from msgspec import DecodeError
 from sqlalchemy.exc import DatabaseError
 
 from millstream.drivers.artifacts.base import Artifacts
@@ -51,7 +52,7 @@ class Answers:
         """What `ask` says; asked again when the index was damaged and could be made anew."""
         try:
             return ask()
-        except DatabaseError as error:
+        except (DatabaseError, scanned.NoSense, DecodeError, UnicodeDecodeError) as error:
             self._index.renew(error)
             return ask()
 

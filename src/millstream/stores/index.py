@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, NoResultFound
 
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import scanned
@@ -28,6 +28,9 @@ from millstream.stores.intake import Intake
 BATCH = 200
 
 Progress = Callable[[int, int], None]
+
+# What numbers and texts of a damaged index lead to. Damaged files are reported otherwise, and users say nothing here.
+_NONSENSE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, NoResultFound)
 
 
 class Index:
@@ -73,15 +76,17 @@ class Index:
             if self._engine is not None and _file_of(self._path) != self._file:
                 self._close()  # Somebody removed the file, or made it anew.
             engine = self._open()
-            self._load_if_outdated(engine)
-            changes = self._looker.look(self._state, run_id)
             try:
+                self._load_if_outdated(engine)
+                changes = self._looker.look(self._state, run_id)
                 while changes:
                     changes = self._take_in(engine, changes, run_id)
+            except _NONSENSE as error:
+                self._forget()
+                raise scanned.NoSense(str(error)) from error
             except BaseException:
                 # What was rolled back must not be taken for known.
-                self._state = scanned.State(-1, {}, {})
-                self._looker.sweep_next()
+                self._forget()
                 raise
             self._last_look = looked
 
@@ -94,14 +99,18 @@ class Index:
             self._last_look = 0.0
         self.catch_up()
 
-    def renew(self, error: DatabaseError) -> None:
+    def renew(self, error: Exception) -> None:
         """After `error`: make a damaged index anew at the next use; StorageFailed when it is not damaged."""
         with self._lock:
             self._close()
-            if not scanned.is_damaged(error):
+            if isinstance(error, DatabaseError) and not scanned.is_damaged(error):
                 raise scanned.index_failure(self._path, error) from error
             scanned.remove_index(self._path)
             self._last_look = 0.0
+
+    def _forget(self) -> None:
+        self._state = scanned.State(-1, {}, {})
+        self._looker.sweep_next()
 
     def close(self) -> None:
         """Close the database; it is opened again when needed."""

@@ -39,12 +39,22 @@ def replace_file(path: str, data: bytes, scratch: str) -> None:
         try:
             os.replace(temporary, path)
         except FileNotFoundError:
+            if _holds(path, data) and not os.path.exists(temporary):
+                return  # A network disk lost its own answer, asked again, and heard that there is nothing to rename.
             make_parents(path, scratch)
             os.replace(temporary, path)
     except OSError as error:
         with suppress(OSError):
             os.unlink(temporary)
         raise failure("write", path, error) from error
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read() == data
+    except OSError:
+        return False
 
 
 def create_file(path: str, data: bytes, scratch: str) -> bool:

@@ -19,6 +19,12 @@ from millstream.formats.mlruns.points import Summary
 from millstream.values.errors import StorageFailed
 from millstream.values.names import INT64_MAX
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH)
+
+
+class NoSense(Exception):
+    """The index says what no index says; it is damaged."""
+
 
 class RunState(Struct):
     """What is known of a run's directory: `rid` None means no readable run, a stamp () never matches.
@@ -66,8 +72,8 @@ def open_index(path: Path, root: str) -> Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return _open(path, root)
-        except DatabaseError as error:
-            if not is_damaged(error):
+        except (DatabaseError, UnicodeDecodeError) as error:  # the latter: sqlite3 cannot even say what is wrong
+            if isinstance(error, DatabaseError) and not is_damaged(error):
                 raise
         remove_index(path)
         return _open(path, root)
@@ -85,7 +91,7 @@ def _open(path: Path, root: str) -> Engine:
             remove_index(path)
         if version != scan.VERSION:
             _create(engine, root)
-    except DatabaseError:
+    except (DatabaseError, UnicodeDecodeError):
         engine.dispose()
         raise
     return engine
@@ -94,7 +100,8 @@ def _open(path: Path, root: str) -> Engine:
 def is_damaged(error: DatabaseError) -> bool:
     """Whether `error` says that the file is no index (any more), rather than that it cannot be used now."""
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such table" in str(error.orig)
+    said = str(error.orig)
+    return code in _DAMAGED or said.startswith(("no such ", "malformed ", "Could not decode to UTF-8"))
 
 
 def remove_index(path: Path) -> None:

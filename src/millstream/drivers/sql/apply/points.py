@@ -79,7 +79,7 @@ def append(connection: Connection, rid: int, metrics: Sequence[Metric]) -> None:
 def _take_small(connection: Connection, rid: int, key: str, number: int) -> tuple[list[Point], dict[int, str]]:
     """Points of the last `number` chunks, which are removed, and the sources of those that have one.
 
-    None when one is damaged: then they stay as they are.
+    Nothing when one of them is damaged: then all stay as they are.
     """
     rows = connection.execute(_LAST, {"of": rid, "named": key, "number": number}).all()[::-1]
     points: list[Point] = []
