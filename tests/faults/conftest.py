@@ -28,6 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("faults")
+            item.add_marker(pytest.mark.timeout(3600))  # a night's worth of kills is one test
 
 
 @pytest.fixture
