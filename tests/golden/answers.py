@@ -110,3 +110,48 @@ def _search(page, query, label):
                 return pages
     except Exception as error:
         return {"error": getattr(error, "error_code", type(error).__name__)}
+
+
+def describe_registry(client):
+    """Every registered model with its versions and aliases, and every logged model."""
+    models = {}
+    for model in client.search_registered_models():
+        versions = client.search_model_versions("name = '" + model.name + "'")
+        names = ("creation_timestamp", "last_updated_timestamp", "description")
+        models[model.name] = {
+            **{name: getattr(model, name) for name in names},
+            "tags": dict(model.tags),
+            "aliases": dict(getattr(model, "aliases", {})),
+            "versions": {str(version.version): _version(version) for version in versions},
+        }
+    return models
+
+
+def _version(version):
+    names = (
+        "creation_timestamp",
+        "last_updated_timestamp",
+        "description",
+        "user_id",
+        "current_stage",
+        "source",
+        "run_id",
+        "status",
+    )
+    return {**{name: getattr(version, name) for name in names}, "tags": dict(version.tags)}
+
+
+def describe_logged_models(client, experiments):
+    """Every logged model that is not deleted, by id; {} for a client that does not know them."""
+    if not hasattr(client, "search_logged_models"):
+        return {}
+    names = ("experiment_id", "name", "artifact_location", "creation_timestamp", "last_updated_timestamp")
+    names = (*names, "model_type", "source_run_id", "tags", "params")
+    return {
+        model.model_id: {
+            **{name: getattr(model, name) for name in names},
+            "status": str(model.status),
+            "metrics": [[m.key, repr(m.value), m.timestamp, m.step, m.dataset_name] for m in model.metrics or ()],
+        }
+        for model in client.search_logged_models(experiment_ids=experiments)
+    }

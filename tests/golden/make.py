@@ -1,9 +1,10 @@
 """Make a golden tree with the real MLflow that runs this script: ``python tests/golden/make.py``.
 
 Writes next to itself ``mlflow-<version>.tar.gz`` (the tree as that version left it, packed the same way each time)
-and ``mlflow-<version>.json`` (what that version answers about it). With a third argument, a tree made before is only
-read: ``make.py read ARCHIVE`` writes ``<archive>.read-by-<version>.json``, so that the newest MLflow's answers about
-old trees are kept too.
+and ``mlflow-<version>.json`` (what that version answers about it). ``make.py database`` does the same with a SQLite
+database (``mlflow-<version>.sqlite.tar.gz`` and ``.sqlite.json``), which has registered and logged models besides.
+``make.py read ARCHIVE`` only reads what was made before (a database is upgraded first) and writes
+``<archive>.read-by-<version>.json``, so that the newest MLflow's answers about old trees and databases are kept too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import gzip
 import json
 import os
 import shutil
+import sqlite3
+import subprocess
 import sys
 import tarfile
 
@@ -22,9 +25,9 @@ sys.path.insert(0, HERE)
 
 import mlflow  # noqa: E402
 import mlflow.tracking  # noqa: E402
-from answers import describe, search_experiments, search_runs  # noqa: E402
+from answers import describe, describe_logged_models, describe_registry, search_experiments, search_runs  # noqa: E402
 from queries import EXPERIMENT_QUERIES, NEW_RUN_QUERIES, RUN_QUERIES  # noqa: E402
-from world import write_world  # noqa: E402
+from world import write_logged_models, write_registry, write_world  # noqa: E402
 
 
 def answer(client):
@@ -49,11 +52,33 @@ def make(version):
     save(name + ".json", answer(client))
 
 
+def make_database(version):
+    """As `make`, with a SQLite database; artifacts lie beside it."""
+    os.chdir(WORK)  # the default artifact root is taken from there
+    path = os.path.join(WORK, "mlflow.db")
+    client = mlflow.tracking.MlflowClient("sqlite:///" + path)
+    ids = write_world(client, None, long_value=500 if version.startswith("1.") else 5000)
+    write_logged_models(client, ids)
+    write_registry(client, ids)
+    found = answer(client)
+    found["registry"] = describe_registry(client)
+    found["logged_models"] = describe_logged_models(client, list(found["world"]["experiments"]))
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        connection.execute("VACUUM")
+    name = os.path.join(HERE, "mlflow-" + version + ".sqlite")
+    pack(WORK, name + ".tar.gz")
+    save(name + ".json", found)
+
+
 def read(archive):
     """Unpack a tree made by another version and answer."""
     with tarfile.open(archive) as tar:
         tar.extractall(WORK)
-    client = mlflow.tracking.MlflowClient("file://" + os.path.join(WORK, "mlruns"))
+    uri = "file://" + os.path.join(WORK, "mlruns")
+    if archive.endswith(".sqlite.tar.gz"):
+        uri = "sqlite:///" + os.path.join(WORK, "mlflow.db")
+        subprocess.run([sys.executable, "-m", "mlflow", "db", "upgrade", uri], check=True)
+    client = mlflow.tracking.MlflowClient(uri)
     save(archive[: -len(".tar.gz")] + ".read-by-" + mlflow.__version__ + ".json", answer(client))
 
 
@@ -87,6 +112,8 @@ if __name__ == "__main__":
     os.makedirs(WORK)
     if sys.argv[1:2] == ["read"]:
         read(os.path.abspath(sys.argv[2]))
+    elif sys.argv[1:2] == ["database"]:
+        make_database(mlflow.__version__)
     else:
         make(mlflow.__version__)
     shutil.rmtree(WORK)

@@ -61,9 +61,10 @@ DIGITS = [
 
 
 def write_world(client, root, long_value=5000):
-    """Write the world with `client` into the file store at directory `root`; returns ids by name.
+    """Write the world with `client` into its store; returns ids by name.
 
-    `long_value` is the length of the longest param, which old versions limit.
+    `root` is the directory of a file store, None for a database. `long_value` is the length of the longest param,
+    which old versions limit.
     """
     ids = {}
     digits = client.create_experiment("digits", tags={"team": "vision", "mlflow.note.content": "설명\n둘째 줄"})
@@ -93,7 +94,8 @@ def write_world(client, root, long_value=5000):
     client.delete_experiment(trashed)
     _write_inputs(client, ids)
     _write_dataset_metric(client, ids)
-    _write_ancient(root, digits, ids["run-04"])
+    if root is not None:
+        _write_ancient(root, digits, ids["run-04"])
     return ids
 
 
@@ -166,3 +168,40 @@ def _write_ancient(root, experiment, run_id):
     """A metric as MLflow 1.0 wrote it: two fields a line, no step."""
     with open(os.path.join(root, experiment, run_id, "metrics", "ancient"), "w", newline="\n") as file:
         file.write(f"{T0} 0.5\n{T0 + 1} 0.25\n")
+
+
+def write_registry(client, ids):
+    """Registered models with versions, stages, tags and (MLflow 2.3 and newer) aliases."""
+    client.create_registered_model("digits 모델", tags={"team": "vision", "한글": "값"}, description="설명\n둘째 줄")
+    client.create_registered_model("empty model")
+    for number, name in enumerate(("run-00", "run-01", "run-10")):
+        source = client.get_run(ids[name]).info.artifact_uri + "/model"
+        tags = {"number": str(number)}
+        client.create_model_version("digits 모델", source, ids[name], tags=tags, description="판 " + str(number))
+    client.transition_model_version_stage("digits 모델", "1", "Production")
+    client.delete_model_version("digits 모델", "2")
+    if hasattr(client, "set_registered_model_alias"):
+        client.set_registered_model_alias("digits 모델", "champion", "3")
+        client.set_registered_model_alias("digits 모델", "previous", "1")
+
+
+def write_logged_models(client, ids):
+    """Logged models, where the client knows them (MLflow 3): one of a run, with a metric on data; one deleted."""
+    if not hasattr(client, "create_logged_model"):
+        return
+    entities = __import__("mlflow.entities", fromlist=["entities"])
+    run = client.get_run(ids["run-00"])
+    made = {"experiment_id": run.info.experiment_id, "source_run_id": run.info.run_id}
+    model = client.create_logged_model(
+        name="나무", tags={"kind": "tree"}, params={"depth": "3"}, model_type="classifier", **made
+    )
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run.info.run_id, models=[entities.LoggedModelOutput(model.model_id, 7)])
+    client.log_metric(
+        run.info.run_id, "accuracy", 0.75, timestamp=T0, step=7, model_id=model.model_id,
+        dataset_name="train", dataset_digest="d1",
+    )  # fmt: skip
+    client.log_inputs(ids["run-01"], models=[entities.LoggedModelInput(model.model_id)])
+    gone = client.create_logged_model(name="gone", **made)
+    client.finalize_logged_model(gone.model_id, "FAILED")
+    client.delete_logged_model(gone.model_id)

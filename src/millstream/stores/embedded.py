@@ -14,10 +14,12 @@ from tempfile import mkdtemp
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from msgspec import structs
+
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.local import LocalArtifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.drivers.files import experiments, movement, reader
+from millstream.drivers.files import experiments, imports, movement, reader
 from millstream.drivers.files import models as model_files
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.models import ModelFiles
@@ -27,7 +29,7 @@ from millstream.formats.mlruns import layout
 from millstream.stores.lookups import Lookups
 from millstream.stores.tree_purges import TreePurges
 from millstream.values import names, ops, refusals
-from millstream.values.entities import Experiment, LoggedModel, Run, RunData
+from millstream.values.entities import Experiment, LoggedModel, Run, RunData, RunInfo
 from millstream.values.errors import NotSupported
 from millstream.values.paths import Location, RelPath
 from millstream.values.queries import Query
@@ -86,6 +88,8 @@ class EmbeddedStore:
             ops.DeleteLoggedModel: models.delete,
             ops.MoveRuns: self._move_runs,
             **TreePurges(tree, runs.let_go_all).writers,
+            ops.ImportExperiment: self._import_experiment,
+            ops.ImportRun: self._import_run,
         }
 
     @property
@@ -108,8 +112,9 @@ class EmbeddedStore:
             return cast(T, None)
         check(op)
         result = self._writers[type(op)](op)
-        if hasattr(op, "run_id"):
-            self._tree.touch(op.run_id)
+        run_id = op.info.run_id if isinstance(op, ops.ImportRun) else getattr(op, "run_id", None)
+        if run_id is not None:
+            self._tree.touch(run_id)
         elif hasattr(op, "model_id"):
             self._tree.touch_model(op.model_id)
         return cast(T, result)
@@ -192,11 +197,28 @@ class EmbeddedStore:
     def _create_experiment(self, op: ops.CreateExperiment) -> str:
         with self._tree.lock():
             self._create_default(op.time)
-            self._check_name_is_free(op.name)
-            experiment_id = op.experiment_id or names.new_experiment_id()
-            if self._tree.experiment_dir(experiment_id) is not None:
-                raise refusals.id_taken(experiment_id)
-            return experiments.create(self._tree, op, experiment_id)
+            return experiments.create(self._tree, op, self._take_name(op.name, op.experiment_id))
+
+    def _import_experiment(self, op: ops.ImportExperiment) -> str:
+        given = op.experiment
+        with self._tree.lock():
+            if given.experiment_id != names.DEFAULT_EXPERIMENT_ID:
+                self._create_default(given.creation_time or 0)
+            experiment_id = self._take_name(given.name, given.experiment_id)
+            return imports.create_experiment(self._tree, structs.replace(given, experiment_id=experiment_id))
+
+    def _import_run(self, op: ops.ImportRun) -> RunInfo:
+        info = imports.put_run(self._tree, op)
+        self._runs.let_go(info.run_id, self._tree.run_dir(info.run_id))
+        return info
+
+    def _take_name(self, name: str, experiment_id: str | None) -> str:
+        """The id of an experiment to be made under the lock."""
+        self._check_name_is_free(name)
+        experiment_id = experiment_id or names.new_experiment_id()
+        if self._tree.experiment_dir(experiment_id) is not None:
+            raise refusals.id_taken(experiment_id)
+        return experiment_id
 
     def _rename_experiment(self, op: ops.RenameExperiment) -> None:
         experiments.require_active(self._tree, op.experiment_id)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from millstream.values.entities import (
     DatasetInput,
+    Experiment,
     LoggedModel,
     Metric,
     ModelInput,
@@ -20,6 +21,8 @@ from millstream.values.entities import (
     Param,
     Run,
     RunInfo,
+    RunInputs,
+    RunOutputs,
     RunTag,
 )
 from millstream.values.space import Compacted, Freed
@@ -225,3 +228,30 @@ class FinishPurges(Op[Freed], frozen=True, kw_only=True):
 
 class Compact(Op[Compacted], frozen=True, kw_only=True):
     """Give space that is free inside a database back to the disk, where it can be done."""
+
+
+class ImportExperiment(Op[str], frozen=True, kw_only=True):
+    """Make an experiment as it was elsewhere, with its times and stage; returns its id.
+
+    Id and artifact location are chosen when they are "". AlreadyExists when the name or the id is taken.
+    """
+
+    experiment: Experiment
+
+
+class ImportRun(Op[RunInfo], frozen=True, kw_only=True):
+    """Make a run as it was elsewhere, or add to one that is there, whatever its stage; returns its info.
+
+    A new run is there whole or not at all; its artifact URI is chosen when it is "". With `known` the run must be
+    there: `info` is what it becomes, params and inputs that it has stay, tags are set, and points are appended
+    when each series in `known` has that many. AlreadyExists when it is not so: somebody else was quicker.
+    """
+
+    info: RunInfo
+    deleted_time: int | None = None
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    metrics: tuple[Metric, ...] = ()
+    inputs: RunInputs = RunInputs()
+    outputs: RunOutputs = RunOutputs()
+    known: dict[str, int] | None = None

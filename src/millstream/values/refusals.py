@@ -144,3 +144,16 @@ def deleted_too_recently(what: str, thing_id: str) -> InvalidState:
 def run_is_there(run_id: str, experiment_id: str) -> AlreadyExists:
     """Two runs of one id cannot lie in one experiment."""
     return AlreadyExists(f"Experiment {experiment_id!r} has something called {run_id!r} already; nothing was moved.")
+
+
+def run_exists(run_id: str, place: str) -> AlreadyExists:
+    """A run of this id is there already."""
+    return AlreadyExists(f"A run with the id {run_id!r} exists already in {place}.")
+
+
+def run_moved_on(run_id: str, key: str, found: int, known: int) -> AlreadyExists:
+    """A series has not as many points as the writer has seen."""
+    return AlreadyExists(
+        f"Metric {key!r} of run {run_id!r} has {found} points and not {known}: somebody else wrote to it meanwhile. "
+        "Nothing was added; try again."
+    )

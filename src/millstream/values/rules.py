@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from millstream.values import names, ops
-from millstream.values.entities import LoggedModelStatus, Metric, RunStatus
+from millstream.values.entities import (
+    ACTIVE,
+    DELETED,
+    DatasetInput,
+    LoggedModelStatus,
+    Metric,
+    ModelInput,
+    ModelOutput,
+    RunStatus,
+)
 from millstream.values.errors import InvalidValue
 
 # Training code logs the same few keys again and again.
@@ -146,7 +155,11 @@ def _delete_tag(op: ops.DeleteTag) -> None:
 
 def _log_inputs(op: ops.LogInputs) -> None:
     names.check_run_id(op.run_id)
-    for source in op.datasets:
+    _check_inputs(op.datasets, op.models)
+
+
+def _check_inputs(datasets: Iterable[DatasetInput], models: Iterable[ModelInput]) -> None:
+    for source in datasets:
         dataset = source.dataset
         for value, what, limit in (
             (dataset.name, "name", 500),
@@ -162,13 +175,17 @@ def _log_inputs(op: ops.LogInputs) -> None:
         for tag in source.tags:
             names.check_text(tag.key, "tag key of a dataset", 255)
             names.check_text(tag.value, "tag value of a dataset", 500)
-    for model in op.models:
+    for model in models:
         names.check_model_id(model.model_id)
 
 
 def _log_outputs(op: ops.LogOutputs) -> None:
     names.check_run_id(op.run_id)
-    for model in op.models:
+    _check_outputs(op.models)
+
+
+def _check_outputs(models: Iterable[ModelOutput]) -> None:
+    for model in models:
         names.check_model_id(model.model_id)
         names.check_int64(model.step, "step of a model")
 
@@ -228,6 +245,43 @@ def _anything(_op: Any) -> None:
     """It says nothing that could be wrong."""
 
 
+def _check_stage(stage: str) -> None:
+    if stage not in (ACTIVE, DELETED):
+        raise InvalidValue(f"{stage!r} is no life-cycle stage; it is {ACTIVE!r} or {DELETED!r}.")
+
+
+def _import_experiment(op: ops.ImportExperiment) -> None:
+    experiment = op.experiment
+    names.check_experiment_name(experiment.name)
+    if experiment.experiment_id:
+        names.check_experiment_id(experiment.experiment_id)
+    _check_stage(experiment.lifecycle_stage)
+    for key, value in experiment.tags.items():
+        _check_experiment_tag(key, value)
+
+
+def _import_run(op: ops.ImportRun) -> None:
+    info = op.info
+    names.check_run_id(info.run_id)
+    names.check_experiment_id(info.experiment_id)
+    names.check_text(info.user_id, "user of a run")
+    names.check_text(info.run_name, "name of a run")
+    _check_stage(info.lifecycle_stage)
+    if info.status not in RunStatus.NAMES:
+        raise InvalidValue(f"{info.status!r} is no run status; use one of {', '.join(RunStatus.NAMES)}.")
+    for time, what in ((info.start_time, "start time"), (info.end_time, "end time"), (op.deleted_time, "deletion")):
+        if time is not None:
+            names.check_int64(time, f"{what} of a run")
+    for key, value in op.params.items():
+        _known_key(key, "param")
+        names.check_text(value, f"value of param {key!r}", names.MAX_PARAM_VALUE)
+    _check_tags(op.tags)
+    for metric in op.metrics:
+        _known_key(metric.key, "metric")
+    _check_inputs(op.inputs.dataset_inputs, op.inputs.model_inputs)
+    _check_outputs(op.outputs.model_outputs)
+
+
 RULES: dict[type, Callable[[Any], None]] = {
     ops.CreateExperiment: _create_experiment,
     ops.RenameExperiment: _rename_experiment,
@@ -254,4 +308,6 @@ RULES: dict[type, Callable[[Any], None]] = {
     ops.PurgeExperiment: _experiment,
     ops.FinishPurges: _anything,
     ops.Compact: _anything,
+    ops.ImportExperiment: _import_experiment,
+    ops.ImportRun: _import_run,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,17 @@ from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import format_point
 from millstream.values import names, ops, refusals
-from millstream.values.entities import ACTIVE, DELETED, DatasetInput, Experiment, Metric, ModelInput, RunInfo, RunTag
+from millstream.values.entities import (
+    ACTIVE,
+    DELETED,
+    DatasetInput,
+    Experiment,
+    Metric,
+    ModelInput,
+    ModelOutput,
+    RunInfo,
+    RunTag,
+)
 from millstream.values.errors import DataDamaged, MillstreamError, StorageFailed
 from millstream.values.paths import Location
 
@@ -157,32 +167,11 @@ class RunFiles:
 
     def log_inputs(self, op: ops.LogInputs) -> None:
         """Note datasets (once an experiment) and models that the run used."""
-        sources: list[DatasetInput | ModelInput] = [*op.datasets, *op.models]
-
-        def note(handle: Handle) -> None:
-            directory = handle.directory
-            for source in sources:
-                source_id = source.model_id if isinstance(source, ModelInput) else self._put_dataset(directory, source)
-                folder = os.path.join(directory, layout.INPUTS, layout.input_id(source_id, op.run_id))
-                _create_meta(folder, meta.input_to_fields(source_id, source), directory)
-
-        self._following(op.run_id, note)
+        self._following(op.run_id, lambda handle: note_inputs(handle.directory, op.run_id, (*op.datasets, *op.models)))
 
     def log_outputs(self, op: ops.LogOutputs) -> None:
         """Note models that the run made."""
-
-        def note(handle: Handle) -> None:
-            for output in op.models:
-                folder = os.path.join(handle.directory, layout.OUTPUTS, output.model_id)
-                _create_meta(folder, meta.output_to_fields(output), handle.directory)
-
-        self._following(op.run_id, note)
-
-    def _put_dataset(self, directory: str, source: DatasetInput) -> str:
-        dataset_id = layout.dataset_id(source.dataset.name, source.dataset.digest)
-        folder = os.path.join(os.path.dirname(directory), layout.DATASETS, dataset_id)
-        _create_meta(folder, meta.dataset_to_fields(source.dataset), directory)
-        return dataset_id
+        self._following(op.run_id, lambda handle: note_outputs(handle.directory, op.models))
 
     def _add_params(self, directory: str, op: ops.LogBatch) -> None:
         for param in op.params:
@@ -196,11 +185,11 @@ class RunFiles:
 
     def _append_points(self, run_id: str, metrics: tuple[Metric, ...]) -> None:
         if len(metrics) == 1:
-            lines = {metrics[0].key: _line(metrics[0])}
+            lines = {metrics[0].key: line_of(metrics[0])}
         else:
             lines = {}
             for metric in metrics:
-                lines[metric.key] = lines.get(metric.key, b"") + _line(metric)
+                lines[metric.key] = lines.get(metric.key, b"") + line_of(metric)
         ends: dict[str, tuple[int, int]] = {}
         handle: Handle | None = None
         for key, text in lines.items():
@@ -237,7 +226,7 @@ class RunFiles:
                 return work(handle)
             except (StorageFailed, DataDamaged) as error:
                 # The run may have been deleted or moved a moment ago; if so, that is the better reason.
-                self._let_go(run_id, handle.directory)
+                self.let_go(run_id, handle.directory)
                 handle = self._handle(run_id)
                 if not is_gone(error):
                     raise
@@ -254,7 +243,7 @@ class RunFiles:
                 if attempt == _MOVES - 1 or not is_gone(error):
                     raise
                 continue
-            self._let_go(run_id, directory)
+            self.let_go(run_id, directory)
             return result
         raise AssertionError("unreachable")
 
@@ -276,7 +265,7 @@ class RunFiles:
             return handle
         info = reader.read_info(directory)
         if info.lifecycle_stage != ACTIVE:
-            self._let_go(run_id, directory)
+            self.let_go(run_id, directory)
             raise refusals.run_deleted(run_id)
         if handle is not None and handle.directory != directory:
             self._appender.close(below=handle.directory)
@@ -291,13 +280,37 @@ class RunFiles:
             self._handles.clear()
         self._appender.close()
 
-    def _let_go(self, run_id: str, directory: str) -> None:
+    def let_go(self, run_id: str, directory: str) -> None:
+        """Look anew at a run that is written to, at its next write."""
         with self._lock:
             self._handles.pop(run_id, None)
         self._appender.close(below=directory)
 
 
-def _line(metric: Metric) -> bytes:
+def note_inputs(directory: str, run_id: str, sources: Iterable[DatasetInput | ModelInput]) -> None:
+    """Note datasets (once an experiment) and models that the run in `directory` used."""
+    for source in sources:
+        source_id = source.model_id if isinstance(source, ModelInput) else _put_dataset(directory, source)
+        folder = os.path.join(directory, layout.INPUTS, layout.input_id(source_id, run_id))
+        _create_meta(folder, meta.input_to_fields(source_id, source), directory)
+
+
+def note_outputs(directory: str, models: Iterable[ModelOutput]) -> None:
+    """Note models that the run in `directory` made."""
+    for output in models:
+        folder = os.path.join(directory, layout.OUTPUTS, output.model_id)
+        _create_meta(folder, meta.output_to_fields(output), directory)
+
+
+def _put_dataset(directory: str, source: DatasetInput) -> str:
+    dataset_id = layout.dataset_id(source.dataset.name, source.dataset.digest)
+    folder = os.path.join(os.path.dirname(directory), layout.DATASETS, dataset_id)
+    _create_meta(folder, meta.dataset_to_fields(source.dataset), directory)
+    return dataset_id
+
+
+def line_of(metric: Metric) -> bytes:
+    """The line that says a point."""
     if metric.dataset_name:
         dataset = f" {metric.dataset_name} {metric.dataset_digest}"
         return format_point(metric.timestamp, metric.value, metric.step, dataset)

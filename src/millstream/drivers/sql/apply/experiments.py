@@ -19,11 +19,7 @@ TABLE = schema.experiments
 
 def create(connection: Connection, op: ops.CreateExperiment, place: str, root: Location) -> str:
     """Make an experiment; ids count up. Returns the id."""
-    _take_turn(connection)
-    _check_name_is_free(connection, op.name)
-    experiment_id = op.experiment_id or _next_id(connection)
-    if _row(connection, experiment_id) is not None:
-        raise refusals.id_taken(experiment_id)
+    experiment_id = take_name(connection, op.name, op.experiment_id)
     location = (
         root / experiment_id if op.artifact_location is None else Location.parse(op.artifact_location, base=Path.cwd())
     )
@@ -41,6 +37,16 @@ def create(connection: Connection, op: ops.CreateExperiment, place: str, root: L
     return experiment_id
 
 
+def take_name(connection: Connection, name: str, experiment_id: str | None) -> str:
+    """The id of an experiment to be made in this transaction; AlreadyExists when `name` or the id is taken."""
+    _take_turn(connection)
+    _check_name_is_free(connection, name)
+    experiment_id = experiment_id or _next_id(connection)
+    if _row(connection, experiment_id) is not None:
+        raise refusals.id_taken(experiment_id)
+    return experiment_id
+
+
 def rename(connection: Connection, op: ops.RenameExperiment, place: str) -> None:
     """Give an experiment another name."""
     _take_turn(connection)
@@ -51,7 +57,7 @@ def rename(connection: Connection, op: ops.RenameExperiment, place: str) -> None
 
 def remove(connection: Connection, op: ops.DeleteExperiment, place: str) -> None:
     """Mark an experiment and its runs as deleted."""
-    if _require(connection, op.experiment_id, place, change=True).lifecycle_stage != ACTIVE:
+    if require(connection, op.experiment_id, place, change=True).lifecycle_stage != ACTIVE:
         raise refusals.experiment_deleted_already(op.experiment_id)
     _change(connection, op.experiment_id, lifecycle_stage=DELETED, last_update_time=op.time)
     runs = schema.runs
@@ -64,7 +70,7 @@ def remove(connection: Connection, op: ops.DeleteExperiment, place: str) -> None
 
 def restore(connection: Connection, op: ops.RestoreExperiment, place: str) -> None:
     """Bring an experiment and its runs back."""
-    if _require(connection, op.experiment_id, place, change=True).lifecycle_stage == ACTIVE:
+    if require(connection, op.experiment_id, place, change=True).lifecycle_stage == ACTIVE:
         raise refusals.experiment_not_deleted(op.experiment_id)
     _change(connection, op.experiment_id, lifecycle_stage=ACTIVE, last_update_time=op.time)
     runs, deleted = schema.runs, ledger.deleted_runs
@@ -92,13 +98,14 @@ def delete_tag(connection: Connection, op: ops.DeleteExperimentTag, place: str) 
 
 def require_active(connection: Connection, experiment_id: str, place: str, *, change: bool = False) -> Any:
     """The experiment's row, which stays as it is until the transaction ends; NotFound or InvalidState otherwise."""
-    row = _require(connection, experiment_id, place, change=change)
+    row = require(connection, experiment_id, place, change=change)
     if row.lifecycle_stage != ACTIVE:
         raise refusals.experiment_deleted(experiment_id, row.name)
     return row
 
 
-def _require(connection: Connection, experiment_id: str, place: str, *, change: bool) -> Any:
+def require(connection: Connection, experiment_id: str, place: str, *, change: bool = False) -> Any:
+    """The experiment's row, whatever its stage, which stays as it is until the transaction ends; else NotFound."""
     statement = select(TABLE).where(TABLE.c.experiment_id == experiment_id).with_for_update(read=not change)
     row = connection.execute(statement).one_or_none()
     if row is None:

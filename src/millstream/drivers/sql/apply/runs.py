@@ -71,7 +71,7 @@ def change(connection: Connection, op: ops.UpdateRun, place: str) -> RunInfo:
 
 def remove(connection: Connection, op: ops.DeleteRun, place: str) -> None:
     """Mark as deleted; deleting a deleted run changes nothing."""
-    row = _locked(connection, op.run_id, place)
+    row = locked(connection, op.run_id, place)
     if row.lifecycle_stage == ACTIVE:
         connection.execute(update(TABLE).where(TABLE.c.rid == row.rid).values(lifecycle_stage=DELETED))
         connection.execute(insert(ledger.deleted_runs), [{"rid": row.rid, "time": op.time}])
@@ -86,7 +86,7 @@ def restore(connection: Connection, op: ops.RestoreRun, place: str) -> None:
         .with_for_update(read=True)
     )
     experiment = connection.execute(statement).one_or_none()
-    row = _locked(connection, op.run_id, place)
+    row = locked(connection, op.run_id, place)
     if experiment is not None and experiment.lifecycle_stage != ACTIVE:
         raise refusals.run_of_deleted_experiment(op.run_id, experiment.experiment_id)
     if row.lifecycle_stage != ACTIVE:
@@ -131,13 +131,14 @@ def log_outputs(connection: Connection, op: ops.LogOutputs, place: str) -> None:
 
 def require_writable(connection: Connection, run_id: str, place: str) -> Any:
     """`rid` and stage of an active run that nobody else writes to until the transaction ends."""
-    row = _locked(connection, run_id, place)
+    row = locked(connection, run_id, place)
     if row.lifecycle_stage != ACTIVE:
         raise refusals.run_deleted(run_id)
     return row
 
 
-def _locked(connection: Connection, run_id: str, place: str) -> Any:
+def locked(connection: Connection, run_id: str, place: str) -> Any:
+    """`rid` and stage of a run that nobody else writes to until the transaction ends; NotFound for none."""
     row = connection.execute(_LOCKED, {"named": run_id}).one_or_none()
     if row is None:
         raise refusals.no_run(run_id, place)

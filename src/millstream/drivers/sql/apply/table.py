@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, select, update
 
 from millstream.drivers.sql import ledger, read
-from millstream.drivers.sql.apply import batches, experiments, models, runs
+from millstream.drivers.sql.apply import batches, experiments, imports, models, runs
 from millstream.drivers.sql.apply.rows import insert_one
 from millstream.values import ops, refusals
 from millstream.values.paths import Location
@@ -46,6 +46,8 @@ class Applier:
             ops.LogLoggedModelParams: models.log_params,
             ops.DeleteLoggedModel: models.remove,
             ops.MoveRuns: runs.move,
+            ops.ImportExperiment: partial(imports.create_experiment, root=root),
+            ops.ImportRun: imports.put_run,
         }
 
     def apply(self, connection: Connection, op: ops.Op[T]) -> T:

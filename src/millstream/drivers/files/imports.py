@@ -1,0 +1,151 @@
+"""Writing experiments and runs that come from elsewhere into a tree, as they were there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import structs
+
+from millstream.drivers.files import reader
+from millstream.drivers.files.appender import Appender
+from millstream.drivers.files.atomic import create_file, failure, replace_file
+from millstream.drivers.files.keys import collision, keeping_key, key_path
+from millstream.drivers.files.runs import line_of, note_inputs, note_outputs, rewrite_info
+from millstream.drivers.files.tree import Tree
+from millstream.formats.mlruns import layout, meta
+from millstream.values import ops, refusals
+from millstream.values.entities import DELETED, Experiment, Metric, RunInfo
+from millstream.values.errors import StorageFailed
+from millstream.values.paths import Location
+
+
+def create_experiment(tree: Tree, experiment: Experiment) -> str:
+    """Make the directory of an experiment, in the trash when it is deleted; the caller has looked at name and id."""
+    experiment_id = experiment.experiment_id
+    deleted = experiment.lifecycle_stage == DELETED
+    directory = os.path.join(tree.trash if deleted else tree.root, experiment_id)
+    # As for one that was deleted here: the location is where its runs were, and will be again.
+    location = experiment.artifact_location or str(Location("file", "", Path(tree.root, experiment_id).as_posix()))
+    _make(directory)
+    for key, value in experiment.tags.items():
+        with keeping_key("tag", key):
+            replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+    fields = meta.experiment_to_fields(structs.replace(experiment, artifact_location=location), rewritten=deleted)
+    replace_file(os.path.join(directory, layout.META), meta.dump(fields), directory)
+    return experiment_id
+
+
+def put_run(tree: Tree, op: ops.ImportRun) -> RunInfo:
+    """Make a run's directory, whole before anybody sees it, or add to one that is there."""
+    with tree.lock():
+        return _create(tree, op) if op.known is None else _extend(tree, op, op.known)
+
+
+def _create(tree: Tree, op: ops.ImportRun) -> RunInfo:
+    info = op.info
+    experiment_dir = tree.require_experiment_dir(info.experiment_id)
+    directory = os.path.join(experiment_dir, info.run_id)
+    if os.path.exists(directory):
+        raise refusals.run_taken(info.run_id, tree.root)
+    if not info.artifact_uri:
+        info = structs.replace(info, artifact_uri=_artifact_uri(tree, experiment_dir, info))
+    # One name a run, under the lock: what a killed import left is found and removed here.
+    scratch = os.path.join(experiment_dir, f"{layout.TEMPORARY_PREFIX}import-{info.run_id}")
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        _write_new(scratch, op)
+        note_inputs(scratch, info.run_id, (*op.inputs.dataset_inputs, *op.inputs.model_inputs))
+        note_outputs(scratch, op.outputs.model_outputs)
+        rewrite_info(scratch, info, deleted_time=op.deleted_time)
+        os.rename(scratch, directory)
+    except OSError as error:
+        raise failure("make the directory", directory, error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    tree.remember_run(info.run_id, directory)
+    return info
+
+
+def _artifact_uri(tree: Tree, experiment_dir: str, info: RunInfo) -> str:
+    in_trash = os.path.dirname(experiment_dir) == tree.trash
+    experiment = reader.read_experiment(experiment_dir, info.experiment_id, in_trash=in_trash)
+    location = Location.parse(experiment.artifact_location or experiment_dir, base=Path(tree.root))
+    return str(location / info.run_id / layout.ARTIFACTS)
+
+
+def _write_new(directory: str, op: ops.ImportRun) -> None:
+    """Files of a directory that only this process knows: written plainly."""
+    for part in (*layout.RUN_PARTS, layout.TAGS):
+        os.makedirs(os.path.join(directory, part))
+    for part, texts in ((layout.PARAMS, op.params), (layout.TAGS, op.tags)):
+        for key, value in texts.items():
+            _write(directory, part, key, value.encode())
+    for key, lines in _lines(op.metrics).items():
+        _write(directory, layout.METRICS, key, lines)
+
+
+def _write(directory: str, part: str, key: str, data: bytes) -> None:
+    path = key_path(directory, part, key)
+    try:
+        if "/" in key:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "xb") as file:
+            file.write(data)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        what = {layout.PARAMS: "param", layout.TAGS: "tag"}.get(part, "metric")
+        raised = failure("write", path, error)
+        raise (collision(what, key, raised) if isinstance(raised, StorageFailed) else raised) from error
+
+
+def _extend(tree: Tree, op: ops.ImportRun, known: dict[str, int]) -> RunInfo:
+    info = op.info
+    directory = tree.run_dir(info.run_id)
+    for key, count in known.items():
+        found = len(reader.read_points(directory, key))
+        if found != count:
+            raise refusals.run_moved_on(info.run_id, key, found, count)
+    for key, value in op.params.items():
+        with keeping_key("param", key):
+            create_file(key_path(directory, layout.PARAMS, key), value.encode(), directory)
+    _append(os.path.join(directory, layout.METRICS, ""), _lines(op.metrics))
+    for key, value in op.tags.items():
+        with keeping_key("tag", key):
+            replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+    note_inputs(directory, info.run_id, (*op.inputs.dataset_inputs, *op.inputs.model_inputs))
+    note_outputs(directory, op.outputs.model_outputs)
+    rewrite_info(directory, info, deleted_time=op.deleted_time)
+    return info
+
+
+def _append(folder: str, lines: dict[str, bytes]) -> None:
+    appender = Appender()
+    try:
+        for key, text in lines.items():
+            try:
+                appender.append(folder, key, text)
+            except StorageFailed as error:
+                raise collision("metric", key, error) from error
+    finally:
+        appender.close()
+    if lines:
+        # An append leaves no trace in directory times, and an index looks no deeper for a finished run.
+        with suppress(OSError):
+            os.utime(folder)
+
+
+def _lines(metrics: Iterable[Metric]) -> dict[str, bytes]:
+    lines: dict[str, list[bytes]] = {}
+    for metric in metrics:
+        lines.setdefault(metric.key, []).append(line_of(metric))
+    return {key: b"".join(some) for key, some in lines.items()}
+
+
+def _make(directory: str) -> None:
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise failure("make the directory", directory, error) from error
