@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.stores.suites.envelopes import EnvelopeSuite
 from tests.stores.suites.experiments import ExperimentSuite
+from tests.stores.suites.imports import ImportSuite
 from tests.stores.suites.life import LifeSuite
 from tests.stores.suites.metrics import MetricSuite
 from tests.stores.suites.models import ModelSuite
@@ -15,7 +16,9 @@ from tests.stores.suites.runs import RunSuite
 from tests.stores.suites.searches import SearchSuite
 
 
-class StoreSuite(ExperimentSuite, RunSuite, MetricSuite, EnvelopeSuite, SearchSuite, ModelSuite, LifeSuite):
+class StoreSuite(
+    ExperimentSuite, RunSuite, MetricSuite, EnvelopeSuite, SearchSuite, ModelSuite, LifeSuite, ImportSuite
+):
     """Everything."""
 
 

@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("millstream.cli.doctor", "doctor", "Show the store, its problems and every setting."),
     "du": ("millstream.cli.space", "du", "Show what experiments and runs take up."),
     "experiments": ("millstream.cli.experiments", "experiments", "Create, list, rename, delete, export experiments."),
+    "export": ("millstream.cli.imports", "export", "Write runs into an mlruns directory that MLflow reads."),
+    "import": ("millstream.cli.imports", "import_", "Import runs from MLflow or another store."),
     "gc": ("millstream.cli.space", "gc", "Remove for good what was deleted."),
     "models": ("millstream.cli.models", "models", "Serve models and predict with them."),
     "restore": ("millstream.cli.backup", "restore", "Make a new store from a backup, or check one."),

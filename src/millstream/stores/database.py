@@ -154,6 +154,11 @@ class DatabaseStore:
 
         self._open().transactions.write(carefully, repeatable=False)
 
+    def deleted_times(self, run_ids: list[str]) -> dict[str, int]:
+        """When those of the runs that are deleted were deleted (ms), by run id; unknown where that was not noted."""
+        with self._reading() as connection:
+            return read.deleted_times(connection, run_ids)
+
     @contextmanager
     def _reading(self, run_id: str | None = None) -> Iterator[Connection]:
         with self._open().transactions.reading() as connection:

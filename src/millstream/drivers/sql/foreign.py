@@ -80,20 +80,20 @@ class ForeignDatabase:
 
     def point_counts(self, run_ids: Sequence[str]) -> dict[str, int]:
         """How many points each run has; runs without any are left out."""
-        run = column("run_uuid")
+        run: Any = column("run_uuid")
         statement = select(run, func.count()).select_from(table("metrics")).where(run.in_(run_ids)).group_by(run)
         return dict(tuple(row) for row in self._all(statement))
 
     def metric_keys(self, run_id: str) -> list[str]:
         """Keys of a run's metrics."""
-        key = column("key")
+        key: Any = column("key")
         statement = select(key).select_from(table("metrics")).where(column("run_uuid") == run_id).distinct()
         return [row[0] for row in self._all(statement.order_by(key))]
 
     def points(self, run_ids: Sequence[str], key: str | None, damaged: Problem) -> dict[str, list[Metric]]:
         """Points of runs (of one metric or of all), key by key in MLflow's order: by time, step and value."""
         wanted = ("run_uuid", "key", "value", "timestamp", "step", "is_nan")
-        where = [column("run_uuid").in_(run_ids)]
+        where: list[Any] = [column("run_uuid").in_(run_ids)]
         if key is not None:
             where.append(column("key") == key)
         order = [
@@ -119,9 +119,7 @@ class ForeignDatabase:
         names = ("dataset_uuid", "name", "digest", "dataset_source_type", "dataset_source", "dataset_schema")
         ids = sorted({link.source_id for link in links})
         rows = self.rows("datasets", (*names, "dataset_profile"), column("dataset_uuid").in_(ids)) if ids else []
-        datasets = {
-            row[0]: Dataset(*(str(item or "") for item in row[1:5]), row[5] or None, row[6] or None) for row in rows
-        }
+        datasets = {row[0]: _dataset(*row[1:]) for row in rows}
         tags = self._input_tags([link.input_uuid for link in links])
         found: defaultdict[str, list[DatasetInput]] = defaultdict(list)
         for link in links:
@@ -163,9 +161,8 @@ class ForeignDatabase:
 
     def _select(self, name: str, wanted: Sequence[str]) -> Select[Any]:
         present = self._columns_of(name)
-        return select(*(column(item) if item in present else null().label(item) for item in wanted)).select_from(
-            table(name)
-        )
+        columns: list[Any] = [column(item) if item in present else null().label(item) for item in wanted]
+        return select(*columns).select_from(table(name))
 
     def _all(self, statement: Select[Any]) -> list[Any]:
         with self._connection() as connection:
@@ -178,6 +175,10 @@ class ForeignDatabase:
                 yield connection
         except DBAPIError as error:
             raise failure(error, self.database.public) from error
+
+
+def _dataset(name: Any, digest: Any, kind: Any, source: Any, schema: Any, profile: Any) -> Dataset:
+    return Dataset(str(name), str(digest), str(kind or ""), str(source or ""), schema or None, profile or None)
 
 
 def _int64(value: Any) -> int:

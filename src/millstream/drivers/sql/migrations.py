@@ -102,8 +102,8 @@ def _refuse_strangers(connection: Connection, place: str) -> None:
     present = set(inspect(connection).get_table_names())
     if "alembic_version" in present and "experiments" in present:
         raise NotSupported(
-            f"The database {place} is MLflow's own; its tables cannot be used. Name another database "
-            "(a new file, or a new schema) for Millstream."
+            f"The database {place} is MLflow's own; its tables cannot be used. Import its runs into a store of "
+            f"Millstream, which leaves it as it is: millstream import {place} --into sqlite:///millstream.db"
         )
     taken = sorted(present & {table.name for table in ledger.TABLES})
     if taken:

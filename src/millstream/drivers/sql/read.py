@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
-from millstream.drivers.sql import schema
+from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.functions import AmongNumbers
 from millstream.formats.filters import Columns
 from millstream.formats.sources import source_of
@@ -65,6 +65,18 @@ def run_info(connection: Connection, run_id: str) -> RunInfo | None:
     """The run's info, None when there is no such run."""
     row = connection.execute(select(schema.runs).where(schema.runs.c.run_id == run_id)).one_or_none()
     return None if row is None else info(row)
+
+
+def deleted_times(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """When deleted runs of a database were deleted, by run id."""
+    deleted, table = ledger.deleted_runs, schema.runs
+    found: dict[str, int] = {}
+    for batch in batches(run_ids):
+        statement = select(table.c.run_id, deleted.c.time).where(
+            deleted.c.rid == table.c.rid, table.c.run_id.in_(batch)
+        )
+        found.update((run_id, time) for run_id, time in connection.execute(statement))
+    return found
 
 
 def runs(connection: Connection, rids: Sequence[int], wanted: Columns = EVERYTHING) -> list[Run]:

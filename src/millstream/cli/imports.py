@@ -1,0 +1,138 @@
+"""`millstream import` and `millstream export`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from millstream.cli.options import json_option
+from millstream.cli.output import echo_json, visible
+
+if TYPE_CHECKING:
+    from millstream.stores.imports.summary import Summary
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _shared(command: Command) -> Command:
+    """The options that both have."""
+    for option in reversed(
+        (
+            click.option(
+                "--experiment",
+                "experiments",
+                multiple=True,
+                metavar="NAME|ID",
+                help="Only this experiment; may be given several times.",
+            ),
+            click.option(
+                "--artifacts",
+                type=click.Choice(("copy", "link", "none")),
+                default="copy",
+                show_default=True,
+                help="Copy artifacts, leave them where they are and keep their URIs (link), or do without.",
+            ),
+            click.option(
+                "--artifact-root",
+                type=click.Path(exists=True, file_okay=False, path_type=Path),
+                help="Where artifacts of the source lie now that are not where their URIs say.",
+            ),
+            click.option("--prefix", default="", help="Put this before the names of experiments."),
+            click.option("--overwrite", is_flag=True, help="Where source and target differ, take the source's."),
+            click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+            json_option,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(name="import")
+@click.argument("source")
+@click.option("--into", metavar="URI", help="The store to import into; the one that all commands use when not given.")
+@_shared
+def import_(source: str, into: str | None, **options: Any) -> None:
+    """Import runs from SOURCE: an mlruns directory, a database or server of MLflow, or a store of Millstream.
+
+    What is there already is not imported twice: do it again to bring what is new. SOURCE is never changed.
+    """
+    _transfer(source, into, **options)
+
+
+@click.command()
+@click.argument("places", nargs=-1, required=True, metavar="[URI] DIRECTORY")
+@_shared
+def export(places: tuple[str, ...], **options: Any) -> None:
+    """Write runs into DIRECTORY as an mlruns tree, which MLflow reads; from URI, or from the store all commands use.
+
+    It is an import into a tree: done again, it adds what is new.
+    """
+    from millstream.stores.open import find_store
+
+    if len(places) > 2:
+        raise click.UsageError(f"Give one URI and one directory; got {len(places)} places.")
+    source = places[0] if len(places) == 2 else find_store().uri
+    directory = Path(places[-1]).expanduser()
+    if "://" in places[-1] or directory.is_file():
+        raise click.UsageError(
+            f"{places[-1]!r} is no directory; `millstream import SOURCE --into URI` writes databases."
+        )
+    _transfer(source, os.fspath(directory.absolute()), **options)
+
+
+def _transfer(source: str, into: str | None, *, as_json: bool, artifact_root: Path | None, **options: Any) -> None:
+    from millstream.stores.imports.importer import Importer, Options
+    from millstream.stores.imports.open import check_apart, open_source
+    from millstream.stores.open import open_store
+
+    opened = open_source(source, artifact_root)
+    try:
+        target = open_store(into)
+        check_apart(opened, source, target)
+        summary = Importer(opened, target, Options(**options), _show if sys.stderr.isatty() else None).run()
+    finally:
+        opened.close()
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", err=True, nl=False)
+    if as_json:
+        echo_json(summary)
+    else:
+        _print(summary)
+    for sentence in summary.notes:
+        click.echo(f"Note: {visible(sentence)}", err=True)
+    for sentence in summary.problems:
+        click.echo(f"Problem: {visible(sentence)}", err=True)
+    if summary.problems:
+        click.echo(f"{len(summary.problems)} problem(s): what is named above was not imported.", err=True)
+        raise SystemExit(1)
+
+
+def _show(done: int, total: int) -> None:
+    if done % 20 == 0 or done == total:
+        width = 30
+        filled = width * done // max(total, 1)
+        click.echo(f"\r{'#' * filled}{'.' * (width - filled)} {done} of {total} runs", err=True, nl=False)
+
+
+def _print(summary: Summary) -> None:
+    would = "Would import" if summary.dry_run else "Imported"
+    click.echo(f"{would} from {visible(summary.source)} into {visible(summary.target)}:")
+    rows = (
+        ("experiments", f"{summary.experiments_created} new, {summary.experiments_merged} that were there"),
+        (
+            "runs",
+            f"{summary.runs_created} new, {summary.runs_extended} added to, {summary.runs_unchanged} unchanged",
+        ),
+        ("points", str(summary.points)),
+        ("artifacts", f"{summary.files} files, {summary.bytes} bytes"),
+    )
+    for name, text in rows:
+        click.echo(f"  {name:12}{text}")
+    left = summary.left()
+    if left:
+        click.echo(f"Not imported, because there is no place for them yet: {left}.")

@@ -1,0 +1,67 @@
+"""What every source of an import gives: experiments, runs with all they logged, and where their artifacts are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.values.entities import Experiment, Metric, RunInfo, RunInputs, RunOutputs
+
+# Takes a sentence about something that cannot be read; the rest is imported.
+Problem = Callable[[str], None]
+
+
+class SourceRun(Struct):
+    """A run as its source has it. `points` gives its metrics in blocks, those of one key together and in order."""
+
+    info: RunInfo
+    deleted_time: int | None
+    params: dict[str, str]
+    tags: dict[str, str]
+    points: Callable[[], Iterator[Sequence[Metric]]]
+    inputs: RunInputs = field(default_factory=RunInputs)
+    outputs: RunOutputs = field(default_factory=RunOutputs)
+
+
+class Unmoved(Struct, frozen=True):
+    """What a source has that is not imported: how many of each."""
+
+    registered_models: int = 0
+    model_versions: int = 0
+    logged_models: int = 0
+
+
+class Source(Protocol):
+    """A place that runs come from. It is never changed."""
+
+    @property
+    def place(self) -> str:
+        """Its name for people, without a password."""
+        ...
+
+    def experiments(self, problem: Problem) -> list[Experiment]:
+        """All experiments, deleted ones too; damaged ones are named to `problem`."""
+        ...
+
+    def count_runs(self, experiment_id: str) -> int:
+        """About how many runs an experiment has, for a progress bar."""
+        ...
+
+    def runs(self, experiment_id: str, problem: Problem) -> Iterator[SourceRun]:
+        """All runs of an experiment, deleted ones too; damaged ones are named to `problem`."""
+        ...
+
+    def artifacts(self, info: RunInfo) -> Artifacts | None:
+        """The artifacts of a run, None when there is nothing here; NotSupported when they cannot be reached at all."""
+        ...
+
+    def unmoved(self) -> Unmoved:
+        """What else is there."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

@@ -1,0 +1,70 @@
+"""What of a run's names and texts a store can keep: the rest is named and left out, and the run is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from msgspec import structs
+
+from millstream.stores.imports.base import Problem, SourceRun
+from millstream.values import names
+from millstream.values.entities import Metric
+from millstream.values.errors import InvalidValue
+
+
+def cleaned(run: SourceRun, problem: Problem, *, files: bool) -> SourceRun:
+    """`run` without what breaks a rule, each named to `problem`; `files` is for stores whose keys are file names."""
+    run_id = run.info.run_id
+
+    def left_out(sentence: str) -> None:
+        problem(f"run {run_id}: {sentence} It is left out")
+
+    def points() -> Iterator[Sequence[Metric]]:
+        good: dict[str, bool] = {}
+        for block in run.points():
+            for key in {metric.key for metric in block} - good.keys():
+                good[key] = _is_good(key, "metric", left_out) and not (files and _collides(key, good, left_out))
+            if all(good[metric.key] for metric in block):
+                yield block
+            elif kept := [metric for metric in block if good[metric.key]]:
+                yield kept
+
+    return structs.replace(
+        run,
+        params=_texts(run.params, "param", names.MAX_PARAM_VALUE, left_out, files=files),
+        tags=_texts(run.tags, "tag", names.MAX_TAG_VALUE, left_out, files=files),
+        points=points,
+    )
+
+
+def _texts(texts: dict[str, str], what: str, limit: int, left_out: Problem, *, files: bool) -> dict[str, str]:
+    good: dict[str, bool] = {}
+    kept = {}
+    for key, value in texts.items():
+        try:
+            names.check_key(key, what)
+            names.check_text(value, f"value of {what} {key!r}", limit)
+        except InvalidValue as error:
+            left_out(error.message)
+            continue
+        good[key] = not (files and _collides(key, good, left_out))
+        if good[key]:
+            kept[key] = value
+    return kept
+
+
+def _is_good(key: str, what: str, left_out: Callable[[str], None]) -> bool:
+    try:
+        names.check_key(key, what)
+    except InvalidValue as error:
+        left_out(error.message)
+        return False
+    return True
+
+
+def _collides(key: str, before: Iterable[str], left_out: Problem) -> bool:
+    """Whether the file of `key` would have to be a directory, or the other way round."""
+    other = next((item for item in before if item.startswith(f"{key}/") or key.startswith(f"{item}/")), None)
+    if other is not None:
+        left_out(f"{key!r} and {other!r} cannot both be files, because '/' stands for a directory.")
+    return other is not None

@@ -1,0 +1,100 @@
+"""One of our own databases as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.stores.database import DatabaseStore
+from millstream.stores.imports import places
+from millstream.stores.imports.base import Problem, SourceRun, Unmoved
+from millstream.values import queries
+from millstream.values.entities import DELETED, Experiment, Metric, Run, RunInfo, ViewType
+from millstream.values.errors import DataDamaged
+
+PAGE = 200
+
+
+class DatabaseSource:
+    """Runs of one database."""
+
+    def __init__(self, store: DatabaseStore, artifact_root: Path | None = None) -> None:
+        """Read `store`; artifacts that are not where their URIs say may lie below `artifact_root`."""
+        self._store = store
+        self.place = store.database.public
+        path = store.database.path
+        self._base = Path.cwd() if path is None else path.parent
+        beside = [] if path is None else [path.parent / "mlartifacts"]
+        self._roots = beside if artifact_root is None else [artifact_root, *beside]
+
+    def is_of(self, store: DatabaseStore) -> bool:
+        """Whether `store` is where this reads from."""
+        return self._store is store or self._store.uri == store.uri
+
+    def experiments(self, problem: Problem) -> list[Experiment]:
+        """All experiments by id."""
+        found: list[Experiment] = []
+        token = None
+        while True:
+            page = self._store.read(queries.SearchExperiments(view=ViewType.ALL, page_token=token))
+            found += page
+            token = page.token
+            if token is None:
+                return sorted(found, key=lambda experiment: (len(experiment.experiment_id), experiment.experiment_id))
+
+    def count_runs(self, experiment_id: str) -> int:
+        """All runs."""
+        query = queries.TabulateRuns(experiment_ids=(experiment_id,), view=ViewType.ALL, limit=0)
+        return self._store.read(query).total
+
+    def runs(self, experiment_id: str, problem: Problem) -> Iterator[SourceRun]:
+        """All runs, the oldest first."""
+        token = None
+        while True:
+            page = self._store.read(
+                queries.SearchRuns(
+                    experiment_ids=(experiment_id,),
+                    view=ViewType.ALL,
+                    order_by=("attributes.start_time ASC",),
+                    max_results=PAGE,
+                    page_token=token,
+                )
+            )
+            deleted = [run.info.run_id for run in page if run.info.lifecycle_stage == DELETED]
+            times = self._store.deleted_times(deleted) if deleted else {}
+            for run in page:
+                yield self._of(run, times.get(run.info.run_id), problem)
+            token = page.token
+            if token is None:
+                return
+
+    def run(self, run_id: str, problem: Problem) -> SourceRun:
+        """One run; NotFound when there is none."""
+        run = self._store.read(queries.GetRun(run_id=run_id))
+        times = self._store.deleted_times([run_id]) if run.info.lifecycle_stage == DELETED else {}
+        return self._of(run, times.get(run_id), problem)
+
+    def _of(self, run: Run, deleted_time: int | None, problem: Problem) -> SourceRun:
+        run_id = run.info.run_id
+
+        def points() -> Iterator[Sequence[Metric]]:
+            for key in sorted(run.data.metrics):
+                try:
+                    page = self._store.read(queries.MetricHistory(run_id=run_id, key=key))
+                    yield page
+                except DataDamaged as error:
+                    problem(f"run {run_id}, metric {key!r}: {error} Its points are left out")
+
+        return SourceRun(run.info, deleted_time, run.data.params, run.data.tags, points, run.inputs, run.outputs)
+
+    def artifacts(self, info: RunInfo) -> Artifacts | None:
+        """The run's artifacts, where its URI says, or beside a SQLite file that was moved."""
+        return places.find(info.artifact_uri, info.run_id, self._base, self._roots)
+
+    def unmoved(self) -> Unmoved:
+        """Nothing: all that such a database has is imported."""
+        return Unmoved()
+
+    def close(self) -> None:
+        """The store stays open: it is shared."""

@@ -1,0 +1,46 @@
+"""Where the artifacts of a run lie now: where its URI says, or where they were moved to together with their store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.artifacts.local import LocalArtifacts
+from millstream.formats.mlruns.layout import ARTIFACTS
+from millstream.values.errors import InvalidValue, NotSupported
+from millstream.values.paths import Location, RelPath
+
+PROXIED = "mlflow-artifacts"
+
+
+def find(uri: str, owner: str, base: Path, roots: Iterable[Path], beside: Path | None = None) -> Artifacts | None:
+    """The artifact directory of run `owner`, None when it is nowhere; NotSupported for one that is not on this machine.
+
+    Looked at in this order: `uri` (a relative one from `base`), `beside`, and below each of `roots` the end of the
+    URI's path. Directories that are not named after the run are refused with InvalidValue: an artifact URI can be
+    anything, and a copy of /etc is not what anybody wants to import.
+    """
+    if not uri:
+        return _first([beside])
+    location = Location.parse(uri, base=base)
+    if location.scheme not in ("file", PROXIED):
+        raise NotSupported(f"{location.scheme}:")
+    segments = RelPath.parse(location.path.strip("/")).segments
+    if segments[-2:] != (owner, ARTIFACTS):
+        raise InvalidValue(
+            f"its artifacts are said to be at {str(location)!r}, which is not named after it; they are not copied"
+        )
+    named = location.local
+    moved = [root.joinpath(*segments[-3:]) for root in roots]
+    if location.scheme == PROXIED:
+        moved = [path for root in roots for path in (root.joinpath(*segments), root.joinpath(*segments[-3:]))]
+    return _first([named, beside, *moved])
+
+
+def _first(candidates: Iterable[Path | None]) -> Artifacts | None:
+    found = [path for path in candidates if path is not None and path.is_dir()]
+    # An empty directory is what a tree makes for every run, even for one whose artifacts are elsewhere.
+    full = next((path for path in found if next(path.iterdir(), None) is not None), None)
+    path = full or next(iter(found), None)
+    return None if path is None else LocalArtifacts(Location("file", "", path.absolute().as_posix()))

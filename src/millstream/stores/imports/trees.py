@@ -1,0 +1,115 @@
+"""An `mlruns` tree as a source, MLflow's or ours: its files are read as they are, no index is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.files import reader
+from millstream.drivers.files.tree import Tree
+from millstream.formats.mlruns import layout, meta
+from millstream.formats.mlruns.points import to_metric
+from millstream.stores.imports import places
+from millstream.stores.imports.base import Problem, SourceRun, Unmoved
+from millstream.values.entities import DELETED, Experiment, Metric, RunInfo, RunInputs, RunOutputs
+from millstream.values.errors import DataDamaged, NotFound
+
+
+class TreeSource:
+    """Runs of one directory."""
+
+    def __init__(self, root: Path, artifact_root: Path | None = None) -> None:
+        """Read `root`; artifacts that are not where their URIs say may lie below `artifact_root`."""
+        self.place = str(root)
+        self._tree = Tree(root)
+        self._roots = [path for path in (artifact_root, root.parent / "mlartifacts") if path is not None]
+        if not self._tree.exists():
+            raise NotFound(f"There is no directory {str(root)!r} to import from.")
+
+    def experiments(self, problem: Problem) -> list[Experiment]:
+        """All experiments by id."""
+        found = []
+        for experiment_id, directory, in_trash in self._tree.experiment_dirs():
+            if not os.path.isfile(os.path.join(directory, layout.META)):
+                continue
+            try:
+                found.append(reader.read_experiment(directory, experiment_id, in_trash=in_trash))
+            except DataDamaged as error:
+                problem(f"{error}; the experiment is left out")
+        return sorted(found, key=lambda experiment: (len(experiment.experiment_id), experiment.experiment_id))
+
+    def count_runs(self, experiment_id: str) -> int:
+        """Directories that may be runs."""
+        return len(self._tree.run_ids(self._tree.require_experiment_dir(experiment_id)))
+
+    def runs(self, experiment_id: str, problem: Problem) -> Iterator[SourceRun]:
+        """All runs, by id."""
+        directory = self._tree.require_experiment_dir(experiment_id)
+        for run_id in sorted(self._tree.run_ids(directory)):
+            try:
+                yield self._run(os.path.join(directory, run_id), problem)
+            except DataDamaged as error:
+                problem(f"{error}; the run is left out")
+
+    def run(self, run_id: str, problem: Problem) -> SourceRun:
+        """One run; NotFound or DataDamaged."""
+        return self._run(self._tree.run_dir(run_id), problem)
+
+    def _run(self, directory: str, problem: Problem) -> SourceRun:
+        scan = reader.read_run(directory, {})
+        for sentence in scan.problems:
+            problem(sentence)
+        self._tree.remember_run(scan.info.run_id, directory)
+        keys = sorted(scan.series)
+
+        def points() -> Iterator[Sequence[Metric]]:
+            for key in keys:
+                found = iter(reader.read_points(directory, key))
+                while block := [to_metric(key, point) for point in islice(found, 65_536)]:
+                    yield block
+
+        deleted = scan.info.lifecycle_stage == DELETED
+        return SourceRun(
+            info=scan.info,
+            deleted_time=_deleted_time(directory) if deleted else None,
+            params=scan.params,
+            tags=scan.tags,
+            points=points,
+            inputs=RunInputs(tuple(scan.datasets), tuple(scan.models_in)),
+            outputs=RunOutputs(tuple(scan.models_out)),
+        )
+
+    def artifacts(self, info: RunInfo) -> Artifacts | None:
+        """The run's artifacts; those of a tree that was moved lie beside the run."""
+        beside = Path(self._tree.run_dir(info.run_id), layout.ARTIFACTS)
+        return places.find(info.artifact_uri, info.run_id, Path(self._tree.root).parent, self._roots, beside)
+
+    def unmoved(self) -> Unmoved:
+        """Registered models below `models/`, logged models below each experiment's `models/`."""
+        registry = os.path.join(self._tree.root, layout.MODELS)
+        models = [name for name in _folders(registry) if os.path.isfile(os.path.join(registry, name, layout.META))]
+        versions = [name for model in models for name in _folders(os.path.join(registry, model))]
+        logged = sum(len(reader.model_ids(directory)) for _, directory, _ in self._tree.experiment_dirs())
+        return Unmoved(len(models), sum(name.startswith("version-") for name in versions), logged)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _deleted_time(directory: str) -> int | None:
+    try:
+        found = meta.load(reader.read_bytes(os.path.join(directory, layout.META))).get("deleted_time")
+    except DataDamaged:
+        return None
+    return found if isinstance(found, int) else None
+
+
+def _folders(directory: str) -> list[str]:
+    try:
+        with os.scandir(directory) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+    except OSError:
+        return []
