@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,7 @@ import click
 
 from millstream.cli.options import json_option
 from millstream.cli.output import echo_json, visible
+from millstream.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from millstream.stores.imports.summary import Summary
@@ -94,11 +94,9 @@ def _transfer(source: str, into: str | None, *, as_json: bool, artifact_root: Pa
     try:
         target = open_store(into)
         check_apart(opened, source, target)
-        summary = Importer(opened, target, Options(**options), _show if sys.stderr.isatty() else None).run()
+        summary = Importer(opened, target, Options(**options), progress_bar("Importing")).run()
     finally:
         opened.close()
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", err=True, nl=False)
     if as_json:
         echo_json(summary)
     else:
@@ -110,13 +108,6 @@ def _transfer(source: str, into: str | None, *, as_json: bool, artifact_root: Pa
     if summary.problems:
         click.echo(f"{len(summary.problems)} problem(s): what is named above was not imported.", err=True)
         raise SystemExit(1)
-
-
-def _show(done: int, total: int) -> None:
-    if done % 20 == 0 or done == total:
-        width = 30
-        filled = width * done // max(total, 1)
-        click.echo(f"\r{'#' * filled}{'.' * (width - filled)} {done} of {total} runs", err=True, nl=False)
 
 
 def _print(summary: Summary) -> None:

@@ -33,7 +33,23 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("RUN_ID", str, None, "MLFLOW_RUN_ID", "Run that the next start_run resumes (set by `run` for its child)."),
     Setting("RUN_CONTEXT", str, None, "MLFLOW_RUN_CONTEXT", "JSON object of extra tags for new runs."),
-    Setting("TRACKING_USERNAME", str, None, "MLFLOW_TRACKING_USERNAME", "User name noted in tag mlflow.user."),
+    Setting(
+        "TRACKING_USERNAME",
+        str,
+        None,
+        "MLFLOW_TRACKING_USERNAME",
+        "User name noted in tag mlflow.user; login for `import` from a server.",
+    ),
+    Setting(
+        "TRACKING_PASSWORD",
+        str,
+        None,
+        "MLFLOW_TRACKING_PASSWORD",
+        "Password, with the user name, for `import` from a server.",
+    ),
+    Setting(
+        "TRACKING_TOKEN", str, None, "MLFLOW_TRACKING_TOKEN", "Token, without a user name, for `import` from a server."
+    ),
     Setting(
         "INDEX_DIR", str, None, None, "Where the index of an mlruns directory is cached (default: the user's cache)."
     ),

@@ -50,7 +50,7 @@ def _create(tree: Tree, op: ops.ImportRun) -> RunInfo:
     experiment_dir = tree.require_experiment_dir(info.experiment_id)
     directory = os.path.join(experiment_dir, info.run_id)
     if os.path.exists(directory):
-        raise refusals.run_taken(info.run_id, tree.root)
+        raise refusals.run_exists(info.run_id, tree.root)
     if not info.artifact_uri:
         info = structs.replace(info, artifact_uri=_artifact_uri(tree, experiment_dir, info))
     # One name a run, under the lock: what a killed import left is found and removed here.

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.values.entities import FileInfo
-from millstream.values.errors import InvalidValue, MillstreamError
+from millstream.values.errors import InvalidValue, MillstreamError, StorageFailed
 from millstream.values.paths import RelPath
 
 Sentence = Callable[[str], None]
@@ -26,14 +26,19 @@ def copy_artifacts(
     folders = [RelPath()]
     while folders:
         folder = folders.pop()
-        present = {item.path: item for item in target.list(folder)}
-        for item in source.list(folder):
+        try:
+            present = {item.path: item for item in target.list(folder)}
+            listed = source.list(folder)
+        except MillstreamError as error:
+            problem(f"artifacts in {str(folder)!r} cannot be listed: {error.message}")
+            continue
+        for item in listed:
             try:
                 path = _directly_below(folder, item)
                 if item.is_dir:
                     folders.append(path)
                 elif _is_wanted(item, present.get(str(path)), note, overwrite=overwrite):
-                    size += _copy(source, target, path)
+                    size += _copy(source, target, path, item.file_size)
                     files += 1
             except InvalidValue as error:
                 problem(f"artifact {item.path!r}: {error.message}")
@@ -60,7 +65,7 @@ def _is_wanted(item: FileInfo, present: FileInfo | None, note: Sentence, *, over
     return overwrite
 
 
-def _copy(source: Artifacts, target: Artifacts, path: RelPath) -> int:
+def _copy(source: Artifacts, target: Artifacts, path: RelPath, expected: int | None) -> int:
     local = source.local_path(path)
     if local is not None:
         target.put_file(local, path)
@@ -68,6 +73,12 @@ def _copy(source: Artifacts, target: Artifacts, path: RelPath) -> int:
     with TemporaryDirectory(prefix="millstream-") as folder:
         part = Path(folder, "part")
         with source.open(path) as stream, part.open("wb") as file:
-            shutil.copyfileobj(stream, file, 1 << 20)
+            try:
+                shutil.copyfileobj(stream, file, 1 << 20)
+            except OSError as error:
+                raise StorageFailed(f"the transfer was cut off ({error}); import again.") from error
+        size = part.stat().st_size
+        if expected not in (None, size):
+            raise StorageFailed(f"only {size} of {expected} bytes came; import again.")
         target.put_file(part, path)
-        return part.stat().st_size
+        return size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from millstream.drivers.rest.client import RestClient
 from millstream.drivers.sql.foreign import MLFLOW, OURS, ForeignDatabase
 from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
@@ -12,6 +13,7 @@ from millstream.stores.embedded import EmbeddedStore
 from millstream.stores.imports.base import Source
 from millstream.stores.imports.databases import DatabaseSource
 from millstream.stores.imports.mlflow import MlflowSource
+from millstream.stores.imports.servers import ServerSource
 from millstream.stores.imports.trees import TreeSource
 from millstream.stores.open import open_store
 from millstream.values.databases import DatabaseUri, hidden
@@ -31,6 +33,8 @@ def open_source(uri: str, artifact_root: Path | None = None) -> Source:
         database = DatabaseUri.parse(f"sqlite:///{Path(uri).absolute()}", Path.cwd())
     if database is not None:
         return _database(database, artifact_root)
+    if uri.lower().startswith(("http://", "https://")):
+        return ServerSource(RestClient(uri))
     location = Location.parse(os.path.expanduser(uri), base=Path.cwd())
     if location.local is None:
         raise InvalidValue(

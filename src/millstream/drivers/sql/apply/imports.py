@@ -61,7 +61,7 @@ def _create(connection: Connection, info: RunInfo, place: str) -> tuple[int, Run
         info = structs.replace(info, artifact_uri=str(location / info.run_id / ARTIFACTS))
     rid = insert_one(connection, RUNS, info.to_dictionary())
     if rid is None:
-        raise refusals.run_taken(info.run_id, place)
+        raise refusals.run_exists(info.run_id, place)
     return rid, info
 
 

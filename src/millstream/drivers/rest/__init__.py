@@ -1,0 +1,1 @@
+"""A client of MLflow's REST interface: small, over the standard library."""

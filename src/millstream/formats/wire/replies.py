@@ -1,0 +1,125 @@
+"""A server's replies → entities: MLflow's shape of 1.x to 3.x, where what is empty is absent."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from millstream.values import names
+from millstream.values.entities import (
+    ACTIVE,
+    DELETED,
+    Dataset,
+    DatasetInput,
+    Experiment,
+    FileInfo,
+    Metric,
+    ModelInput,
+    ModelOutput,
+    RunInfo,
+    RunInputs,
+    RunOutputs,
+    RunStatus,
+)
+from millstream.values.errors import DataDamaged
+
+_BROKEN = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
+
+
+def experiment(reply: Any) -> Experiment:
+    """An experiment; DataDamaged when the reply is not one."""
+    try:
+        return Experiment(
+            experiment_id=str(reply["experiment_id"]),
+            name=str(reply["name"]),
+            artifact_location=str(reply.get("artifact_location", "")),
+            lifecycle_stage=_stage(reply),
+            tags=texts(reply.get("tags")),
+            creation_time=_integer(reply.get("creation_time")),
+            last_update_time=_integer(reply.get("last_update_time")),
+        )
+    except _BROKEN as error:
+        raise DataDamaged(f"the server describes an experiment badly ({error!r:.200})") from error
+
+
+def run_info(reply: Any) -> RunInfo:
+    """A run's info; DataDamaged when the reply is not one."""
+    try:
+        info = reply["info"]
+        status = str(info.get("status", "RUNNING"))
+        if status not in RunStatus.NAMES:
+            raise ValueError(f"status {status!r}")
+        tags = texts(reply.get("data", {}).get("tags"))
+        return RunInfo(
+            run_id=str(info.get("run_id") or info["run_uuid"]),
+            experiment_id=str(info["experiment_id"]),
+            user_id=str(info.get("user_id", "")),
+            status=status,
+            start_time=_integer(info.get("start_time")),
+            end_time=_integer(info.get("end_time")),
+            lifecycle_stage=_stage(info),
+            artifact_uri=str(info.get("artifact_uri", "")),
+            run_name=str(info.get("run_name") or tags.get(names.RUN_NAME_TAG, "")),
+        )
+    except _BROKEN as error:
+        raise DataDamaged(f"the server describes a run badly ({error!r:.200})") from error
+
+
+def texts(pairs: Any) -> dict[str, str]:
+    """Params or tags: MLflow's list of key and value."""
+    return {str(pair["key"]): str(pair.get("value", "")) for pair in pairs or ()}
+
+
+def point(reply: Any) -> Metric:
+    """One point of a metric; ValueError or the like when it is none."""
+    return Metric(str(reply["key"]), float(reply["value"]), int(reply.get("timestamp", 0)), int(reply.get("step", 0)))
+
+
+def inputs(reply: Any) -> RunInputs:
+    """Datasets and logged models that a run used."""
+    found = reply.get("inputs") or {}
+    return RunInputs(
+        tuple(_dataset_input(item) for item in found.get("dataset_inputs") or ()),
+        tuple(ModelInput(str(item["model_id"])) for item in found.get("model_inputs") or ()),
+    )
+
+
+def outputs(reply: Any) -> RunOutputs:
+    """Logged models that a run made."""
+    found = (reply.get("outputs") or {}).get("model_outputs") or ()
+    return RunOutputs(tuple(ModelOutput(str(item["model_id"]), int(item.get("step", 0))) for item in found))
+
+
+def file_info(reply: Any) -> FileInfo:
+    """An entry of an artifact listing."""
+    size = reply.get("file_size")
+    return FileInfo(str(reply["path"]), bool(reply.get("is_dir", False)), None if size is None else int(size))
+
+
+def _dataset_input(reply: Any) -> DatasetInput:
+    found = reply["dataset"]
+    dataset = Dataset(
+        name=str(found["name"]),
+        digest=str(found["digest"]),
+        source_type=str(found.get("source_type", "")),
+        source=str(found.get("source", "")),
+        schema=found.get("schema") or None,
+        profile=found.get("profile") or None,
+    )
+    return DatasetInput(dataset, texts(reply.get("tags")))
+
+
+def _stage(reply: Any) -> str:
+    stage = str(reply.get("lifecycle_stage", ACTIVE))
+    if stage not in (ACTIVE, DELETED):
+        raise ValueError(f"lifecycle_stage {stage!r}")
+    return stage
+
+
+def _integer(value: Any) -> int | None:
+    if value is None:
+        return None
+    number = int(value)
+    if not math.isfinite(number) or not names.INT64_MIN <= number <= names.INT64_MAX:
+        raise ValueError(f"the number {number}")
+    return number

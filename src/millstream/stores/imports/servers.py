@@ -1,0 +1,218 @@
+"""A running tracking server as a source: MLflow's of 1.x to 3.x, or ours."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.rest.client import RestClient
+from millstream.formats.wire import replies
+from millstream.stores.imports.base import Problem, SourceRun, Unmoved
+from millstream.values.entities import Experiment, FileInfo, Metric, RunInfo
+from millstream.values.errors import (
+    BadRequest,
+    DataDamaged,
+    EndpointNotFound,
+    MillstreamError,
+    NotFound,
+    NotSupported,
+)
+from millstream.values.paths import Location, RelPath
+
+PAGE = 200
+POINTS = 25_000
+# So many runs are asked about ahead of the one that is written, by so many threads.
+AHEAD, THREADS = 16, 8
+
+
+class ServerSource:
+    """Runs of one server."""
+
+    def __init__(self, client: RestClient) -> None:
+        """Ask through `client`."""
+        self._client = client
+        self.place = client.public
+
+    def experiments(self, problem: Problem) -> list[Experiment]:
+        """All experiments by id."""
+        try:
+            found = list(self._pages("experiments/search", "experiments", view_type="ALL"))
+        except EndpointNotFound:
+            # Before 1.28 there was only this.
+            found = self._client.get("experiments/list", {"view_type": "ALL"}).get("experiments", [])
+        experiments = []
+        for reply in found:
+            try:
+                experiments.append(replies.experiment(reply))
+            except DataDamaged as error:
+                problem(f"{error}; the experiment is left out")
+        return sorted(experiments, key=lambda item: (len(item.experiment_id), item.experiment_id))
+
+    def count_runs(self, experiment_id: str) -> int:
+        """All runs."""
+        return sum(1 for _ in self._search(experiment_id, 1000))
+
+    def runs(self, experiment_id: str, problem: Problem) -> Iterator[SourceRun]:
+        """All runs, the oldest first; points are fetched for some of them ahead."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            waiting: deque[tuple[Any, RunInfo, Future[list[list[Metric]]]]] = deque()
+            try:
+                for reply in self._search(experiment_id, PAGE):
+                    try:
+                        info = replies.run_info(reply)
+                    except DataDamaged as error:
+                        problem(f"{error}; the run is left out")
+                        continue
+                    keys = sorted({str(item["key"]) for item in reply.get("data", {}).get("metrics", ())})
+                    waiting.append((reply, info, pool.submit(self._series, info.run_id, keys, problem)))
+                    if len(waiting) > AHEAD:
+                        yield from self._finish(*waiting.popleft(), problem)
+                while waiting:
+                    yield from self._finish(*waiting.popleft(), problem)
+            finally:
+                for _, _, future in waiting:
+                    future.cancel()
+
+    def _finish(
+        self, reply: Any, info: RunInfo, future: Future[list[list[Metric]]], problem: Problem
+    ) -> Iterator[SourceRun]:
+        try:
+            points = future.result()
+            data = reply.get("data", {})
+            yield SourceRun(
+                info=info,
+                deleted_time=None,
+                params=replies.texts(data.get("params")),
+                tags=replies.texts(data.get("tags")),
+                points=partial(iter, points),
+                inputs=replies.inputs(reply),
+                outputs=replies.outputs(reply),
+            )
+        except (NotFound, DataDamaged, KeyError, TypeError, ValueError) as error:
+            problem(f"run {info.run_id}: {error}; the run is left out")
+
+    def _series(self, run_id: str, keys: Sequence[str], problem: Problem) -> list[list[Metric]]:
+        return [list(self._history(run_id, key, problem)) for key in keys]
+
+    def _history(self, run_id: str, key: str, problem: Problem) -> Iterator[Metric]:
+        parameters = {"run_id": run_id, "run_uuid": run_id, "metric_key": key, "max_results": POINTS}
+        bad = 0
+        while True:
+            try:
+                reply = self._client.get("metrics/get-history", parameters)
+            except BadRequest:
+                # Some stores of MLflow 2 cannot give a history in pages.
+                if parameters.pop("max_results", None) is None:
+                    raise
+                continue
+            for item in reply.get("metrics", ()):
+                try:
+                    yield replies.point(item)
+                except (KeyError, TypeError, ValueError, OverflowError):
+                    bad += 1
+            token = reply.get("next_page_token")
+            if not token or parameters.get("page_token") == token:
+                break
+            parameters["page_token"] = token
+        if bad:
+            problem(f"run {run_id}, metric {key!r}: {bad} point(s) cannot be read and are left out")
+
+    def artifacts(self, info: RunInfo) -> Artifacts | None:
+        """The run's artifacts, wherever they are: the server fetches them."""
+        return ServerArtifacts(self._client, info.run_id)
+
+    def unmoved(self) -> Unmoved:
+        """What the registry lists; 0 where the server has none or does not say."""
+        return Unmoved(
+            self._count("registered-models/search", "registered_models"),
+            self._count("model-versions/search", "model_versions"),
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _search(self, experiment_id: str, page: int) -> Iterator[Any]:
+        return self._pages(
+            "runs/search",
+            "runs",
+            page,
+            experiment_ids=[experiment_id],
+            run_view_type="ALL",
+            order_by=["attributes.start_time ASC"],
+        )
+
+    def _pages(self, name: str, field: str, page: int = 1000, **body: Any) -> Iterator[Any]:
+        token = None
+        while True:
+            reply = self._client.post(name, {**body, "max_results": page, "page_token": token})
+            yield from reply.get(field, ())
+            if not reply.get("next_page_token") or reply["next_page_token"] == token:
+                return
+            token = reply["next_page_token"]
+
+    def _count(self, name: str, field: str) -> int:
+        count, token = 0, None
+        try:
+            while True:
+                reply = self._client.get(name, {"max_results": 1000, "page_token": token})
+                count += len(reply.get(field, ()))
+                token = reply.get("next_page_token")
+                if not token:
+                    return count
+        except MillstreamError:
+            return count
+
+
+class ServerArtifacts:
+    """Artifacts of one run, read through the server."""
+
+    def __init__(self, client: RestClient, run_id: str) -> None:
+        """Those of run `run_id`."""
+        self._client = client
+        self._run_id = run_id
+        self.location = Location("mlflow-artifacts", "", f"/{run_id}")
+
+    def list(self, path: RelPath) -> list[FileInfo]:
+        """Entries of the directory `path`; names in it are the server's and not checked here."""
+        found: list[FileInfo] = []
+        parameters = {"run_id": self._run_id, "run_uuid": self._run_id, "path": str(path) or None}
+        while True:
+            reply = self._client.get("artifacts/list", parameters)
+            found += [replies.file_info(item) for item in reply.get("files", ())]
+            token = reply.get("next_page_token")
+            if not token or parameters.get("page_token") == token:
+                return found
+            parameters["page_token"] = token
+
+    def open(self, path: RelPath) -> BinaryIO:
+        """A file as a stream."""
+        return self._client.open("/get-artifact", {"run_uuid": self._run_id, "path": str(path)})
+
+    def local_path(self, path: RelPath) -> Path | None:
+        """None: nothing is on this machine."""
+        return None
+
+    def put_file(self, source: Path, path: RelPath) -> None:
+        """Never: a source is not changed."""
+        raise self._only_read()
+
+    def put_bytes(self, data: bytes, path: RelPath) -> None:
+        """Never: a source is not changed."""
+        raise self._only_read()
+
+    def delete(self, path: RelPath) -> None:
+        """Never: a source is not changed."""
+        raise self._only_read()
+
+    def download(self, path: RelPath, target: Path) -> Path:
+        """Never: files are opened one by one."""
+        raise self._only_read()
+
+    def _only_read(self) -> NotSupported:
+        return NotSupported("The artifacts of a server that runs are imported from are only read.")
