@@ -154,6 +154,11 @@ class DatabaseStore:
 
         self._open().transactions.write(carefully, repeatable=False)
 
+    def of_run(self, run_id: str, most: int) -> dict[str, list[Point]] | None:
+        """Every point of every series of a run, in one read; None when there are over `most`."""
+        with self._reading() as connection:
+            return histories.of_run(connection, self._rid(connection, run_id), most)
+
     def deleted_times(self, run_ids: list[str]) -> dict[str, int]:
         """When those of the runs that are deleted were deleted (ms), by run id; unknown where that was not noted."""
         with self._reading() as connection:

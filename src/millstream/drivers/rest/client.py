@@ -61,6 +61,7 @@ class RestClient:
             self._headers["Authorization"] = login
         self._sleep = sleep
         self._connections = threading.local()
+        self._open: list[http.client.HTTPConnection] = []
 
     def get(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to ``GET /api/2.0/mlflow/<name>``; parameters that are None are left out."""
@@ -73,20 +74,19 @@ class RestClient:
 
     def open(self, path: str, parameters: Mapping[str, Any]) -> BinaryIO:
         """The body of ``GET <path>`` as a stream, on a connection of its own that ends with it."""
-        return cast(
-            BinaryIO, self._answer("GET", path + _query(parameters), None, self._connect(), lambda found: found)
-        )
+        connection, once = self._connect(), {"Connection": "close"}
+        return cast(BinaryIO, self._answer("GET", path + _query(parameters), None, connection, _itself, once))
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        connection = getattr(self._connections, "own", None)
-        if connection is not None:
+        """Close the connections of all threads; they open again when used."""
+        for connection in self._open:
             connection.close()
 
     def _json(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         connection = getattr(self._connections, "own", None)
         if connection is None:
             connection = self._connections.own = self._connect()
+            self._open.append(connection)
         data = self._answer(method, path, body, connection, http.client.HTTPResponse.read)
         try:
             found = msgspec.json.decode(data) if data.strip() else {}
@@ -109,9 +109,12 @@ class RestClient:
         body: bytes | None,
         connection: http.client.HTTPConnection,
         use: Callable[[http.client.HTTPResponse], T],
+        more_headers: Mapping[str, str] | None = None,
     ) -> T:
         """What `use` makes of a good answer; Unavailable when there is none after some tries."""
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        headers = {**self._headers, **(more_headers or {})}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         reason = ""
         for attempt in range(TRIES):
             pause = _FIRST_PAUSE_SECONDS * 2**attempt
@@ -144,6 +147,10 @@ class RestClient:
             kind = NotFound if b"RESOURCE_DOES_NOT_EXIST" in text else EndpointNotFound
             return kind(message or f"{place} is not there; is it an MLflow server?")
         return BadRequest(f"{place} answered {status}: {message or 'without a reason'}")
+
+
+def _itself(response: http.client.HTTPResponse) -> http.client.HTTPResponse:
+    return response
 
 
 def _login(user: str | None, password: str | None) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from millstream.drivers.artifacts.base import Artifacts
+from millstream.formats.mlruns.points import to_metric
 from millstream.stores.database import DatabaseStore
 from millstream.stores.imports import places
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
@@ -14,6 +15,8 @@ from millstream.values.entities import DELETED, Experiment, Metric, Run, RunInfo
 from millstream.values.errors import DataDamaged
 
 PAGE = 200
+# A run of more points is read metric by metric.
+MOST_POINTS = 1_000_000
 
 
 class DatabaseSource:
@@ -79,14 +82,24 @@ class DatabaseSource:
         run_id = run.info.run_id
 
         def points() -> Iterator[Sequence[Metric]]:
+            series = self.series(run_id)
             for key in sorted(run.data.metrics):
                 try:
-                    page = self._store.read(queries.MetricHistory(run_id=run_id, key=key))
-                    yield page
+                    yield series(key)
                 except DataDamaged as error:
                     problem(f"run {run_id}, metric {key!r}: {error} Its points are left out")
 
         return SourceRun(run.info, deleted_time, run.data.params, run.data.tags, points, run.inputs, run.outputs)
+
+    def series(self, run_id: str) -> Callable[[str], list[Metric]]:
+        """A function that gives the points of one metric of a run; a run of usual size is read once, whole."""
+        try:
+            known = self._store.of_run(run_id, MOST_POINTS)
+        except DataDamaged:
+            known = None  # One damaged series must not hide the others.
+        if known is None:
+            return lambda key: self._store.read(queries.MetricHistory(run_id=run_id, key=key))
+        return lambda key: [to_metric(key, point) for point in known.get(key, ())]
 
     def artifacts(self, info: RunInfo) -> Artifacts | None:
         """The run's artifacts, where its URI says, or beside a SQLite file that was moved."""

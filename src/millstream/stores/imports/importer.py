@@ -155,12 +155,14 @@ class Importer:
         found = additions(present, run, self.summary.note, overwrite=self._options.overwrite)
         counts: dict[str, int] = {}
 
-        def series(key: str) -> Sequence[Metric]:
-            points = self._target.read(queries.MetricHistory(run_id=run_id, key=key))
+        series = self._series(run_id)
+
+        def counted(key: str) -> Sequence[Metric]:
+            points = series(key)
             counts[key] = len(points)
             return points
 
-        blocks = _pieces(new_points(series, run.points()))
+        blocks = _pieces(new_points(counted, run.points()))
         first = next(blocks, ())
         if not first and found.is_nothing(present.info):
             self.summary.runs_unchanged += 1
@@ -185,6 +187,12 @@ class Importer:
             self._target.write(op)
             self._append(found.info, deleted_time, first, blocks, counts)
         self.summary.runs_extended += 1
+
+    def _series(self, run_id: str) -> Callable[[str], Sequence[Metric]]:
+        """A function that gives the points that the target has of one metric of a run."""
+        if isinstance(self._target, DatabaseStore):
+            return DatabaseSource(self._target).series(run_id)
+        return lambda key: self._target.read(queries.MetricHistory(run_id=run_id, key=key))
 
     def _present(self, run_id: str) -> SourceRun | None:
         try:

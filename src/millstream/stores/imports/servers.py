@@ -37,6 +37,7 @@ class ServerSource:
         """Ask through `client`."""
         self._client = client
         self.place = client.public
+        self._pool = ThreadPoolExecutor(THREADS)
 
     def experiments(self, problem: Problem) -> list[Experiment]:
         """All experiments by id."""
@@ -59,24 +60,23 @@ class ServerSource:
 
     def runs(self, experiment_id: str, problem: Problem) -> Iterator[SourceRun]:
         """All runs, the oldest first; points are fetched for some of them ahead."""
-        with ThreadPoolExecutor(THREADS) as pool:
-            waiting: deque[tuple[Any, RunInfo, Future[list[list[Metric]]]]] = deque()
-            try:
-                for reply in self._search(experiment_id, PAGE):
-                    try:
-                        info = replies.run_info(reply)
-                    except DataDamaged as error:
-                        problem(f"{error}; the run is left out")
-                        continue
-                    keys = sorted({str(item["key"]) for item in reply.get("data", {}).get("metrics", ())})
-                    waiting.append((reply, info, pool.submit(self._series, info.run_id, keys, problem)))
-                    if len(waiting) > AHEAD:
-                        yield from self._finish(*waiting.popleft(), problem)
-                while waiting:
+        waiting: deque[tuple[Any, RunInfo, Future[list[list[Metric]]]]] = deque()
+        try:
+            for reply in self._search(experiment_id, PAGE):
+                try:
+                    info = replies.run_info(reply)
+                except DataDamaged as error:
+                    problem(f"{error}; the run is left out")
+                    continue
+                keys = sorted({str(item["key"]) for item in reply.get("data", {}).get("metrics", ())})
+                waiting.append((reply, info, self._pool.submit(self._series, info.run_id, keys, problem)))
+                if len(waiting) > AHEAD:
                     yield from self._finish(*waiting.popleft(), problem)
-            finally:
-                for _, _, future in waiting:
-                    future.cancel()
+            while waiting:
+                yield from self._finish(*waiting.popleft(), problem)
+        finally:
+            for _, _, future in waiting:
+                future.cancel()
 
     def _finish(
         self, reply: Any, info: RunInfo, future: Future[list[list[Metric]]], problem: Problem
@@ -134,7 +134,8 @@ class ServerSource:
         )
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close all connections; what is asked for ahead is given up."""
+        self._pool.shutdown(cancel_futures=True)
         self._client.close()
 
     def _search(self, experiment_id: str, page: int) -> Iterator[Any]:

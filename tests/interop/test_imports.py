@@ -1,0 +1,136 @@
+"""The real MLflow as what runs come from (a server) and go to (an exported tree)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from millstream.stores.imports.importer import Importer, Options
+from millstream.stores.imports.open import open_source
+from millstream.stores.imports.summary import Summary
+from millstream.stores.open import close_stores, open_store
+from millstream.tracking.client import MlflowClient
+from tests.golden import answers
+from tests.golden.test_golden import HERE, NEWEST, load
+from tests.golden.test_imports import placeless
+from tests.interop.conftest import SETTINGS, Peer
+
+NAME = f"{NEWEST}.sqlite"
+
+
+@pytest.fixture
+def golden_database(tmp_path: Path) -> Path:
+    """The newest golden database, with its artifacts beside it."""
+    with tarfile.open(HERE / f"mlflow-{NAME}.tar.gz") as archive:
+        archive.extractall(tmp_path / "옛 곳", filter="data")
+    return tmp_path / "옛 곳" / "mlflow.db"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def address(golden_database: Path, mlflow_python: Path, tmp_path: Path) -> Iterator[str]:
+    """MLflow's own server over the golden database."""
+    port = free_port()
+    command = [mlflow_python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with open(tmp_path / "log", "w+", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [*map(str, command), "--backend-store-uri", f"sqlite:///{golden_database}"],
+            stdout=log,
+            stderr=log,
+            cwd=golden_database.parent,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **SETTINGS},
+            start_new_session=True,
+        )
+        try:
+            wait_until_up(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            subprocess.run(["kill", "--", f"-{process.pid}"], check=False)
+            process.wait(30)
+    close_stores()
+
+
+def wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
+    pause = Event()
+    for _ in range(600):
+        assert process.poll() is None, "MLflow's server ended"
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            pause.wait(0.2)
+    raise AssertionError("MLflow's server did not come up")
+
+
+def bring(source: str, target: str, **options: object) -> Summary:
+    opened = open_source(source)
+    try:
+        return Importer(opened, open_store(target), Options(**options)).run()  # type: ignore[arg-type]
+    finally:
+        opened.close()
+
+
+@pytest.mark.timeout(900)
+def test_a_real_server_is_imported_again_and_again(address: str, tmp_path: Path) -> None:
+    target = f"sqlite:///{tmp_path}/새 곳.db"
+    summary = bring(address, target)
+    assert summary.problems == []
+    assert (summary.runs_created, summary.registered_models_left) == (19, 2)
+    # The server finds relative and absolute artifact roots of its own machine only; the file was moved.
+    expected = placeless(load(f"mlflow-{NAME}.json")["world"])
+    client = MlflowClient(tracking_uri=target)
+    assert placeless(answers.describe(client)) == expected
+    (run_id,) = [r for r, run in expected["runs"].items() if run["tags"]["mlflow.runName"] == "run-05"]
+    log_more(address, run_id)
+    again = bring(address, target)
+    assert (again.runs_created, again.runs_extended, again.points, again.files) == (0, 1, 3, 1)
+    assert [point.value for point in client.get_metric_history(run_id, "loss")][1:] == [0.5, 0.25, 0.125]
+    local = client.download_artifacts(run_id, "깊은 곳/파일 하나.txt", str(tmp_path))
+    assert Path(local).read_text(encoding="utf-8") == "안녕\n"
+    assert bring(address, target).runs_unchanged == 19
+
+
+def log_more(address: str, run_id: str) -> None:
+    """Points and an artifact of a run under way, through the server."""
+    start = 1_700_000_009_000
+    points = [{"key": "loss", "value": 0.5 / 2**i, "timestamp": start + i, "step": i} for i in range(3)]
+    call(f"{address}/api/2.0/mlflow/runs/log-batch", json.dumps({"run_id": run_id, "metrics": points}).encode())
+    path = urllib.request.quote("깊은 곳/파일 하나.txt")
+    folder, _, name = path.rpartition("/")
+    call(f"{address}/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run_id}&path={folder}/{name}", "안녕\n".encode())
+
+
+def call(url: str, body: bytes) -> None:
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize("through", ["tree", "sqlite"])
+def test_mlflow_reads_what_was_exported(golden_database: Path, mlflow: Peer, tmp_path: Path, through: str) -> None:
+    middle = f"sqlite:///{tmp_path}/중간.db" if through == "sqlite" else str(tmp_path / "중간")
+    root = tmp_path / "내보낸 곳" / "mlruns"
+    assert bring(str(golden_database), middle).problems == []
+    assert bring(middle, str(root)).problems == []
+    expected = placeless(load(f"mlflow-{NAME}.json")["world"])
+    found = placeless(mlflow("describe", store=str(root)))
+    if through == "sqlite":
+        del expected["experiments"]["0"], found["experiments"]["0"]
+    assert found["experiments"] == expected["experiments"]
+    assert found["runs"] == expected["runs"]
+    assert found["histories"] == expected["histories"]
+    close_stores()
