@@ -17,7 +17,8 @@ from millstream.drivers.sql import ledger, read, schema
 from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.drivers.sql.failures import failure
-from millstream.drivers.sql.migrations import prepare
+from millstream.drivers.sql.foreign import is_mlflows
+from millstream.drivers.sql.migrations import mlflows_own, prepare
 from millstream.drivers.sql.models import output_location, read_models
 from millstream.drivers.sql.transactions import Transactions
 from millstream.stores.database_purges import DatabasePurges
@@ -194,6 +195,8 @@ class DatabaseStore:
         path = self.database.path
         if path is None:
             return postgresql_engine(self.database.text)
+        if is_mlflows(self.database):
+            raise mlflows_own(self.database.public)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

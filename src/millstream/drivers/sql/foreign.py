@@ -12,6 +12,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from millstream.drivers.sql.engine import BUSY_SECONDS, postgresql_engine
 from millstream.drivers.sql.failures import failure
 from millstream.values.databases import DatabaseUri
 from millstream.values.entities import Dataset, DatasetInput, Metric, ModelInput, ModelOutput
-from millstream.values.errors import NotFound
+from millstream.values.errors import MillstreamError, NotFound
 from millstream.values.names import INT64_MAX, INT64_MIN
 
 T = TypeVar("T")
@@ -175,6 +176,31 @@ class ForeignDatabase:
                 yield connection
         except DBAPIError as error:
             raise failure(error, self.database.public) from error
+
+
+def is_mlflows(database: DatabaseUri) -> bool:
+    """Whether a SQLite file that is there is MLflow's, found out without changing it.
+
+    Opening a file the way stores do puts it into WAL mode, and it stays so; a file of ours is in that mode already.
+    """
+    if database.path is None or not _keeps_a_rollback_journal(database.path):
+        return False
+    foreign = ForeignDatabase(database)
+    try:
+        return foreign.kind() == MLFLOW
+    except MillstreamError:
+        return False  # Opening it says what is wrong.
+    finally:
+        foreign.close()
+
+
+def _keeps_a_rollback_journal(path: Path) -> bool:
+    """Byte 18 of a SQLite file is its write version: 1 for a rollback journal, 2 for WAL."""
+    try:
+        with path.open("rb") as file:
+            return file.read(19)[18:] == b"\x01"
+    except OSError:
+        return False
 
 
 def _dataset(name: Any, digest: Any, kind: Any, source: Any, schema: Any, profile: Any) -> Dataset:

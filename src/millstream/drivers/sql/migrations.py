@@ -101,16 +101,21 @@ def _version(connection: Connection) -> int | None:
 def _refuse_strangers(connection: Connection, place: str) -> None:
     present = set(inspect(connection).get_table_names())
     if "alembic_version" in present and "experiments" in present:
-        raise NotSupported(
-            f"The database {place} is MLflow's own; its tables cannot be used. Import its runs into a store of "
-            f"Millstream, which leaves it as it is: millstream import {place} --into sqlite:///millstream.db"
-        )
+        raise mlflows_own(place)
     taken = sorted(present & {table.name for table in ledger.TABLES})
     if taken:
         raise NotSupported(
             f"The database {place} has tables that are not Millstream's but have the same names ({', '.join(taken)}). "
             "Name another database."
         )
+
+
+def mlflows_own(place: str) -> NotSupported:
+    """Refuses a database of MLflow, and says how to get at what is in it."""
+    return NotSupported(
+        f"The database {place} is MLflow's own; its tables cannot be used. Import its runs into a store of "
+        f"Millstream, which leaves it as it is: millstream import {place} --into sqlite:///millstream.db"
+    )
 
 
 def _refuse_encoding(connection: Connection, place: str) -> None:

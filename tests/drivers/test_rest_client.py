@@ -1,0 +1,157 @@
+"""The REST client against a server that says whatever a test wants."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from millstream.drivers.rest.client import TRIES, RestClient
+from millstream.values.errors import (
+    BadRequest,
+    EndpointNotFound,
+    InvalidValue,
+    MillstreamError,
+    NotFound,
+    NotPermitted,
+    Unavailable,
+)
+
+
+class Script:
+    """Answers to give, one a request; the last one again and again. Requests are noted."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, dict[str, str], bytes]] = [(200, {}, b"{}")]
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.address = ""
+
+    def next(self) -> tuple[int, dict[str, str], bytes]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    """A server on this machine that follows a script."""
+    found = Script()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            found.requests.append((self.command, self.path, dict(self.headers), body))
+            status, headers, data = found.next()
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+            if "Content-Length" in headers:
+                self.close_connection = True
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        found.address = f"http://127.0.0.1:{server.server_address[1]}/prefix/"
+        yield found
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(script: Script) -> Iterator[RestClient]:
+    made = RestClient(script.address, sleep=lambda _: None)
+    yield made
+    made.close()
+
+
+def refusal(code: str, message: str = "왜") -> bytes:
+    return json.dumps({"error_code": code, "message": message}).encode()
+
+
+def test_calls_carry_what_was_asked(script: Script, client: RestClient) -> None:
+    script.answers = [(200, {}, b'{"a": 1}')]
+    assert client.get("runs/get", {"run_id": "한 글&", "none": None}) == {"a": 1}
+    assert client.post("runs/search", {"x": ["1"], "y": None}) == {"a": 1}
+    (first, path, _, _), (second, _, headers, body) = script.requests
+    assert (first, path) == ("GET", "/prefix/api/2.0/mlflow/runs/get?run_id=%ED%95%9C%20%EA%B8%80%26")
+    assert (second, headers["Content-Type"], json.loads(body)) == ("POST", "application/json", {"x": ["1"]})
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_busy_server_is_asked_again(script: Script, client: RestClient, status: int) -> None:
+    script.answers = [(status, {"Retry-After": "1"}, b"busy"), (status, {}, b""), (200, {}, b'{"a": 1}')]
+    assert client.get("x", {}) == {"a": 1}
+    assert len(script.requests) == 3
+
+
+def test_a_cut_off_answer_is_asked_for_again(script: Script, client: RestClient) -> None:
+    script.answers = [(200, {"Content-Length": "100"}, b'{"a"'), (200, {}, b'{"a": 1}')]
+    assert client.get("x", {}) == {"a": 1}
+
+
+def test_pauses_grow_and_end(script: Script) -> None:
+    script.answers = [(503, {}, refusal("TEMPORARILY_UNAVAILABLE"))]
+    pauses: list[float] = []
+    client = RestClient(script.address, sleep=pauses.append)
+    with pytest.raises(Unavailable, match=f"after {TRIES} tries: 503 왜"):
+        client.get("x", {})
+    client.close()
+    assert pauses == sorted(pauses)
+    assert len(pauses) == len(script.requests) - 1 == TRIES - 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, refusal("RESOURCE_DOES_NOT_EXIST"), NotFound),
+        (404, b"<html>", EndpointNotFound),
+        (401, b"", NotPermitted),
+        (403, b"", NotPermitted),
+        (400, refusal("INVALID_PARAMETER_VALUE"), BadRequest),
+        (302, b"", BadRequest),
+        (200, b"<html>", BadRequest),
+        (200, b"[1]", BadRequest),
+    ],
+)
+def test_refusals_become_errors_at_once(
+    script: Script, client: RestClient, status: int, body: bytes, kind: type[MillstreamError]
+) -> None:
+    script.answers = [(status, {}, body)]
+    with pytest.raises(kind):
+        client.get("x", {})
+    assert len(script.requests) == 1
+
+
+def test_passwords_go_to_the_server_and_nowhere_else(script: Script) -> None:
+    script.answers = [(400, {}, b"")]
+    client = RestClient(script.address.replace("//", "//user:geheim@"), sleep=lambda _: None)
+    with pytest.raises(BadRequest) as raised:
+        client.get("x", {})
+    client.close()
+    assert "geheim" not in str(raised.value) + client.public
+    assert script.requests[0][2]["Authorization"] == "Basic dXNlcjpnZWhlaW0="
+
+
+def test_tokens_come_from_the_environment(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0k")
+    client = RestClient(script.address)
+    client.get("x", {})
+    client.close()
+    assert script.requests[0][2]["Authorization"] == "Bearer t0k"
+
+
+@pytest.mark.parametrize("address", ["ftp://host", "http://", "http://host:99999", "http://host?x=1"])
+def test_addresses_are_checked(address: str) -> None:
+    with pytest.raises(InvalidValue):
+        RestClient(address)
