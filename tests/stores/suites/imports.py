@@ -14,6 +14,7 @@ from millstream.values.entities import (
     Dataset,
     DatasetInput,
     Experiment,
+    InputTag,
     Metric,
     ModelInput,
     ModelOutput,
@@ -32,7 +33,7 @@ POINTS = (
     Metric("손실", 0.5, T0, 3),
     Metric("lr", math.inf, T0 + 5, -1),
 )
-INPUTS = RunInputs((DatasetInput(Dataset("train", "d1", "local", "{}"), {"a": "b"}),), (ModelInput("m-1"),))
+INPUTS = RunInputs((DatasetInput(Dataset("train", "d1", "local", "{}"), (InputTag("a", "b"),)),), (ModelInput("m-1"),))
 OUTPUTS = RunOutputs((ModelOutput("m-2", 7),))
 
 

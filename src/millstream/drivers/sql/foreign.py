@@ -24,7 +24,7 @@ from millstream.drivers.sql import ledger
 from millstream.drivers.sql.engine import BUSY_SECONDS, postgresql_engine
 from millstream.drivers.sql.failures import failure
 from millstream.values.databases import DatabaseUri
-from millstream.values.entities import Dataset, DatasetInput, Metric, ModelInput, ModelOutput
+from millstream.values.entities import Dataset, DatasetInput, InputTag, Metric, ModelInput, ModelOutput
 from millstream.values.errors import MillstreamError, NotFound
 from millstream.values.names import INT64_MAX, INT64_MIN
 
@@ -126,7 +126,7 @@ class ForeignDatabase:
         for link in links:
             dataset = datasets.get(link.source_id)
             if dataset is not None:
-                found[link.destination_id].append(DatasetInput(dataset, tags.get(link.input_uuid, {})))
+                found[link.destination_id].append(DatasetInput(dataset, tuple(tags.get(link.input_uuid, ()))))
         return found
 
     def models(self, run_ids: Sequence[str]) -> tuple[dict[str, list[ModelInput]], dict[str, list[ModelOutput]]]:
@@ -143,13 +143,13 @@ class ForeignDatabase:
                 made[run_id].append(ModelOutput(model_id, int(step or 0)))
         return used, made
 
-    def _input_tags(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
-        found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    def _input_tags(self, ids: Sequence[str]) -> dict[str, list[InputTag]]:
+        found: defaultdict[str, list[InputTag]] = defaultdict(list)
         if ids:
             for input_id, name, value in self.rows(
                 "input_tags", ("input_uuid", "name", "value"), column("input_uuid").in_(ids), order=("name",)
             ):
-                found[input_id][name] = str(value)
+                found[input_id].append(InputTag(str(name), str(value)))
         return found
 
     def _columns_of(self, name: str) -> frozenset[str]:

@@ -13,6 +13,7 @@ from millstream.values.entities import (
     DatasetInput,
     Experiment,
     FileInfo,
+    InputTag,
     Metric,
     ModelInput,
     ModelOutput,
@@ -106,7 +107,7 @@ def _dataset_input(reply: Any) -> DatasetInput:
         schema=found.get("schema") or None,
         profile=found.get("profile") or None,
     )
-    return DatasetInput(dataset, texts(reply.get("tags")))
+    return DatasetInput(dataset, tuple(InputTag(*item) for item in texts(reply.get("tags")).items()))
 
 
 def _stage(reply: Any) -> str:

@@ -106,8 +106,15 @@ class DatabaseSource:
         return places.find(info.artifact_uri, info.run_id, self._base, self._roots)
 
     def unmoved(self) -> Unmoved:
-        """Nothing: all that such a database has is imported."""
-        return Unmoved()
+        """Its logged models that are not deleted."""
+        ids = tuple(item.experiment_id for item in self.experiments(lambda _: None))
+        count, token = 0, None
+        while True:
+            page = self._store.read(queries.SearchLoggedModels(experiment_ids=ids, page_token=token))
+            count += len(page)
+            token = page.token
+            if token is None:
+                return Unmoved(logged_models=count)
 
     def close(self) -> None:
         """The store stays open: it is shared."""

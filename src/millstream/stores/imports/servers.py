@@ -131,6 +131,7 @@ class ServerSource:
         return Unmoved(
             self._count("registered-models/search", "registered_models"),
             self._count("model-versions/search", "model_versions"),
+            self._count_models(),
         )
 
     def close(self) -> None:
@@ -156,6 +157,13 @@ class ServerSource:
             if not reply.get("next_page_token") or reply["next_page_token"] == token:
                 return
             token = reply["next_page_token"]
+
+    def _count_models(self) -> int:
+        try:
+            ids = [item.experiment_id for item in self.experiments(lambda _: None)]
+            return sum(1 for _ in self._pages("logged-models/search", "models", 50, experiment_ids=ids))
+        except MillstreamError:
+            return 0
 
     def _count(self, name: str, field: str) -> int:
         count, token = 0, None

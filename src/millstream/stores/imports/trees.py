@@ -9,6 +9,7 @@ from pathlib import Path
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files import reader
+from millstream.drivers.files.models import model_ids
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import to_metric
@@ -92,7 +93,7 @@ class TreeSource:
         registry = os.path.join(self._tree.root, layout.MODELS)
         models = [name for name in _folders(registry) if os.path.isfile(os.path.join(registry, name, layout.META))]
         versions = [name for model in models for name in _folders(os.path.join(registry, model))]
-        logged = sum(len(reader.model_ids(directory)) for _, directory, _ in self._tree.experiment_dirs())
+        logged = sum(len(model_ids(directory)) for _, directory, _ in self._tree.experiment_dirs())
         return Unmoved(len(models), sum(name.startswith("version-") for name in versions), logged)
 
     def close(self) -> None:
