@@ -155,14 +155,7 @@ class Importer:
         found = additions(present, run, self.summary.note, overwrite=self._options.overwrite)
         counts: dict[str, int] = {}
 
-        series = self._series(run_id)
-
-        def counted(key: str) -> Sequence[Metric]:
-            points = series(key)
-            counts[key] = len(points)
-            return points
-
-        blocks = _pieces(new_points(counted, run.points()))
+        blocks = _pieces(new_points(self._series(run_id, counts), run.points()))
         first = next(blocks, ())
         if not first and found.is_nothing(present.info):
             self.summary.runs_unchanged += 1
@@ -188,11 +181,17 @@ class Importer:
             self._append(found.info, deleted_time, first, blocks, counts)
         self.summary.runs_extended += 1
 
-    def _series(self, run_id: str) -> Callable[[str], Sequence[Metric]]:
-        """A function that gives the points that the target has of one metric of a run."""
-        if isinstance(self._target, DatabaseStore):
-            return DatabaseSource(self._target).series(run_id)
-        return lambda key: self._target.read(queries.MetricHistory(run_id=run_id, key=key))
+    def _series(self, run_id: str, counts: dict[str, int]) -> Callable[[str], Sequence[Metric]]:
+        """A function that gives the points that the target has of one metric of a run, and notes how many they are."""
+        whole = DatabaseSource(self._target).series(run_id) if isinstance(self._target, DatabaseStore) else None
+
+        def series(key: str) -> Sequence[Metric]:
+            query = queries.MetricHistory(run_id=run_id, key=key)
+            points = list(self._target.read(query)) if whole is None else whole(key)
+            counts[key] = len(points)
+            return points
+
+        return series
 
     def _present(self, run_id: str) -> SourceRun | None:
         try:
