@@ -187,7 +187,11 @@ class Importer:
 
         def series(key: str) -> Sequence[Metric]:
             query = queries.MetricHistory(run_id=run_id, key=key)
-            points = list(self._target.read(query)) if whole is None else whole(key)
+            if whole is not None:
+                points = whole(key)
+            else:
+                page = self._target.read(query)
+                points = page
             counts[key] = len(points)
             return points
 
