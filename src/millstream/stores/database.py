@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.drivers.sql import ledger, read, schema
+from millstream.drivers.sql import histories, ledger, read, schema
 from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.drivers.sql.failures import failure
@@ -31,7 +31,7 @@ from millstream.stores.series import Cache
 from millstream.stores.spaces import Spaces
 from millstream.values import names, ops, queries, refusals
 from millstream.values.databases import SQLITE, DatabaseUri
-from millstream.values.entities import DELETED, Experiment, FileInfo, LoggedModel, RunInfo
+from millstream.values.entities import DELETED, Experiment, FileInfo, LoggedModel, Metric, RunInfo
 from millstream.values.errors import InvalidState, InvalidValue, StorageFailed
 from millstream.values.paths import Location, RelPath
 from millstream.values.rules import check
@@ -155,7 +155,7 @@ class DatabaseStore:
 
         self._open().transactions.write(carefully, repeatable=False)
 
-    def of_run(self, run_id: str, most: int) -> dict[str, list[Point]] | None:
+    def of_run(self, run_id: str, most: int) -> dict[str, list[Metric]] | None:
         """Every point of every series of a run, in one read; None when there are over `most`."""
         with self._reading() as connection:
             return histories.of_run(connection, self._rid(connection, run_id), most)

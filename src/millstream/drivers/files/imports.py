@@ -13,13 +13,12 @@ from msgspec import structs
 from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.atomic import create_file, failure, replace_file
-from millstream.drivers.files.keys import collision, keeping_key, key_path
+from millstream.drivers.files.keys import keeping_key, key_path
 from millstream.drivers.files.runs import line_of, note_inputs, note_outputs, rewrite_info
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.values import ops, refusals
 from millstream.values.entities import DELETED, Experiment, Metric, RunInfo
-from millstream.values.errors import StorageFailed
 from millstream.values.paths import Location
 
 
@@ -83,9 +82,11 @@ def _write_new(directory: str, op: ops.ImportRun) -> None:
         os.makedirs(os.path.join(directory, part))
     for part, texts in ((layout.PARAMS, op.params), (layout.TAGS, op.tags)):
         for key, value in texts.items():
-            _write(directory, part, key, value.encode())
+            with keeping_key("param" if part == layout.PARAMS else "tag", key):
+                _write(directory, part, key, value.encode())
     for key, lines in _lines(op.metrics).items():
-        _write(directory, layout.METRICS, key, lines)
+        with keeping_key("metric", key):
+            _write(directory, layout.METRICS, key, lines)
 
 
 def _write(directory: str, part: str, key: str, data: bytes) -> None:
@@ -96,16 +97,14 @@ def _write(directory: str, part: str, key: str, data: bytes) -> None:
         with open(path, "xb") as file:
             file.write(data)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        what = {layout.PARAMS: "param", layout.TAGS: "tag"}.get(part, "metric")
-        raised = failure("write", path, error)
-        raise (collision(what, key, raised) if isinstance(raised, StorageFailed) else raised) from error
+        raise failure("write", path, error) from error
 
 
 def _extend(tree: Tree, op: ops.ImportRun, known: dict[str, int]) -> RunInfo:
     info = op.info
     directory = tree.run_dir(info.run_id)
     for key, count in known.items():
-        found = len(reader.read_points(directory, key))
+        found = _count(directory, key)
         if found != count:
             raise refusals.run_moved_on(info.run_id, key, found, count)
     for key, value in op.params.items():
@@ -121,14 +120,19 @@ def _extend(tree: Tree, op: ops.ImportRun, known: dict[str, int]) -> RunInfo:
     return info
 
 
+def _count(directory: str, key: str) -> int:
+    try:
+        return reader.continue_series(key_path(directory, layout.METRICS, key), None).summary.count
+    except OSError:
+        return 0
+
+
 def _append(folder: str, lines: dict[str, bytes]) -> None:
     appender = Appender()
     try:
         for key, text in lines.items():
-            try:
+            with keeping_key("metric", key):
                 appender.append(folder, key, text)
-            except StorageFailed as error:
-                raise collision("metric", key, error) from error
     finally:
         appender.close()
     if lines:

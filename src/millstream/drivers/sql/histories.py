@@ -10,14 +10,18 @@ from sqlalchemy import Connection, bindparam, case, func, select
 
 from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.apply.segments import digest_of
-from millstream.formats.chunks import Point, decode, decode_columns
+from millstream.formats.chunks import decode, decode_columns
 from millstream.formats.segments import Columns, Digest, digest
 from millstream.formats.sources import source_of
 from millstream.values.entities import Metric
 
 _CHUNKS = ledger.chunks.c
 _SERIES = schema.series.c
-_RUN = select(_CHUNKS.key, _CHUNKS.data).where(_CHUNKS.rid == bindparam("of")).order_by(_CHUNKS.key, _CHUNKS.start)
+_RUN = (
+    select(_CHUNKS.key, _CHUNKS.source, _CHUNKS.data)
+    .where(_CHUNKS.rid == bindparam("of"))
+    .order_by(_CHUNKS.key, _CHUNKS.start)
+)
 # So many chunks are fetched in one go.
 FETCH = 64
 
@@ -80,14 +84,17 @@ def digests(connection: Connection, rid: int, key: str) -> list[ChunkDigest]:
     return found
 
 
-def of_run(connection: Connection, rid: int, most: int) -> dict[str, list[Point]] | None:
+def of_run(connection: Connection, rid: int, most: int) -> dict[str, list[Metric]] | None:
     """Every point of every series of a run, each series in the order it was written; None when they are over `most`."""
     counted = select(func.sum(schema.series.c.count)).where(schema.series.c.rid == rid)
     if int(connection.execute(counted).scalar() or 0) > most:
         return None
-    found: dict[str, list[Point]] = {}
-    for row in connection.execute(_RUN, {"of": rid}):
-        found.setdefault(row.key, []).extend(decode(row.data))
+    found: dict[str, list[Metric]] = {}
+    for key, source, data in connection.execute(_RUN, {"of": rid}):
+        origin = source_of(source)
+        found.setdefault(key, []).extend(
+            Metric(key, value, time, step, None, *origin) for time, value, step in decode(data)
+        )
     return found
 
 

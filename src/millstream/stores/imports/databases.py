@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from millstream.drivers.artifacts.base import Artifacts
-from millstream.formats.mlruns.points import to_metric
 from millstream.stores.database import DatabaseStore
 from millstream.stores.imports import places
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
@@ -99,7 +98,7 @@ class DatabaseSource:
             known = None  # One damaged series must not hide the others.
         if known is None:
             return lambda key: self._store.read(queries.MetricHistory(run_id=run_id, key=key))
-        return lambda key: [to_metric(key, point) for point in known.get(key, ())]
+        return lambda key: known.get(key, [])
 
     def artifacts(self, info: RunInfo) -> Artifacts | None:
         """The run's artifacts, where its URI says, or beside a SQLite file that was moved."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files import reader
 from millstream.drivers.files.models import model_ids
+from millstream.drivers.files.pages import read_page
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
-from millstream.formats.mlruns.points import to_metric
 from millstream.stores.imports import places
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
 from millstream.values.entities import DELETED, Experiment, Metric, RunInfo, RunInputs, RunOutputs
 from millstream.values.errors import DataDamaged, NotFound
+
+_BLOCK = 65_536
 
 
 class TreeSource:
@@ -68,9 +69,11 @@ class TreeSource:
 
         def points() -> Iterator[Sequence[Metric]]:
             for key in keys:
-                found = iter(reader.read_points(directory, key))
-                while block := [to_metric(key, point) for point in islice(found, 65_536)]:
-                    yield block
+                page = read_page(directory, key, None, _BLOCK)
+                yield page
+                while page.token is not None:
+                    page = read_page(directory, key, page.token, _BLOCK)
+                    yield page
 
         deleted = scan.info.lifecycle_stage == DELETED
         return SourceRun(
