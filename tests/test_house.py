@@ -143,6 +143,7 @@ BORDERS = {
     "src/millstream/server/errors.py": "a request handler: nothing of ours leaks out",
     "src/millstream/serving/app.py": "a request handler, and the model it calls is somebody else's code",
     "src/millstream/serving/worker.py": "the loop of a thread",
+    "src/millstream/drivers/sql/groups.py": "between the thread that carries out and those that wait; raised there",
     "src/millstream/cli/models.py": "the model is somebody else's code",
 }
 

@@ -14,10 +14,19 @@ from tests.stores.suites.metrics import MetricSuite
 from tests.stores.suites.models import ModelSuite
 from tests.stores.suites.runs import RunSuite
 from tests.stores.suites.searches import SearchSuite
+from tests.stores.suites.writers import WriterSuite
 
 
 class StoreSuite(
-    ExperimentSuite, RunSuite, MetricSuite, EnvelopeSuite, SearchSuite, ModelSuite, LifeSuite, ImportSuite
+    ExperimentSuite,
+    RunSuite,
+    MetricSuite,
+    EnvelopeSuite,
+    SearchSuite,
+    ModelSuite,
+    LifeSuite,
+    ImportSuite,
+    WriterSuite,
 ):
     """Everything."""
 

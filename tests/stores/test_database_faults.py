@@ -72,7 +72,7 @@ def test_a_signal_handler_may_write_in_the_middle_of_a_write(
     """As when SIGTERM ends a run whose metrics are being written: neither waits for the other, neither is lost."""
     run, other = new_run(database), new_run(database)
     log(database, run, [("m", 0.0)])
-    original: Any = database._applier.apply
+    original: Any = database._applier.apply_batches
     interrupted: list[int] = []
 
     def apply(connection: Connection, op: Any) -> Any:
@@ -86,7 +86,7 @@ def test_a_signal_handler_may_write_in_the_middle_of_a_write(
         log(database, run, [("handler", 1.0)])
         log(database, other, [("handler", 1.0)])
 
-    monkeypatch.setattr(database._applier, "apply", apply)
+    monkeypatch.setattr(database._applier, "apply_batches", apply)
     before = signal.signal(signal.SIGUSR1, handle)
     try:
         log(database, run, [("m", 1.0, 1)], {"p": "1"})
@@ -103,7 +103,7 @@ def test_a_signal_handler_may_write_in_the_middle_of_a_write(
 def test_reading_goes_on_while_a_write_is_under_way(database: DatabaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run(database)
     log(database, run, [("m", 1.0)])
-    original: Any = database._applier.apply
+    original: Any = database._applier.apply_batches
     inside, go_on = threading.Event(), threading.Event()
 
     def apply(connection: Connection, op: Any) -> Any:
@@ -112,7 +112,7 @@ def test_reading_goes_on_while_a_write_is_under_way(database: DatabaseStore, mon
         go_on.wait(60)
         return result
 
-    monkeypatch.setattr(database._applier, "apply", apply)
+    monkeypatch.setattr(database._applier, "apply_batches", apply)
     writer = threading.Thread(target=log, args=(database, run, [("m", 2.0, 1)]))
     writer.start()
     assert inside.wait(60)
@@ -143,7 +143,7 @@ def test_a_connection_lost_in_the_middle_of_a_write_loses_and_doubles_nothing(
     import psycopg
 
     run = new_run(database)
-    original: Any = database._applier.apply
+    original: Any = database._applier.apply_batches
     killed: list[int] = []
 
     def apply(connection: Connection, op: Any) -> Any:
@@ -154,7 +154,7 @@ def test_a_connection_lost_in_the_middle_of_a_write_loses_and_doubles_nothing(
             killed.append(pid)
         return original(connection, op)
 
-    monkeypatch.setattr(database._applier, "apply", apply)
+    monkeypatch.setattr(database._applier, "apply_batches", apply)
     database.write(points(run, 0, 3))
     assert killed
     assert len(history(database, run, "m")) == 3

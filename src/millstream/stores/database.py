@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -14,12 +15,15 @@ from sqlalchemy.exc import DBAPIError
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
 from millstream.drivers.sql import histories, ledger, read, schema
+from millstream.drivers.sql.apply.runs import seal
 from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.foreign import is_mlflows
+from millstream.drivers.sql.groups import Groups
 from millstream.drivers.sql.migrations import mlflows_own, prepare
 from millstream.drivers.sql.models import output_location, read_models
+from millstream.drivers.sql.queues import Queue
 from millstream.drivers.sql.transactions import Transactions
 from millstream.stores.database_purges import DatabasePurges
 from millstream.stores.database_spaces import DatabaseScale
@@ -31,8 +35,8 @@ from millstream.stores.series import Cache
 from millstream.stores.spaces import Spaces
 from millstream.values import names, ops, queries, refusals
 from millstream.values.databases import SQLITE, DatabaseUri
-from millstream.values.entities import DELETED, Experiment, FileInfo, LoggedModel, Metric, RunInfo
-from millstream.values.errors import InvalidState, InvalidValue, StorageFailed
+from millstream.values.entities import DELETED, Experiment, FileInfo, LoggedModel, Metric, RunInfo, RunStatus
+from millstream.values.errors import InvalidState, InvalidValue, MillstreamError, StorageFailed
 from millstream.values.paths import Location, RelPath
 from millstream.values.rules import check
 
@@ -46,6 +50,15 @@ class _Opened(Struct, frozen=True):
 
     engine: Engine
     transactions: Transactions
+    groups: Groups
+    queue: Queue | None
+
+    def close(self) -> None:
+        """End all sessions."""
+        self.transactions.close()
+        self.engine.dispose()
+        if self.queue is not None:
+            self.queue.close()
 
 
 class DatabaseStore:
@@ -88,11 +101,25 @@ class DatabaseStore:
         purge = self._purges.writers.get(type(op))
         if purge is not None:
             return cast(T, purge(op))
+        opened = self._open()
+        if isinstance(op, ops.LogBatch):
+            return cast(T, opened.groups.write(op))
         # What has an id of its own is found to be there already; an update says the same twice.
         repeatable = bool(op.op_id) or isinstance(op, ops.CreateRun | ops.UpdateRun | ops.CreateLoggedModel)
-        return self._open().transactions.write(
+        result = opened.transactions.write(
             lambda connection: self._applier.apply(connection, op), repeatable=repeatable
         )
+        if isinstance(op, ops.UpdateRun) and op.status and RunStatus.is_terminated(op.status):
+            # The run has ended, whatever becomes of this: only room is lost.
+            with suppress(MillstreamError):
+                self._seal(opened.transactions, op.run_id)
+        return result
+
+    def _seal(self, transactions: Transactions, run_id: str) -> None:
+        """Merge the small chunks that a run ends with, in several transactions: each is short."""
+        after: str | None = ""
+        while after is not None:
+            after = transactions.write(partial(seal, run_id=run_id, after=after), repeatable=True)
 
     def read(self, query: queries.Query[T]) -> T:
         """Answer `query` from one state of the database."""
@@ -120,7 +147,7 @@ class DatabaseStore:
         with self._lock:
             opened, self._opened = self._opened, None
         if opened is not None:
-            opened.engine.dispose()
+            opened.close()
 
     def after_fork(self) -> None:
         """Start anew in a child process: connections of the parent are not the child's."""
@@ -182,8 +209,14 @@ class DatabaseStore:
                 except BaseException:
                     engine.dispose()
                     raise
-                self._opened = _Opened(engine, Transactions(engine, self.database.public))
+                queue = None if self.database.path is None else Queue(self.database.path)
+                transactions = Transactions(engine, self.database.public, queue)
+                groups = Groups(transactions, self._apply_batches)
+                self._opened = _Opened(engine, transactions, groups, queue)
             return self._opened
+
+    def _apply_batches(self, connection: Connection, group: Sequence[ops.LogBatch]) -> list[MillstreamError | None]:
+        return self._applier.apply_batches(connection, group)
 
     def _prepare(self, engine: Engine) -> None:
         try:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, select
 from millstream.drivers.sql import ledger, removal, schema
 from millstream.drivers.sql.apply import points as applied
 from millstream.drivers.sql.apply.segments import packed
+from millstream.drivers.sql.plain import Plain
 from millstream.drivers.sql.write import summary_of
 from millstream.formats.chunks import Point, decode
 from millstream.formats.mlruns.points import Summary
@@ -113,11 +114,11 @@ class DatabaseRepairs:
                 delete(schema.series).where(schema.series.c.rid == rid, schema.series.c.key == key)
             )
             if good:
-                metrics = [
-                    Metric(key, value, timestamp, step, None, *source)
-                    for (timestamp, value, step), source in zip(good, sources, strict=True)
-                ]
-                applied.append(self._connection, rid, metrics)
+                stretch = applied.Stretch()
+                for (timestamp, value, step), source in zip(good, sources, strict=True):
+                    stretch.add(Metric(key, value, timestamp, step, None, *source))
+                with Plain(self._connection) as tables:
+                    applied.append(tables, {(rid, key): stretch})
 
     def _is_summary_right(self, rid: int, key: str, made: Summary) -> bool:
         series = schema.series

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from millstream.drivers.sql.plain import Driver
 from millstream.formats.patterns import matcher
 from millstream.values.databases import hidden
 from millstream.values.errors import InvalidValue, MissingDependency
@@ -86,7 +87,8 @@ def _rlike(pattern: str, text: object) -> bool:
 def _begin(connection: Connection) -> None:
     # A transaction that will write takes the lock at once: upgrading later fails when another process wrote meanwhile.
     immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    with Driver(connection) as driver:
+        driver.cursor.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 @contextmanager

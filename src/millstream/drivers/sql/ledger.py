@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 from millstream.drivers.sql import schema
 
 metadata = MetaData()
 
 # Raised with every change of these tables or of those in `schema`, together with a step in `migrations`.
-VERSION = 5
+VERSION = 6
 
 # One row a schema version that the database has had; the highest is what it has now.
 schema_version = Table(
@@ -36,13 +36,15 @@ chunks = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-# Ops that were carried out, so that a second try has no effect. `result` is what cannot be found otherwise.
+# Ops that were carried out, so that a second try has no effect. `result` is what cannot be found otherwise. They
+# are forgotten after a week.
 applied = Table(
     "applied",
     metadata,
     Column("op_id", String(256), primary_key=True),
     Column("time", BigInteger, nullable=False),
     Column("result", Text),
+    Index("applied_by_time", "time"),
     sqlite_with_rowid=False,
 )
 

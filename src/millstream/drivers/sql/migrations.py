@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.chunk_steps import add_digests
 from millstream.drivers.sql.engine import writing
-from millstream.drivers.sql.steps import add_logged_models, add_numbers_and_first_points
+from millstream.drivers.sql.steps import add_logged_models, add_numbers_and_first_points, find_old_ids
 from millstream.values import names
 from millstream.values.entities import ACTIVE
 from millstream.values.errors import NotSupported, StorageFailed
@@ -36,7 +36,13 @@ def _note_purges(connection: Connection) -> None:
 
 
 # STEPS[n] leads from version n to n + 1. A step never uses the tables of `schema` and `ledger`, which move on.
-STEPS: Mapping[int, Step] = {1: add_logged_models, 2: add_numbers_and_first_points, 3: _note_purges, 4: add_digests}
+STEPS: Mapping[int, Step] = {
+    1: add_logged_models,
+    2: add_numbers_and_first_points,
+    3: _note_purges,
+    4: add_digests,
+    5: find_old_ids,
+}
 
 # All programs that open a database at once wait for each other here.
 _LOCK = 0x6D696C6C

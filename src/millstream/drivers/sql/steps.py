@@ -109,3 +109,8 @@ def _fill_first_points(connection: Connection, rid: int) -> None:
         series = table("series", *map(column_of, ("rid", "key", *first)))
         named = update(series).where(series.c.rid == bindparam("of"), series.c.key == bindparam("named"))
         connection.execute(named.values({column: bindparam(name) for column, name in first.items()}), rows)
+
+
+def find_old_ids(connection: Connection) -> None:
+    """Ids of ops are found by their age."""
+    connection.exec_driver_sql("CREATE INDEX applied_by_time ON applied (time)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import RLock, get_ident
 from typing import TypeVar
 
@@ -12,11 +12,14 @@ from sqlalchemy.engine import Transaction
 from sqlalchemy.exc import DBAPIError
 
 from millstream.drivers.sql.failures import failure, is_disconnected, is_passing
+from millstream.drivers.sql.queues import Queue
 from millstream.values.errors import Unavailable
 
 T = TypeVar("T")
 
 ATTEMPTS = 5
+# Connections that writes keep to themselves: taking one from the pool costs as much as a small write.
+KEPT = 4
 
 
 class _BrokenOff(Exception):
@@ -41,16 +44,24 @@ class _Turn:
 class Transactions:
     """Runs reads and writes. Safe for threads, and for signal handlers that write in the middle of a write."""
 
-    def __init__(self, engine: Engine, place: str) -> None:
-        """Use `engine`; `place` names the database in errors."""
+    def __init__(self, engine: Engine, place: str, queue: Queue | None = None) -> None:
+        """Use `engine`; `place` names the database in errors; `queue` is where processes wait for their turn."""
         self._engine = engine
         self._place = place
+        self._queue: Callable[[], AbstractContextManager[None]] = queue.turn if queue else nullcontext
         sqlite = engine.dialect.name == "sqlite"
         # SQLite lets one writer in at a time and makes the others poll; a lock of our own wakes them in time.
         self._order: AbstractContextManager[object] = RLock() if sqlite else nullcontext()
         # All statements of a read see one state of the database.
         self._snapshots = engine if sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
+        self._kept: list[Connection] = []
+        self._closed = False
         self._turns: dict[int, _Turn] = {}
+
+    def close(self) -> None:
+        """Keep no connection beyond the write that uses it now."""
+        self._closed = True
+        self._let_go()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -61,27 +72,54 @@ class Transactions:
         except DBAPIError as error:
             raise failure(error, self._place) from error
 
-    def write(self, work: Callable[[Connection], T], *, repeatable: bool) -> T:
+    def write(self, work: Callable[[Connection], T], *, repeatable: bool | Callable[[], bool]) -> T:
         """What `work` returns, once its transaction is committed; after an error nothing of it is done.
 
-        `repeatable` says that doing it twice has the effect of doing it once, so that it is tried again even
-        when the connection is lost while it is committed.
+        `repeatable` says (asked once `work` is done) that doing it twice has the effect of doing it once, so that it is
+        tried again even when the connection is lost while it is committed.
         """
         for attempt in range(ATTEMPTS):
             turn: _Turn | None = None
             try:
-                with self._order, self._engine.connect().execution_options(immediate=True) as connection:
-                    self._break_off_interrupted()
+                with self._order, self._writing() as connection:
                     turn = _Turn(connection.begin())
                     return self._take(turn, connection, work)
             except _BrokenOff:
                 continue
             except DBAPIError as error:
-                safe = repeatable or turn is None or not turn.committing
+                safe = (repeatable() if callable(repeatable) else repeatable) or turn is None or not turn.committing
                 again = is_passing(error) or (is_disconnected(error) and safe)
                 if attempt == ATTEMPTS - 1 or not again:
                     raise failure(error, self._place) from error
         raise Unavailable(f"The database {self._place} was interrupted too often; nothing was written. Try again.")
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A connection with its turn. It is kept for the next write when nothing happened to it."""
+        self._break_off_interrupted()
+        with self._queue():
+            # One that died meanwhile is found out by its first statement; then the write is tried again with a new one.
+            connection = self._connection()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                self._let_go()
+                raise
+            if self._closed or len(self._kept) >= KEPT:
+                connection.close()
+            else:
+                self._kept.append(connection)
+
+    def _connection(self) -> Connection:
+        with suppress(IndexError):
+            return self._kept.pop()
+        return self._engine.connect().execution_options(immediate=True)
+
+    def _let_go(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._kept.pop().close()
 
     def _take(self, turn: _Turn, connection: Connection, work: Callable[[Connection], T]) -> T:
         thread = get_ident()

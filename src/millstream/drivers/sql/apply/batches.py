@@ -1,47 +1,121 @@
-"""LogBatch: params, points and tags of one run, all of them or none."""
+"""LogBatch: params, points and tags of one run, all of them or none; many batches at once."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from collections.abc import Sequence
 
-from millstream.drivers.sql import schema
+from sqlalchemy import Connection, update
+
+from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.apply.models import take_points
-from millstream.drivers.sql.apply.points import append
-from millstream.drivers.sql.apply.rows import upsert
-from millstream.drivers.sql.apply.runs import require_writable
-from millstream.drivers.sql.read import batches
-from millstream.drivers.sql.write import insert_rows, param_row
+from millstream.drivers.sql.apply.points import Series, Stretch, append
+from millstream.drivers.sql.plain import Delete, Find, Plain, Put, PutNew
+from millstream.drivers.sql.write import param_row
 from millstream.values import names, ops, refusals
+from millstream.values.entities import ACTIVE
+from millstream.values.errors import MillstreamError
+
+_RUNS = schema.runs.c
+_PARAMS = schema.params.c
+# Made once: every batch needs them.
+_LOCKED = Find((_RUNS.rid, _RUNS.run_id, _RUNS.lifecycle_stage), (_RUNS.run_id,), locked=True)
+_PRESENT = Find((_PARAMS.rid, _PARAMS.key, _PARAMS.value), (_PARAMS.rid, _PARAMS.key))
+_NEW_PARAMS = Put(schema.params)
+_TAGS_NOW = Put(schema.tags, over=True)
+_NOTED = PutNew((ledger.applied.c.op_id, ledger.applied.c.time))
+_FORGOTTEN = Delete(ledger.applied)
 
 
-def log_batch(connection: Connection, op: ops.LogBatch, place: str) -> None:
-    """Store a batch; InvalidValue when a param has another value already."""
-    rid = require_writable(connection, op.run_id, place).rid
-    if op.params:
-        _add_params(connection, rid, op)
-    if op.metrics:
-        append(connection, rid, op.metrics)
-        take_points(connection, op.run_id, op.metrics, place)
-    if op.tags:
-        _set_tags(connection, rid, {tag.key: tag.value for tag in op.tags})
+class Batches:
+    """Batches of one transaction, gathered one after the other and then stored together."""
+
+    def __init__(self, tables: Plain, batches: Sequence[ops.LogBatch], place: str) -> None:
+        """Look up, and lock, what `batches` need; `place` names the database in errors."""
+        self._tables = tables
+        self._place = place
+        wanted = sorted({op.run_id for op in batches})
+        found = tables.find(_LOCKED, [(run_id,) for run_id in wanted])
+        self._runs = {row.run_id: row for row in found}
+        self._params = self._present_params(batches)
+        self._new_params: dict[Series, str] = {}
+        self._points: dict[Series, Stretch] = {}
+        self._tags: dict[Series, str] = {}
+
+    def add(self, op: ops.LogBatch) -> None:
+        """Take a batch in; when it is refused (run, model, a param with another value) nothing of it is."""
+        rid = self._writable(op.run_id)
+        for param in op.params:
+            value = self._params.get((rid, param.key), param.value)
+            if value != param.value:
+                raise refusals.param_changed(op.run_id, param.key, value, param.value)
+        if any(metric.model_id for metric in op.metrics):
+            # A model may be missing after another one has had its points.
+            with self._tables.connection.begin_nested():
+                take_points(self._tables.connection, op.run_id, op.metrics, self._place)
+        for param in op.params:
+            if (rid, param.key) not in self._params:
+                self._params[rid, param.key] = self._new_params[rid, param.key] = param.value
+        for metric in op.metrics:
+            stretch = self._points.get((rid, metric.key))
+            if stretch is None:
+                stretch = self._points[rid, metric.key] = Stretch()
+            stretch.add(metric)
+        for tag in op.tags:
+            self._tags[rid, tag.key] = tag.value
+
+    def store(self) -> None:
+        """Write all that was taken in."""
+        tables = self._tables
+        tables.put(_NEW_PARAMS, [param_row(rid, key, value) for (rid, key), value in self._new_params.items()])
+        tables.put(_TAGS_NOW, [{"rid": rid, "key": key, "value": value} for (rid, key), value in self._tags.items()])
+        for (rid, key), value in self._tags.items():
+            if key == names.RUN_NAME_TAG:
+                named = update(schema.runs).where(_RUNS.rid == rid).values(run_name=value)
+                tables.connection.execute(named)
+        if self._points:
+            append(tables, self._points)
+
+    def _writable(self, run_id: str) -> int:
+        row = self._runs.get(run_id)
+        if row is None:
+            raise refusals.no_run(run_id, self._place)
+        if row.lifecycle_stage != ACTIVE:
+            raise refusals.run_deleted(run_id)
+        return int(row.rid)
+
+    def _present_params(self, batches: Sequence[ops.LogBatch]) -> dict[Series, str]:
+        asked = {
+            (self._runs[op.run_id].rid, param.key) for op in batches if op.run_id in self._runs for param in op.params
+        }
+        found = self._tables.find(_PRESENT, list(asked))
+        return {(row.rid, row.key): row.value for row in found}
 
 
-def _add_params(connection: Connection, rid: int, op: ops.LogBatch) -> None:
-    given = {param.key: param.value for param in op.params}
-    present: dict[str, str] = {}
-    table = schema.params
-    for keys in batches(list(given)):
-        statement = select(table.c.key, table.c.value).where(table.c.rid == rid, table.c.key.in_(keys))
-        present.update((key, value) for key, value in connection.execute(statement))
-    for key, value in given.items():
-        if present.get(key, value) != value:
-            raise refusals.param_changed(op.run_id, key, present[key], value)
-    rows = [param_row(rid, key, value) for key, value in given.items() if key not in present]
-    insert_rows(connection, table, rows)
+def log_batches(
+    connection: Connection, batches: Sequence[ops.LogBatch], place: str, now: int
+) -> list[MillstreamError | None]:
+    """Store those of `batches` that can be, in their order; for each None, or why it was refused.
+
+    A batch whose id was seen before, in this transaction or an earlier one, has no effect and is not refused.
+    """
+    with Plain(connection) as tables:
+        ids = sorted({op.op_id for op in batches if op.op_id})
+        # Noted before a run is locked: who waits for an id holds no run that its owner might wait for.
+        fresh = tables.put_new(_NOTED, [(op_id, now) for op_id in ids])
+        group = Batches(tables, [op for op in batches if not op.op_id or op.op_id in fresh], place)
+        answers = [_taken_in(group, op, fresh) for op in batches]
+        group.store()
+        tables.delete(_FORGOTTEN, [(op_id,) for op_id in sorted(fresh)])
+    return answers
 
 
-def _set_tags(connection: Connection, rid: int, tags: dict[str, str]) -> None:
-    upsert(connection, schema.tags, [{"rid": rid, "key": key, "value": value} for key, value in tags.items()])
-    name = tags.get(names.RUN_NAME_TAG)
-    if name is not None:
-        connection.execute(update(schema.runs).where(schema.runs.c.rid == rid).values(run_name=name))
+def _taken_in(group: Batches, op: ops.LogBatch, fresh: set[str]) -> MillstreamError | None:
+    """Why `op` was refused. Ids that are not in `fresh` were seen before."""
+    if op.op_id and op.op_id not in fresh:
+        return None
+    try:
+        group.add(op)
+    except MillstreamError as error:
+        return error
+    fresh.discard(op.op_id)
+    return None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from millstream.drivers.sql import ledger, schema
-from millstream.drivers.sql.apply.rows import upsert
 from millstream.drivers.sql.apply.segments import chunk_rows as made_rows
-from millstream.drivers.sql.read import batches
+from millstream.drivers.sql.plain import Find, Plain, Put
 from millstream.drivers.sql.write import insert_rows, series_row, summary_of
 from millstream.formats.chunks import Point, decode
 from millstream.formats.mlruns.points import Summary
@@ -21,14 +20,21 @@ from millstream.values.errors import DataDamaged
 # A chunk of fewer points is small. So many small ones in a row are made into one, or into full ones.
 SMALL = 1024
 SMALL_IN_A_ROW = 64
+# So many small chunks are merged in one transaction when a run has ended: others want to write, too.
+SEALED_AT_ONCE = 256
 
+# `rid` and key.
+Series = tuple[int, str]
 
 # Built once: making a statement costs ten times as much as carrying it out.
 _CHUNKS = ledger.chunks.c
 _SERIES = schema.series.c
-_KNOWN = select(
-    *(column for column in schema.series.c if column.name not in ("rid", "count")), _SERIES.count.label("count_")
-).where(_SERIES.rid == bindparam("of"), _SERIES.key.in_(bindparam("keys", expanding=True)))
+_KNOWN = Find(
+    [_SERIES.count.label("count_") if column.name == "count" else column for column in _SERIES],
+    (_SERIES.rid, _SERIES.key),
+)
+_NEW_CHUNKS = Put(ledger.chunks)
+_SERIES_NOW = Put(schema.series, over=True)
 _LAST = (
     select(_CHUNKS.start, _CHUNKS.source, _CHUNKS.data)
     .where(_CHUNKS.rid == bindparam("of"), _CHUNKS.key == bindparam("named"))
@@ -38,30 +44,48 @@ _LAST = (
 _CUT = delete(ledger.chunks).where(
     _CHUNKS.rid == bindparam("of"), _CHUNKS.key == bindparam("named"), _CHUNKS.start >= bindparam("since")
 )
+_UNSEALED = (
+    select(_SERIES.key, _SERIES.count, _SERIES.small_chunks)
+    .where(_SERIES.rid == bindparam("of"), _SERIES.key > bindparam("after"), _SERIES.small_chunks > 1)
+    .order_by(_SERIES.key)
+    .limit(SEALED_AT_ONCE)
+)
+_SEALED = (
+    update(schema.series)
+    .where(_SERIES.rid == bindparam("of"), _SERIES.key == bindparam("named"))
+    .values(small_chunks=bindparam("left"))
+)
 
 
-def append(connection: Connection, rid: int, metrics: Sequence[Metric]) -> None:
-    """Add points to the series of a run that is locked by this transaction."""
-    columns: dict[str, list[Point]] = {}
-    sources: dict[str, dict[int, str]] = {}
-    for metric in metrics:
-        points = columns.setdefault(metric.key, [])
+class Stretch:
+    """Points to be added to a series, in their order."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.points: list[Point] = []
+        # Of a point, by its place, that was measured with a model or a dataset.
+        self.sources: dict[int, str] = {}
+
+    def add(self, metric: Metric) -> None:
+        """One more point."""
         if metric.model_id or metric.dataset_name or metric.dataset_digest:
             text = source_text(metric.model_id, metric.dataset_name, metric.dataset_digest)
-            sources.setdefault(metric.key, {})[len(points)] = text
-        points.append((metric.timestamp, metric.value, metric.step))
-    known: dict[str, Any] = {}
-    for keys in batches(list(columns)):
-        known |= {row.key: row for row in connection.execute(_KNOWN, {"of": rid, "keys": keys})}
+            self.sources[len(self.points)] = text
+        self.points.append((metric.timestamp, metric.value, metric.step))
+
+
+def append(tables: Plain, stretches: Mapping[Series, Stretch]) -> None:
+    """Add points to series of runs that are locked by this transaction."""
+    known = {(row.rid, row.key): row for row in tables.find(_KNOWN, list(stretches))}
     chunk_rows: list[dict[str, Any]] = []
     series_rows: list[dict[str, Any]] = []
-    for key, points in columns.items():
-        row = known.get(key)
+    for series, stretch in stretches.items():
+        (rid, key), points, new = series, stretch.points, stretch.sources
+        row = known.get(series)
         summary, small = (Summary(), 0) if row is None else (summary_of(row), row.small_chunks)
-        new = sources.get(key, {})
         added, origins, start = points, new, summary.count
         if len(points) < SMALL and small + 1 >= SMALL_IN_A_ROW:
-            before, origins = _take_small(connection, rid, key, small)
+            before, origins = _take_small(tables.connection, rid, key, small)
             origins |= {len(before) + place: text for place, text in new.items()}
             added, start, small = before + points, start - len(before), 0
         first = len(chunk_rows)
@@ -72,8 +96,26 @@ def append(connection: Connection, rid: int, metrics: Sequence[Metric]) -> None:
             small = 0  # Each point has another source; putting them together again and again gains nothing.
         summary.add_sourced(points, new)
         series_rows.append({**series_row(rid, key, summary), "small_chunks": small})
-    insert_rows(connection, ledger.chunks, chunk_rows)
-    upsert(connection, schema.series, series_rows)
+    tables.put(_NEW_CHUNKS, chunk_rows)
+    tables.put(_SERIES_NOW, series_rows)
+
+
+def seal(connection: Connection, rid: int, after: str) -> str | None:
+    """Merge small chunks of some series with keys beyond `after`, of a run that is locked by this transaction.
+
+    Returns the key to go on after, None when there are no more.
+    """
+    found = connection.execute(_UNSEALED, {"of": rid, "after": after}).all()
+    merged = 0
+    for key, count, small in found:
+        if merged >= SEALED_AT_ONCE:
+            return after
+        points, sources = _take_small(connection, rid, key, small)
+        rows = [{"rid": rid, "key": key, **chunk} for chunk in made_rows(points, sources, count - len(points))]
+        insert_rows(connection, ledger.chunks, rows)
+        connection.execute(_SEALED, {"of": rid, "named": key, "left": int(bool(rows) and rows[-1]["count"] < SMALL)})
+        merged, after = merged + small, key
+    return after if len(found) == SEALED_AT_ONCE else None
 
 
 def _take_small(connection: Connection, rid: int, key: str, number: int) -> tuple[list[Point], dict[int, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from millstream.drivers.sql import ledger, read, schema
+from millstream.drivers.sql.apply import points
 from millstream.drivers.sql.apply.experiments import require_active
 from millstream.drivers.sql.apply.rows import insert_new, insert_one, upsert
 from millstream.drivers.sql.write import dataset_rows, insert_rows, link_rows
@@ -67,6 +68,15 @@ def change(connection: Connection, op: ops.UpdateRun, place: str) -> RunInfo:
     if values:
         connection.execute(update(TABLE).where(TABLE.c.rid == row.rid).values(**values))
     return read.info(connection.execute(select(TABLE).where(TABLE.c.rid == row.rid)).one())
+
+
+def seal(connection: Connection, run_id: str, after: str) -> str | None:
+    """Merge small chunks of some series with keys beyond `after`; the key to go on after, None when there are no more.
+
+    A run that is deleted or gone has none.
+    """
+    row = connection.execute(_LOCKED, {"named": run_id}).one_or_none()
+    return None if row is None or row.lifecycle_stage != ACTIVE else points.seal(connection, row.rid, after)
 
 
 def remove(connection: Connection, op: ops.DeleteRun, place: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -11,19 +11,27 @@ from sqlalchemy import Connection, select, update
 
 from millstream.drivers.sql import ledger, read
 from millstream.drivers.sql.apply import batches, experiments, imports, models, runs
+from millstream.drivers.sql.apply.ids import Ids
 from millstream.drivers.sql.apply.rows import insert_one
 from millstream.values import ops, refusals
+from millstream.values.errors import MillstreamError
 from millstream.values.paths import Location
 
 T = TypeVar("T")
 
 
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class Applier:
     """Carries out ops, each inside a transaction of the caller."""
 
-    def __init__(self, place: str, root: Location) -> None:
-        """`place` names the database in errors; new experiments keep artifacts below `root`."""
+    def __init__(self, place: str, root: Location, clock: Callable[[], int] = _now) -> None:
+        """`place` names the database in errors; new experiments keep artifacts below `root`; `clock` says the ms."""
         self._place = place
+        self.clock = clock
+        self._ids = Ids()
         self.writers: dict[type, Callable[..., Any]] = {
             ops.CreateExperiment: partial(experiments.create, root=root),
             ops.RenameExperiment: experiments.rename,
@@ -35,7 +43,7 @@ class Applier:
             ops.UpdateRun: runs.change,
             ops.DeleteRun: runs.remove,
             ops.RestoreRun: runs.restore,
-            ops.LogBatch: batches.log_batch,
+            ops.LogBatch: self._log_batch,
             ops.DeleteTag: runs.delete_tag,
             ops.LogInputs: runs.log_inputs,
             ops.LogOutputs: runs.log_outputs,
@@ -52,13 +60,29 @@ class Applier:
 
     def apply(self, connection: Connection, op: ops.Op[T]) -> T:
         """Carry out `op`; one whose id was seen before has no effect and gets its answer again."""
-        if op.op_id and insert_one(connection, ledger.applied, {"op_id": op.op_id, "time": _now()}) is None:
-            return cast(T, self._answer_again(connection, op))
+        if isinstance(op, ops.LogBatch):
+            return cast(T, self._log_batch(connection, op, self._place))
+        if op.op_id:
+            now = self.clock()
+            self._ids.forget(connection, 1, now)
+            if insert_one(connection, ledger.applied, {"op_id": op.op_id, "time": now}) is None:
+                return cast(T, self._answer_again(connection, op))
         result = self.writers[type(op)](connection, op, self._place)
         if op.op_id and isinstance(op, ops.CreateExperiment):
             applied = ledger.applied
             connection.execute(update(applied).where(applied.c.op_id == op.op_id).values(result=result))
         return cast(T, result)
+
+    def apply_batches(self, connection: Connection, group: Sequence[ops.LogBatch]) -> list[MillstreamError | None]:
+        """Carry out a group of batches, in their order; for each None, or why it was refused."""
+        now = self.clock()
+        self._ids.forget(connection, sum(1 for op in group if op.op_id), now)
+        return batches.log_batches(connection, group, self._place, now)
+
+    def _log_batch(self, connection: Connection, op: ops.LogBatch, _place: str) -> None:
+        (refused,) = self.apply_batches(connection, [op])
+        if refused is not None:
+            raise refused
 
     def _answer_again(self, connection: Connection, op: ops.Op[Any]) -> Any:
         if isinstance(op, ops.CreateExperiment):
@@ -74,7 +98,3 @@ class Applier:
                 raise refusals.no_run(op.run_id, self._place)
             return found
         return None
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
