@@ -9,11 +9,11 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.apply import experiments
-from millstream.drivers.sql.apply.points import append
+from millstream.drivers.sql.apply.points import append_metrics
 from millstream.drivers.sql.apply.rows import insert_new, insert_one, upsert
 from millstream.drivers.sql.apply.runs import ARTIFACTS, locked
 from millstream.drivers.sql.read import batches
-from millstream.drivers.sql.write import dataset_rows, link_rows, put_experiment
+from millstream.drivers.sql.write import dataset_rows, link_rows, param_row, put_experiment
 from millstream.values import ops, refusals
 from millstream.values.entities import DELETED, RunInfo
 from millstream.values.paths import Location
@@ -45,10 +45,10 @@ def put_run(connection: Connection, op: ops.ImportRun, place: str) -> RunInfo:
         connection.execute(delete(ledger.deleted_runs).where(ledger.deleted_runs.c.rid == rid))
     if info.lifecycle_stage == DELETED and op.deleted_time is not None:
         connection.execute(insert(ledger.deleted_runs), [{"rid": rid, "time": op.deleted_time}])
-    insert_new(connection, schema.params, [{"rid": rid, "key": k, "value": v} for k, v in op.params.items()])
+    insert_new(connection, schema.params, [param_row(rid, *item) for item in op.params.items()])
     upsert(connection, schema.tags, [{"rid": rid, "key": k, "value": v} for k, v in op.tags.items()])
     if op.metrics:
-        append(connection, rid, op.metrics)
+        append_metrics(connection, rid, op.metrics)
     insert_new(connection, schema.dataset_inputs, list(dataset_rows(rid, op.inputs.dataset_inputs)))
     insert_new(connection, schema.model_links, list(link_rows(rid, op.inputs.model_inputs, op.outputs.model_outputs)))
     return info

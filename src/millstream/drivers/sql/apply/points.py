@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
@@ -72,6 +72,14 @@ class Stretch:
             text = source_text(metric.model_id, metric.dataset_name, metric.dataset_digest)
             self.sources[len(self.points)] = text
         self.points.append((metric.timestamp, metric.value, metric.step))
+
+
+def append_metrics(connection: Connection, rid: int, metrics: Iterable[Metric]) -> None:
+    """Add points to the series of one run that is locked by this transaction."""
+    stretches: dict[Series, Stretch] = {}
+    for metric in metrics:
+        stretches.setdefault((rid, metric.key), Stretch()).add(metric)
+    append(Plain(connection), stretches)
 
 
 def append(tables: Plain, stretches: Mapping[Series, Stretch]) -> None:
