@@ -180,7 +180,7 @@ def test_damaged_points_and_summaries_of_a_database_are_mended(
     assert problems(database) == []
     change(database, "UPDATE chunks SET data = :data WHERE key = 'm' AND start = 10", {"data": b"damaged"})
     change(database, "UPDATE series SET max_value = 99, count = 7 WHERE key = '손실/a'")
-    change(database, "INSERT INTO params VALUES (999, 'lost', '값')")
+    change(database, "INSERT INTO params (rid, key, value) VALUES (999, 'lost', '값')")
     change(database, "UPDATE runs SET experiment_id = '77' WHERE run_id = :run", {"run": whole})
     assert len(problems(database)) == 5
     quarantine = mended(database)

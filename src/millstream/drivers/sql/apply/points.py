@@ -79,7 +79,8 @@ def append_metrics(connection: Connection, rid: int, metrics: Iterable[Metric]) 
     stretches: dict[Series, Stretch] = {}
     for metric in metrics:
         stretches.setdefault((rid, metric.key), Stretch()).add(metric)
-    append(Plain(connection), stretches)
+    with Plain(connection) as tables:
+        append(tables, stretches)
 
 
 def append(tables: Plain, stretches: Mapping[Series, Stretch]) -> None:
