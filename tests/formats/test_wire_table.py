@@ -16,7 +16,15 @@ ELSEWHERE = {
     queries.DescribeStore: "the UI's own facts, api/ui/about",
 }
 # What whoever keeps the store does beside it, with a command; moving is for clients of our own, over the store.
-AT_THE_STORE = {ops.MoveRuns, ops.PurgeRun, ops.PurgeExperiment, ops.FinishPurges, ops.Compact}
+AT_THE_STORE = {
+    ops.MoveRuns,
+    ops.PurgeRun,
+    ops.PurgeExperiment,
+    ops.FinishPurges,
+    ops.Compact,
+    ops.ImportExperiment,
+    ops.ImportRun,
+}
 ASKED_AT_THE_STORE = {queries.FindDeleted, queries.MeasureSpace}
 
 
