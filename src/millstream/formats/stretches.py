@@ -119,20 +119,23 @@ class Stretch:
         inner = blocks[first:last]
         most = extreme(inner)
         head, tail = first * BLOCK, last * BLOCK
-        in_head = False
+        places = head, tail
         if start < head:
             edge = extreme(numbers[start:head])
             # Of two alike the first is taken.
-            most = extreme(edge, most)
-            in_head = edge == most
+            if extreme(edge, most) == edge:
+                most, places = edge, (start, head)
         if tail < stop:
             edge = extreme(numbers[tail:stop])
             if extreme(most, edge) != most:
-                return self._values.index(edge, tail, stop)
-        if in_head:
-            return self._values.index(most, start, head)
-        start = BLOCK * (first + inner.index(most))
-        return self._values.index(most, start, start + BLOCK)
+                most, places = edge, (tail, stop)
+        if self._nans and math.isinf(most):
+            # What stands in for NaN looks alike, and is not there.
+            return self._values.index(most, start, stop)
+        if places[0] == head and places[1] == tail:
+            block = BLOCK * (first + inner.index(most))
+            places = block, block + BLOCK
+        return self._values.index(most, *places)
 
     def _without_nan(self, stand_in: float) -> Sequence[float]:
         if not self._nans:
