@@ -167,7 +167,8 @@ class AmongNumbers(_Test):
 @compiles(AmongNumbers)
 def _render_among_numbers(element: AmongNumbers, compiler: SQLCompiler, **keywords: Any) -> str:
     number, listed = (compiler.process(clause, **keywords) for clause in element.clauses)
-    return f"({number} = ANY(CAST('{{' || {listed} || '}}' AS integer[])))"
+    # A join: `= ANY(…)` would go through the whole list for every row. Both pieces are SQL already.
+    return f"({number} IN (SELECT unnest(CAST('{{' || {listed} || '}}' AS integer[]))))"
 
 
 @compiles(AmongNumbers, "sqlite")
