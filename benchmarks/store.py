@@ -68,8 +68,9 @@ class Asked:
     def index(self, _: str) -> Answer:
         """Millstream's index of a tree, from nothing."""
         store = importlib.import_module("millstream.stores.open").open_store(self.uri)
+        store.progress = importlib.import_module("millstream.cli.progress").progress_bar("Reading the tree")
         clock = Clock()
-        store.reindex(show_progress)
+        store.reindex()
         return clock.read()
 
     def new(self, number: str) -> Answer:
@@ -98,14 +99,6 @@ def work(library: str, uri: str, runs: int) -> None:
         return found
 
     serve(answer)
-
-
-def show_progress(done: int, total: int) -> None:
-    """A bar on a terminal."""
-    if sys.stderr.isatty():
-        filled = 40 * done // max(total, 1)
-        end = "\n" if done == total else ""
-        print(f"\r  [{'#' * filled}{'.' * (40 - filled)}] {done} of {total} runs", end=end, file=sys.stderr, flush=True)
 
 
 def fill_millstream(uri: str, runs: int) -> None:
@@ -282,6 +275,7 @@ def measure(uris: dict[str, str], folder: Path, runs: int, rounds: int) -> dict[
         for number in range(rounds + 1):
             for name, worker in workers.items():
                 answer = worker(request)
+                print(f"{request}: {name}: {answer['cpu'] * 1e3:.1f} ms", file=sys.stderr)
                 if number:  # the first answer is there to warm up
                     samples.setdefault(f"{request}: {name}", []).append(answer)
                     check_alike(request, name, answer, samples)
