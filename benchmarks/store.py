@@ -241,9 +241,10 @@ def copy_tables(source: str, target: str) -> None:
     from millstream.stores.open import open_store
     from millstream.values.queries import DescribeStore
 
-    store = open_store(target)
-    store.read(DescribeStore())
-    store.close()
+    for uri in (source, target):  # makes the tables, and brings old ones up to date
+        store = open_store(uri)
+        store.read(DescribeStore())
+        store.close()
     old, new = engine.sqlite_engine(Path(source.removeprefix("sqlite:///"))), engine.postgresql_engine(target)
     with old.connect() as reading, new.begin() as writing:
         for table in ledger.TABLES:
