@@ -24,6 +24,7 @@ from millstream.values.entities import (
 )
 from millstream.values.errors import MillstreamError
 from tests.machine import asking, killing
+from tests.machine.life import Life
 from tests.machine.logged_models import LoggedModels
 from tests.machine.model import Model, Point, as_text, said
 from tests.machine.places import Opener, Place
@@ -48,7 +49,7 @@ PARAMS = st.dictionaries(st.sampled_from(["p", "q/r"]), st.sampled_from(["1", "�
 TAGS = st.dictionaries(TAG_KEYS, st.sampled_from(["1", "값 둘", "x" * 60]), max_size=2)
 
 
-class StoreMachine(LoggedModels, RuleBasedStateMachine):
+class StoreMachine(LoggedModels, Life, RuleBasedStateMachine):
     """Works on the store of `place`, whose kind decides nothing of what is expected."""
 
     place: ClassVar[Place]

@@ -86,6 +86,12 @@ class Model:
             ops.DeleteLoggedModelTag: self._delete_model_tag,
             ops.LogLoggedModelParams: self._log_model_params,
             ops.DeleteLoggedModel: self._delete_model,
+            ops.MoveRuns: self._move_runs,
+            ops.PurgeRun: self._purge_run,
+            ops.PurgeExperiment: self._purge_experiment,
+            ops.FinishPurges: lambda op: None,
+            ops.Compact: lambda op: None,
+            ops.ImportRun: self._import_run,
         }
 
     def apply(self, op: ops.Op[Any]) -> None:
@@ -267,6 +273,44 @@ class Model:
         record = self.models[op.model_id]
         if record.stage == ACTIVE:
             record.stage, record.changed = DELETED, op.time
+
+    def _move_runs(self, op: ops.MoveRuns) -> None:
+        self.require_active(op.experiment_id)
+        for run_id in op.run_ids:
+            self._active_run(run_id)
+        for run_id in op.run_ids:
+            self.runs[run_id].experiment_id = op.experiment_id
+
+    def _purge_run(self, op: ops.PurgeRun) -> None:
+        if self._run(op.run_id).stage != DELETED:
+            raise InvalidState(op.run_id)
+        del self.runs[op.run_id]
+
+    def _purge_experiment(self, op: ops.PurgeExperiment) -> None:
+        if self._experiment(op.experiment_id).stage != DELETED:
+            raise InvalidState(op.experiment_id)
+        del self.experiments[op.experiment_id]
+        self.runs = {key: run for key, run in self.runs.items() if run.experiment_id != op.experiment_id}
+        self.models = {key: item for key, item in self.models.items() if item.experiment_id != op.experiment_id}
+
+    def _import_run(self, op: ops.ImportRun) -> None:
+        info = op.info
+        if op.known is None:
+            self._experiment(info.experiment_id)
+            if info.run_id in self.runs:
+                raise AlreadyExists(info.run_id)
+            assert info.start_time is not None
+            run = RunRecord(info.experiment_id, info.run_name, info.user_id, info.start_time, {})
+            self.runs[info.run_id] = run
+        else:
+            run = self._run(info.run_id)
+            if any(len(run.points.get(key, [])) != count for key, count in op.known.items()):
+                raise AlreadyExists(info.run_id)
+        run.name, run.status, run.end, run.stage = info.run_name, info.status, info.end_time, info.lifecycle_stage
+        run.params = {**op.params, **run.params}
+        run.tags |= op.tags
+        for metric in op.metrics:
+            run.points.setdefault(metric.key, []).append((metric.timestamp, metric.value, metric.step))
 
 
 def said(info: RunInfo) -> tuple[Any, ...]:

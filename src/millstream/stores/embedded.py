@@ -269,6 +269,7 @@ class EmbeddedStore:
 
     def _log_for_models(self, op: ops.LogBatch) -> None:
         """The run's own points first; those that name a logged model go to it too."""
+        self._runs.require_writable(op.run_id)
         self._models.require_all(op.metrics)
         self._runs.log_batch(op)
         self._models.append(op.run_id, op.metrics)

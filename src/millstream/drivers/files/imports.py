@@ -48,7 +48,7 @@ def _create(tree: Tree, op: ops.ImportRun) -> RunInfo:
     info = op.info
     experiment_dir = tree.require_experiment_dir(info.experiment_id)
     directory = os.path.join(experiment_dir, info.run_id)
-    if os.path.exists(directory):
+    if os.path.exists(directory) or tree.find_run(info.run_id) is not None:
         raise refusals.run_exists(info.run_id, tree.root)
     if not info.artifact_uri:
         info = structs.replace(info, artifact_uri=_artifact_uri(tree, experiment_dir, info))

@@ -140,6 +140,10 @@ class RunFiles:
 
         self._rewriting(op.run_id, mark)
 
+    def require_writable(self, run_id: str) -> None:
+        """NotFound or InvalidState unless the run takes writes."""
+        self._handle(run_id)
+
     def log_batch(self, op: ops.LogBatch) -> None:
         """Params (all are checked before the first is written), then tags, then points.
 
