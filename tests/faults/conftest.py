@@ -20,7 +20,7 @@ SEED = int(os.environ.get("FAULTS_SEED") or random.randrange(10**9))
 # How many processes are killed at random moments in all; a night may take 5,000.
 KILLS = int(os.environ.get("FAULTS_KILLS") or 200)
 # How many random byte flips are tried on files.
-FLIPS = int(os.environ.get("FAULTS_FLIPS") or 2000)
+FLIPS = int(os.environ.get("FAULTS_FLIPS") or 1000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -61,7 +61,7 @@ def test_an_index_with_flipped_bytes_answers_or_is_made_anew(open_tree: Opener, 
     truth = snapshot(open_tree())
     rng = random.Random(f"{seed} index")
     right = 0
-    for number in range(max(40, FLIPS // 50)):
+    for number in range(max(40, FLIPS // 25)):
         data = bytearray(whole)
         for _ in range(rng.choice((1, 8, 64, 500))):
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
