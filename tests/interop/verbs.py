@@ -246,6 +246,8 @@ def log_classifier(library: Any, store: str) -> Any:
     """The same model logged in a run; the run's id and the predictions."""
     library.set_tracking_uri(Path(store).as_uri())
     model, frame = classifier()
+    # The process has had other stores, and remembers the experiment that was set there.
+    library.set_experiment("classifiers")
     with library.start_run() as run:
         library.sklearn.log_model(model, name="model", input_example=frame.head(2), pip_requirements=["scikit-learn"])
     return [run.info.run_id, [int(value) for value in model.predict(frame)]]
