@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from msgspec import Struct
@@ -76,6 +76,10 @@ class Looker:
         self._tree = tree
         self._turn = 0
         self._swept = -math.inf
+        # Of each experiment the runs that were not at rest when all were asked about, and those changed since: as the
+        # state `_noted` has them, which another process may have taken further meanwhile.
+        self._awake: dict[str, set[str]] = {}
+        self._noted: State | None = None
 
     def sweep_next(self) -> None:
         """Make the next look ask about every run: what the last one found was not taken in."""
@@ -84,13 +88,15 @@ class Looker:
     def look(self, state: State, focus: str | None = None) -> Changes:
         """All changes; the run `focus` and a few finished runs are looked at file by file."""
         changes = Changes([], [], [], [])
+        begun = time.monotonic()
+        sweep = begun - self._swept >= SWEEP_SECONDS
+        if sweep or state is not self._noted:
+            self._note_awake(state)
         close = self._close_looks(state)
         due = self._tree.take_touched() | close
         if focus is not None:
             close.add(focus)
             due.add(focus)
-        begun = time.monotonic()
-        sweep = begun - self._swept >= SWEEP_SECONDS
         present: set[str] = set()
         for experiment_id, directory, in_trash in self._tree.experiment_dirs():
             if experiment_id in present or not os.path.exists(os.path.join(directory, layout.META)):
@@ -106,30 +112,41 @@ class Looker:
                 gone = state.runs.get(experiment_id, {}).keys() - set(ids)
                 changes.gone_runs.extend((experiment_id, run_id) for run_id in gone)
             else:
-                ids = list(state.runs.get(experiment_id, ()))
+                ids = list(self._to_ask(experiment_id, state, None if sweep else due))
             # Problems name paths, so the runs of an experiment that moved are read again.
             moved = before is not None and before[0] != stamp[0]
             known = {} if moved else state.runs.get(experiment_id, {})
-            runs = Runs(experiment_id, directory, known, ids)
-            self._look_at_runs(runs, None if sweep else due, close, changes)
+            self._look_at_runs(Runs(experiment_id, directory, known, ids), None if sweep else due, close, changes)
         changes.gone_experiments.extend(state.experiments.keys() - present)
         changes.total = len(changes.runs)
         if sweep:
             self._swept = begun
+        for changed in changes.runs:
+            self._awake.setdefault(changed.experiment_id, set()).add(changed.run_id)
         return changes
+
+    def _note_awake(self, state: State) -> None:
+        now = time.time_ns()
+        self._noted = state
+        self._awake = {
+            experiment_id: {run_id for run_id, run in runs.items() if not _is_at_rest(run, now)}
+            for experiment_id, runs in state.runs.items()
+        }
+
+    def _to_ask(self, experiment_id: str, state: State, due: set[str] | None) -> Iterable[str]:
+        """Those of an experiment's known runs that may not be at rest; all of them when `due` is None."""
+        known = state.runs.get(experiment_id, {})
+        if due is None:
+            return known
+        # Runs fall asleep, but none wakes up without being touched or changed.
+        return (run_id for run_id in self._awake.get(experiment_id, set()) | due if run_id in known)
 
     def _look_at_runs(self, runs: Runs, due: set[str] | None, close: set[str], changes: Changes) -> None:
         """Find changed runs: of all, or, unless `due` is None, of those not at rest and those in `due`."""
         now = time.time_ns()
         for run_id in runs.ids:
             run = runs.known.get(run_id)
-            if (
-                run is not None
-                and due is not None
-                and run_id not in due
-                and run.watched < now
-                and run.newest < now - REST_NS
-            ):
+            if run is not None and due is not None and run_id not in due and _is_at_rest(run, now):
                 continue
             directory = f"{runs.directory}{os.sep}{run_id}"
             if run is None or _has_changed(run, directory, close=run.watched > now or run_id in close):
@@ -144,6 +161,10 @@ class Looker:
         chosen = set(islice(every, self._turn, self._turn + CLOSE_LOOKS))
         self._turn += CLOSE_LOOKS
         return chosen
+
+
+def _is_at_rest(run: RunState, now: int) -> bool:
+    return run.watched < now and run.newest < now - REST_NS
 
 
 def _has_changed(run: RunState, directory: str, *, close: bool) -> bool:
