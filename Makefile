@@ -52,7 +52,7 @@ test-ui: ui/node_modules/.ready
 	cd ui && npm test
 
 test-python: setup test-ui
-	$(VENV)/python -m pytest -n $(JOBS)
+	$(VENV)/python -m pytest -n $(JOBS) --dist worksteal
 
 check: setup check-ui
 	$(VENV)/ruff check .
