@@ -10,7 +10,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import servers
+# Before any of them is imported: their asserts tell what went wrong as those of tests do.
+pytest.register_assert_rewrite("tests.faults", "tests.machine", "tests.stores")
+
+from tests import servers  # noqa: E402
 
 # A shell that starts something in the background, or nohup, lets it ignore these, and so would all that tests start.
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):

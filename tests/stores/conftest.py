@@ -15,8 +15,6 @@ from millstream.values.databases import DatabaseUri
 from millstream.values.paths import Location
 from tests import servers
 
-pytest.register_assert_rewrite("tests.stores.suite", "tests.stores.calls", "tests.stores.suites")
-
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
