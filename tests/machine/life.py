@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from millstream.values import names, ops, queries
 from millstream.values.entities import ACTIVE, DELETED, Experiment, Metric, RunInfo
-from millstream.values.errors import MillstreamError
+from millstream.values.errors import MillstreamError, NotFound
 from tests.machine.model import Model
 from tests.stores.suites import envelopes
 
@@ -126,10 +127,12 @@ class Life:
     def draw(self: Machine, hand: int, which: int, key: str, x: str, width: int) -> None:
         self.step()
         run_id = self.run(which)
+        query = queries.MetricEnvelope(run_id=run_id, key=key, x=x, width=width)
         if run_id not in self.model.runs:
+            with pytest.raises(NotFound):
+                self.read(hand, query)
             return
         run = self.model.runs[run_id]
-        query = queries.MetricEnvelope(run_id=run_id, key=key, x=x, width=width)
         points = [(step, value, time) for time, value, step in run.points.get(key, [])]
         shown = envelopes.found(self.read(hand, query))
         for name, value in envelopes.expected(points, query, run.start).items():

@@ -22,7 +22,7 @@ from millstream.values.entities import (
     RunTag,
     ViewType,
 )
-from millstream.values.errors import MillstreamError
+from millstream.values.errors import MillstreamError, NotFound
 from tests.machine import asking, killing
 from tests.machine.life import Life
 from tests.machine.logged_models import LoggedModels
@@ -299,7 +299,7 @@ class StoreMachine(LoggedModels, Life, RuleBasedStateMachine):
         asking.compare_run(found, self.model, run_id)
 
     def _not_found(self, hand: int, query: queries.Query[Any]) -> None:
-        with suppress(MillstreamError):
+        with suppress(NotFound):
             raise AssertionError(f"{query} was answered with {self.read(hand, query)}")
 
     @rule(hand=HAND, which=WHICH, key=METRIC_KEYS, limit=st.integers(1, 150))

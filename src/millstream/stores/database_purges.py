@@ -95,8 +95,7 @@ class DatabasePurges:
                 place.rmdir()
         return freed + Freed(experiments=1, size=size)
 
-    def _finish(self, op: ops.FinishPurges) -> Freed:
-        self._opened.change(lambda connection: removal.forget_applied(connection, op.time))
+    def _finish(self, _op: ops.FinishPurges) -> Freed:
         freed = Freed()
         for run_id, uri in self._opened.change(removal.unfinished):
             freed += self._remove_artifacts(run_id, uri)

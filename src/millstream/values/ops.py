@@ -221,7 +221,7 @@ class PurgeExperiment(Op[Freed], frozen=True, kw_only=True):
 
 
 class FinishPurges(Op[Freed], frozen=True, kw_only=True):
-    """Remove what interrupted purges left, datasets that no run uses any more, and notes of ops of long ago."""
+    """Remove what interrupted purges left, and datasets that no run uses any more."""
 
     time: int
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from millstream.drivers.files.atomic import failure
+from millstream.drivers.files.atomic import create_file, failure
+from millstream.formats.mlruns import layout
 from millstream.values.errors import InvalidValue, StorageFailed
 
 _COLLISIONS = (NotADirectoryError, IsADirectoryError, FileExistsError)
@@ -48,3 +49,31 @@ def keeping_key(what: str, key: str) -> Iterator[None]:
             f"The {what} name {key!r} collides with another one: 'a' and 'a/b' cannot both be used, because '/' stands "
             "for a directory. Use another name."
         ) from error
+
+
+def add_params(directory: str, params: Mapping[str, str], changed: Callable[[str, str, str], Exception]) -> None:
+    """Add the params of a run or a model; all are checked before the first is written.
+
+    Of one that has another value already `changed` makes the error, from its key and both values.
+    """
+    for key, value in params.items():
+        _check_unchanged(directory, key, value, changed)
+    for key, value in params.items():
+        with keeping_key("param", key):
+            made = create_file(key_path(directory, layout.PARAMS, key), value.encode(), directory)
+        if not made:
+            _check_unchanged(directory, key, value, changed)
+
+
+def _check_unchanged(directory: str, key: str, value: str, changed: Callable[[str, str, str], Exception]) -> None:
+    path = key_path(directory, layout.PARAMS, key)
+    try:
+        with open(path, "rb") as file:
+            present = file.read()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        with keeping_key("param", key):
+            raise failure("read", path, error) from error
+    if present != value.encode():
+        raise changed(key, present.decode(errors="replace"), value)

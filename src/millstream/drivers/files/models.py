@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from hashlib import blake2b
 from stat import S_ISDIR
 
@@ -12,8 +13,8 @@ from msgspec import Struct, structs
 
 from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
-from millstream.drivers.files.atomic import create_file, failure, replace_file
-from millstream.drivers.files.keys import keeping_key, key_path, remove_key
+from millstream.drivers.files.atomic import failure, replace_file
+from millstream.drivers.files.keys import add_params, keeping_key, key_path, remove_key
 from millstream.drivers.files.stamps import Stamp, file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
@@ -132,13 +133,7 @@ class ModelFiles:
     def log_params(self, op: ops.LogLoggedModelParams) -> None:
         """Add params; all are checked before the first is written."""
         directory = self._require(op.model_id)
-        for key, value in op.params.items():
-            _check_unchanged(directory, op.model_id, key, value)
-        for key, value in op.params.items():
-            with keeping_key("param", key):
-                made = create_file(key_path(directory, layout.PARAMS, key), value.encode(), directory)
-            if not made:
-                _check_unchanged(directory, op.model_id, key, value)
+        add_params(directory, op.params, partial(refusals.model_param_changed, op.model_id))
 
     def require_all(self, metrics: Iterable[Metric]) -> None:
         """NotFound when a point names a model that is not there, or is deleted."""
@@ -277,16 +272,3 @@ def _put_texts(directory: str, part: str, what: str, texts: dict[str, str]) -> N
 
 def _rewrite(directory: str, model: LoggedModel) -> None:
     replace_file(os.path.join(directory, layout.META), meta.dump(model_to_fields(model)), directory)
-
-
-def _check_unchanged(directory: str, model_id: str, key: str, value: str) -> None:
-    try:
-        with open(key_path(directory, layout.PARAMS, key), "rb") as file:
-            present = file.read()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        with keeping_key("param", key):
-            raise failure("read", key_path(directory, layout.PARAMS, key), error) from error
-    if present != value.encode():
-        raise refusals.model_param_changed(model_id, key, present.decode(errors="replace"), value)

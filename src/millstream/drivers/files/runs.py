@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.atomic import create_file, failure, is_gone, replace_file, rewriting
-from millstream.drivers.files.keys import keeping_key, key_path, remove_key
+from millstream.drivers.files.keys import add_params, keeping_key, key_path, remove_key
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
@@ -178,14 +178,8 @@ class RunFiles:
         self._following(op.run_id, lambda handle: note_outputs(handle.directory, op.models))
 
     def _add_params(self, directory: str, op: ops.LogBatch) -> None:
-        for param in op.params:
-            _check_unchanged(directory, op.run_id, param.key, param.value)
-        for param in op.params:
-            path = key_path(directory, layout.PARAMS, param.key)
-            with keeping_key("param", param.key):
-                made = create_file(path, param.value.encode(), directory)
-            if not made:
-                _check_unchanged(directory, op.run_id, param.key, param.value)
+        params = {param.key: param.value for param in op.params}
+        add_params(directory, params, partial(refusals.param_changed, op.run_id))
 
     def _append_points(self, run_id: str, metrics: tuple[Metric, ...]) -> None:
         if len(metrics) == 1:
@@ -329,16 +323,3 @@ def rewrite_info(directory: str, info: RunInfo, *, deleted_time: int | None = No
 
 def _create_meta(folder: str, fields: dict[str, object], scratch: str) -> None:
     create_file(os.path.join(folder, layout.META), meta.dump(fields), scratch)
-
-
-def _check_unchanged(directory: str, run_id: str, key: str, value: str) -> None:
-    try:
-        with open(key_path(directory, layout.PARAMS, key), "rb") as file:
-            present = file.read()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        with keeping_key("param", key):
-            raise failure("read", key_path(directory, layout.PARAMS, key), error) from error
-    if present != value.encode():
-        raise refusals.param_changed(run_id, key, present.decode(errors="replace"), value)

@@ -17,8 +17,6 @@ from millstream.values.space import is_older, own_artifacts
 
 # All that belongs to a run, chunks of points among it.
 OF_RUN = tuple(table for table in ledger.TABLES if "rid" in table.c and table is not schema.runs)
-# An op that is sent again so late would be applied again.
-APPLIED_MS = 90 * 86_400_000
 
 
 def take_run(connection: Connection, op: ops.PurgeRun, place: str) -> Any:
@@ -82,11 +80,6 @@ def unfinished(connection: Connection) -> list[tuple[str, str]]:
 def finish(connection: Connection, run_id: str) -> None:
     """Note that a run's artifacts are gone."""
     connection.execute(delete(ledger.purges).where(ledger.purges.c.run_id == run_id))
-
-
-def forget_applied(connection: Connection, now: int) -> None:
-    """Forget the ids of ops that nobody will send again."""
-    connection.execute(delete(ledger.applied).where(ledger.applied.c.time < now - APPLIED_MS))
 
 
 def locations(connection: Connection, first: str) -> list[str]:
