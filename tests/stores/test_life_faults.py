@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from millstream.drivers.sql import ledger
 from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
@@ -22,7 +21,6 @@ from millstream.values.errors import AlreadyExists, StorageFailed, Unavailable
 from tests.kills import killed_at
 from tests.stores.calls import T0, get, history, log, new_experiment, new_run, search
 from tests.stores.suites.life import artifact_place, delete, filled_run
-from tests.stores.test_database import rows
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and signals")
 
@@ -259,7 +257,7 @@ def test_artifacts_that_cannot_be_removed_are_found_again(
 
 
 @pytest.mark.parametrize("database_uri", ["sqlite"], indirect=True)
-def test_a_smaller_file_is_left_and_old_notes_of_ops_go(database: DatabaseStore, root: Path) -> None:
+def test_a_smaller_file_is_left(database: DatabaseStore, root: Path) -> None:
     run, kept = new_run(database), new_run(database)
     for start in range(0, 20_000, 1000):
         log(
@@ -276,9 +274,3 @@ def test_a_smaller_file_is_left_and_old_notes_of_ops_go(database: DatabaseStore,
     assert compacted.after is not None
     assert compacted.before - compacted.after > space.size * 0.8
     assert history(database, kept, "m") == [(0, 1.0, T0)]
-    database.write(ops.LogBatch(run_id=kept, op_id="old"))
-    far = 4 * 10**12
-    database.write(ops.FinishPurges(time=T0))
-    assert rows(database, ledger.applied.name) == 1
-    database.write(ops.FinishPurges(time=far))
-    assert rows(database, ledger.applied.name) == 0
