@@ -39,6 +39,8 @@ MANY = 1000
 # A sum nearer to zero has the mean 0: one of the databases refuses to divide what would come out as zero.
 _TINY = 1e-280
 Condition = ColumnElement[bool]
+# Rows of series are several times as wide as those of other tables: fewer fit on a page.
+_EFFORTS = {"attribute": 0, "metric": 2}
 
 
 class Scope(Struct, frozen=True):
@@ -63,11 +65,22 @@ def condition(node: Node, scope: Scope) -> Condition:
         case Comparison():
             return _comparison(node, scope)
         case And(clauses):
-            return and_(*(condition(clause, scope) for clause in clauses))
+            return and_(*(condition(clause, scope) for clause in sorted(clauses, key=_effort)))
         case Or(clauses):
             return or_(*(condition(clause, scope) for clause in clauses))
         case Not(clause):
             return not_(condition(clause, scope))
+
+
+def _effort(node: Node) -> int:
+    """What it takes to look at one row: SQLite asks in the order it is told, and goes on only where that was true."""
+    match node:
+        case Comparison():
+            return 2 if node.key == "text" and node.entity == "attribute" else _EFFORTS.get(node.entity, 1)
+        case And(clauses) | Or(clauses):
+            return max(map(_effort, clauses), default=0)
+        case Not(clause):
+            return _effort(clause)
 
 
 def among(column: ColumnElement[Any], ids: list[str]) -> Condition:

@@ -49,15 +49,24 @@ def postgresql_engine(uri: str) -> Engine:
         if "connect_timeout" not in url.query:
             url = url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
         # A connection that died while it lay in the pool is found and replaced before it is used.
-        return create_engine(
+        engine = create_engine(
             url, pool_size=8, max_overflow=24, pool_pre_ping=True, pool_use_lifo=True, query_cache_size=500
         )
+        event.listen(engine, "connect", _configure_session)
+        return engine
     except ModuleNotFoundError as error:
         raise MissingDependency(
             "PostgreSQL needs the package psycopg, which is not installed: pip install 'psycopg[binary]'"
         ) from error
     except ArgumentError as error:
         raise InvalidValue(f"{hidden(uri)!r} is not a database URI.") from error
+
+
+def _configure_session(connection: Any, _record: object) -> None:
+    # Help of other processes comes too late for a search of some ten milliseconds; a long one still gets it.
+    connection.autocommit = True
+    connection.execute("SET parallel_setup_cost = 20000")
+    connection.autocommit = False
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, Text, literal
@@ -11,6 +11,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from millstream.formats.patterns import parse_pattern, print_pattern
+
+# So many numbers are looked up one by one in PostgreSQL, which would otherwise go through a table of some thousands.
+FEW = 128
 
 
 class _Test(FunctionElement[bool]):
@@ -159,9 +162,22 @@ class AmongNumbers(_Test):
     inherit_cache = True
 
     @staticmethod
-    def these(number: ColumnElement[Any], listed: Iterable[int]) -> AmongNumbers:
+    def these(number: ColumnElement[Any], listed: Sequence[int]) -> ColumnElement[bool]:
         """Whether `number` is among `listed`."""
-        return AmongNumbers(number, literal(",".join(map(str, listed)), Text()))
+        among = AmongNumbers if len(listed) > FEW else AmongFew
+        return among(number, literal(",".join(map(str, listed)), Text()))
+
+
+class AmongFew(_Test):
+    """The same of a short list, whose numbers are looked up one by one."""
+
+    inherit_cache = True
+
+
+@compiles(AmongFew)
+def _render_among_few(element: AmongFew, compiler: SQLCompiler, **keywords: Any) -> str:
+    number, listed = (compiler.process(clause, **keywords) for clause in element.clauses)
+    return f"({number} = ANY(CAST('{{' || {listed} || '}}' AS integer[])))"
 
 
 @compiles(AmongNumbers)
@@ -171,6 +187,7 @@ def _render_among_numbers(element: AmongNumbers, compiler: SQLCompiler, **keywor
     return f"({number} IN (SELECT unnest(CAST('{{' || {listed} || '}}' AS integer[]))))"
 
 
+@compiles(AmongFew, "sqlite")
 @compiles(AmongNumbers, "sqlite")
 def _render_sqlite_among_numbers(element: AmongNumbers, compiler: SQLCompiler, **keywords: Any) -> str:
     number, listed = (compiler.process(clause, **keywords) for clause in element.clauses)

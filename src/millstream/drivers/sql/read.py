@@ -9,7 +9,7 @@ from itertools import islice, starmap
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 
 from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.functions import AmongNumbers
@@ -83,22 +83,29 @@ def runs(connection: Connection, rids: Sequence[int], wanted: Columns = EVERYTHI
     """The runs with these `rid`s, in this order, with the data that is wanted."""
     found: dict[int, Run] = {}
     for batch in batches(rids):
-        named = select(schema.runs).where(AmongNumbers.these(schema.runs.c.rid, batch))
-        infos = {row.rid: row for row in connection.execute(named).all()}
+        named = select(schema.runs.c.rid, *INFO).where(AmongNumbers.these(schema.runs.c.rid, batch))
+        infos = {row[0]: RunInfo(*row[1:]) for row in raw(connection, named).fetchall()}
         params = _texts(connection, schema.params, batch, wanted.params)
         tags = _texts(connection, schema.tags, batch, wanted.tags)
         latest = _latest(connection, batch, None if wanted.all_metrics else [key.key for key in wanted.metrics])
         datasets, used, made = _inputs(connection, batch)
-        for rid, row in infos.items():
+        for rid, told in infos.items():
             points = tuple(latest.get(rid, ()))
             metrics = {point.key: point.value for point in points}
             found[rid] = Run(
-                info=info(row),
+                info=told,
                 data=RunData(metrics=metrics, params=params.get(rid, {}), tags=tags.get(rid, {}), latest=points),
                 inputs=RunInputs(tuple(datasets.get(rid, ())), tuple(used.get(rid, ()))),
                 outputs=RunOutputs(tuple(made.get(rid, ()))),
             )
     return [found[rid] for rid in rids if rid in found]
+
+
+def raw(connection: Connection, statement: Select[Any]) -> Any:
+    """The driver's cursor over the rows of `statement`: SQLAlchemy's own rows cost as much again as reading them."""
+    cursor = connection.execute(statement).cursor
+    assert cursor is not None
+    return cursor
 
 
 def count(connection: Connection, source: Table, *conditions: Any) -> int:
@@ -131,7 +138,7 @@ def _texts(
     if keys == ():
         return texts
     statement = select(source.c.rid, source.c.key, source.c.value).where(*keyed(source, rids, keys))
-    for rid, key, value in connection.execute(statement).all():
+    for rid, key, value in raw(connection, statement).fetchall():
         texts[rid][key] = value
     return texts
 
@@ -148,7 +155,7 @@ def _latest(connection: Connection, rids: list[int], keys: Sequence[str] | None)
         columns.last_source,
     ).where(*keyed(schema.series, rids, keys))
     latest: defaultdict[int, list[Metric]] = defaultdict(list)
-    for rid, key, value, is_nan, time, step, source in connection.execute(statement).all():
+    for rid, key, value, is_nan, time, step, source in raw(connection, statement).fetchall():
         latest[rid].append(Metric(key, math.nan if is_nan else value, time, step, None, *source_of(source)))
     return latest
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, Table, select
 from millstream.drivers.sql import schema
 from millstream.drivers.sql.conditions import Condition, part_of
 from millstream.drivers.sql.functions import AmongNumbers
-from millstream.drivers.sql.read import INFO
+from millstream.drivers.sql.read import INFO, raw
 from millstream.formats.filters import Columns
 from millstream.values.queries import RunTable
 
@@ -51,14 +51,13 @@ class Source:
         self.rids = rids
         self.place = {rid: index for index, rid in enumerate(rids)}
 
-    def holds(self, table: Table) -> AmongNumbers:
+    def holds(self, table: Table) -> Condition:
         """Whether a row of `table` belongs to one of the runs."""
         return AmongNumbers.these(table.c.rid, self.rids)
 
     def rows(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
-        """The driver's rows, some thousands at a time: SQLAlchemy's own cost as much again as reading them."""
-        cursor = self.connection.execute(statement).cursor
-        assert cursor is not None
+        """Rows, some thousands at a time."""
+        cursor = raw(self.connection, statement)
         while some := cursor.fetchmany(SOME):
             yield some
 
