@@ -6,18 +6,30 @@ from typing import Any
 
 from millstream.stores.base import Store
 from millstream.values import ops, queries
-from millstream.values.entities import Dataset, DatasetInput, Metric, ModelOutput, Param, Run, RunTag, ViewType
+from millstream.values.entities import (
+    Dataset,
+    DatasetInput,
+    LoggedModel,
+    Metric,
+    ModelOutput,
+    Param,
+    Run,
+    RunTag,
+    ViewType,
+)
 from tests.faults.work import T0
 from tests.stores.calls import history, log, new_experiment, new_run
 
 
 def state(store: Store, experiment_id: str, run_id: str) -> Any:
-    """All that is known of one experiment and one run, None for what is not there."""
+    """All that is known of one experiment with its logged models, and of one run in whatever experiment."""
     experiments = store.read(queries.SearchExperiments(view=ViewType.ALL, max_results=50_000))
-    query = queries.SearchRuns(experiment_ids=(experiment_id,), view=ViewType.ALL, max_results=50_000)
+    everywhere = tuple(found.experiment_id for found in experiments)
+    query = queries.SearchRuns(experiment_ids=everywhere, view=ViewType.ALL, max_results=50_000)
     runs = [run for run in store.read(query) if run.info.run_id == run_id]
     facts = [vars_of(found) for found in experiments if found.experiment_id == experiment_id]
-    return facts, [(vars_of(run), points(store, run)) for run in runs]
+    models = store.read(queries.SearchLoggedModels(experiment_ids=(experiment_id,), max_results=50))
+    return facts + [vars_of(model) for model in models], [(vars_of(run), points(store, run)) for run in runs]
 
 
 def vars_of(thing: Any) -> str:
@@ -25,6 +37,10 @@ def vars_of(thing: Any) -> str:
     if isinstance(thing, Run):
         data = thing.data
         return repr((thing.info, sorted(data.params.items()), sorted(data.tags.items()), thing.inputs, thing.outputs))
+    if isinstance(thing, LoggedModel):
+        times = thing.creation_timestamp, thing.last_updated_timestamp
+        texts = sorted(thing.params.items()), sorted(thing.tags.items())
+        return repr((thing.model_id, thing.name, thing.status, thing.model_type, thing.source_run_id, times, texts))
     return repr(thing)
 
 
@@ -32,18 +48,35 @@ def points(store: Store, run: Run) -> dict[str, Any]:
     return {key: history(store, run.info.run_id, key) for key in sorted(run.data.metrics)}
 
 
-def subject(store: Store, number: int) -> tuple[str, str]:
-    """An experiment and a run with something of everything; the same number gives the same ones."""
+def subject(store: Store, number: int, kind: str) -> tuple[str, str]:
+    """An experiment, a run and a logged model with something of everything; the same number gives the same ones."""
     experiment = new_experiment(store, f"실험 {number}", tags={"old": "1"}, experiment_id=f"55{number}")
     run = new_run(store, experiment, run_name=f"run {number}", run_id=f"{10**9 + number:032x}", start_time=T0)
     log(store, run, [("m", 0.5, 0)], {"p": "1"}, {"t": "1"})
+    store.write(
+        ops.CreateLoggedModel(
+            model_id=model_id(number), experiment_id=experiment, time=T0, name="모델", params={"p": "1"},
+            tags={"t": "1"},
+        )
+    )  # fmt: skip
+    if kind == "move":
+        new_experiment(store, f"target {number}", experiment_id=f"66{number}")
+    if kind == "restore run":
+        store.write(ops.DeleteRun(run_id=run, time=T0))
+    if kind == "restore experiment":
+        store.write(ops.DeleteExperiment(experiment_id=experiment, time=T0))
     return experiment, run
+
+
+def model_id(number: int) -> str:
+    """The id of the logged model that a subject has."""
+    return f"m-{10**9 + number:032x}"
 
 
 def make_op(kind: str, experiment: str, run: str, number: int) -> tuple[ops.Op[Any], str, str]:
     """An op, and the experiment and run that it is about."""
     op_id = f"op-{number}"
-    new = f"{number:032x}"
+    new, model = f"{number:032x}", model_id(number)
     big = tuple(Metric(f"k{place % 3}", place / 3, T0, place) for place in range(300))
     source = DatasetInput(Dataset("자료", f"d{number}", "local", "{}"), {"a": "b"})
     made: dict[str, ops.Op[Any]] = {
@@ -64,6 +97,18 @@ def make_op(kind: str, experiment: str, run: str, number: int) -> tuple[ops.Op[A
         "experiment tag": ops.SetExperimentTag(experiment_id=experiment, key="old", value="2", op_id=op_id),
         "rename experiment": ops.RenameExperiment(experiment_id=experiment, name=f"새 {number}", time=T0, op_id=op_id),
         "delete experiment": ops.DeleteExperiment(experiment_id=experiment, time=T0, op_id=op_id),
+        "restore run": ops.RestoreRun(run_id=run, op_id=op_id),
+        "restore experiment": ops.RestoreExperiment(experiment_id=experiment, time=T0, op_id=op_id),
+        "move": ops.MoveRuns(run_ids=(run,), experiment_id=f"66{number}", op_id=op_id),
+        "create model": ops.CreateLoggedModel(
+            model_id=f"m-{new}", experiment_id=experiment, time=T0, name="neu", source_run_id=run,
+            params={"q": "1", "r": "2"}, tags={"k": "값"}, op_id=op_id,
+        ),
+        "finish model": ops.FinalizeLoggedModel(model_id=model, status="READY", time=T0 + 9, op_id=op_id),
+        "model tags": ops.SetLoggedModelTags(model_id=model, tags={"t": "2", "u": "3"}, op_id=op_id),
+        "delete model tag": ops.DeleteLoggedModelTag(model_id=model, key="t", op_id=op_id),
+        "model params": ops.LogLoggedModelParams(model_id=model, params={"q": "1", "r": "2"}, op_id=op_id),
+        "delete model": ops.DeleteLoggedModel(model_id=model, time=T0 + 9, op_id=op_id),
         "create run": ops.CreateRun(
             run_id=new, experiment_id=experiment, start_time=T0, run_name="x", tags={"k": "값"}, op_id=op_id
         ),
@@ -82,6 +127,18 @@ def make_op(kind: str, experiment: str, run: str, number: int) -> tuple[ops.Op[A
 KINDS = (
     "point", "points", "param", "tag", "batch", "end", "rename", "delete run", "delete tag", "inputs", "outputs",
     "experiment tag", "rename experiment", "delete experiment", "create run", "create experiment",
+    "restore run", "restore experiment", "move",
+    "create model", "finish model", "model tags", "delete model tag", "model params", "delete model",
 )  # fmt: skip
 # What a folder does with several files is not one change: part of it may be there.
-SEVERAL_FILES = {"batch", "points", "rename", "delete experiment", "inputs"}
+SEVERAL_FILES = {
+    "batch",
+    "points",
+    "rename",
+    "delete experiment",
+    "restore experiment",
+    "inputs",
+    "move",
+    "model tags",
+    "model params",
+}

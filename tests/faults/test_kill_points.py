@@ -34,7 +34,7 @@ def test_an_op_killed_anywhere_is_whole_or_not_there_and_can_be_sent_again(
     names: list[str] = []
     for die_at in itertools.count(1):
         number = next(_numbers)
-        op, experiment, run = make_op(kind, *subject(store, number), number)
+        op, experiment, run = make_op(kind, *subject(store, number, kind), number)
         before = state(store, experiment, run)
         journal = tmp_path / f"journal {die_at}"
         killed = nursery.run(Work(carry_out, uri, journal, ops=(op,), die_at=die_at, environment=settings()))

@@ -79,8 +79,9 @@ def restore(tree: Tree, op: ops.RestoreExperiment) -> None:
     target = os.path.join(tree.root, op.experiment_id)
     if in_trash:
         _move(directory, target)
-    _rewrite(target, structs.replace(experiment, lifecycle_stage=ACTIVE, last_update_time=op.time))
+    # The experiment last: as long as it is marked, the restoration can be sent again.
     _mark_runs(tree, target, ACTIVE, None)
+    _rewrite(target, structs.replace(experiment, lifecycle_stage=ACTIVE, last_update_time=op.time))
 
 
 def set_tag(tree: Tree, op: ops.SetExperimentTag) -> None:
