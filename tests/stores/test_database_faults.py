@@ -99,6 +99,61 @@ def test_a_signal_handler_may_write_in_the_middle_of_a_write(
     assert get(database, other).data.metrics == {"handler": 1.0}
 
 
+INTERRUPTED = """
+import signal, sys
+from millstream.stores.open import close_stores, open_store
+from millstream.values import ops
+from millstream.values.entities import Metric
+
+def log(run, key):
+    store.write(ops.LogBatch(run_id=run, metrics=(Metric(key, 1.0, 1),)))
+
+def handle(*_):
+    log(other, "handler")
+    if where == "sleep":
+        log(run, "handler")
+    holder.rollback()
+
+def apply(connection, group):
+    result = original(connection, group)
+    if where == "sleep" and not slept:
+        slept.append(1)
+        connection.exec_driver_sql("SELECT pg_sleep(600)")
+    return result
+
+uri, run, other, where = sys.argv[1:]
+store, slept = open_store(uri), []
+log(other, "first")
+holder = store.engine().connect()
+if where == "lock":
+    holder.exec_driver_sql("SELECT 1 FROM runs WHERE run_id = %s FOR UPDATE", (run,))
+original = store._applier.apply_batches
+store._applier.apply_batches = apply
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.5)
+log(run, "m")
+close_stores()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs timers that send signals")
+@pytest.mark.parametrize("where", ["sleep", "lock"])
+@pytest.mark.parametrize("database_uri", ["postgresql"], indirect=True)
+def test_a_signal_handler_may_write_while_the_server_works_on_a_statement_of_its_thread(
+    database: DatabaseStore, database_uri: str, where: str, tmp_path: Path
+) -> None:
+    """The driver holds a lock then, which the handler must not wait for; the server holds the run."""
+    run, other = new_run(database), new_run(database)
+    # Without an end of the statement: who waits for it, or for the lock, is stopped by the deadline.
+    subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, database_uri, run, other, where], timeout=120, check=True, cwd=tmp_path
+    )
+    handled = {"handler": 1.0} if where == "sleep" else {}
+    assert get(database, run).data.metrics == {"m": 1.0, **handled}
+    assert len(history(database, run, "m")) == 1
+    assert get(database, other).data.metrics == {"first": 1.0, "handler": 1.0}
+
+
 @both
 def test_reading_goes_on_while_a_write_is_under_way(database: DatabaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run(database)

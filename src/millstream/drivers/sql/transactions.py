@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import RLock, get_ident
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.engine import Transaction
 from sqlalchemy.exc import DBAPIError
 
 from millstream.drivers.sql.failures import failure, is_disconnected, is_passing
@@ -29,8 +29,10 @@ class _BrokenOff(Exception):
 class _Turn:
     """A write of one thread, under way."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self.transaction = transaction
+    def __init__(self, connection: Connection) -> None:
+        self.transaction = connection.begin()
+        self._driver: Any = connection.connection.driver_connection
+        self._refusals: Any = connection.dialect.loaded_dbapi.Error
         self.committing = False
         self.broken_off = False
 
@@ -38,7 +40,26 @@ class _Turn:
         """Undo what was done so far, unless it is being committed."""
         if not self.committing and self.transaction.is_active:
             self.broken_off = True
-            self.transaction.rollback()
+            if self._in_statement():
+                self._cut_off()
+            else:
+                self.transaction.rollback()
+
+    def _in_statement(self) -> bool:
+        # psycopg holds this lock while it waits for the server, and sees to signals meanwhile; SQLite does not.
+        lock = getattr(self._driver, "lock", None)
+        return lock is not None and bool(lock.locked())
+
+    def _cut_off(self) -> None:
+        """End the session from outside: whoever asks the driver now waits for the lock that its own thread holds.
+
+        The server sees that nobody listens once it does not work on the statement, which is therefore cancelled.
+        """
+        of_any_kind = (socket.AF_INET, socket.SOCK_STREAM)  # ending it needs neither
+        with suppress(OSError, self._refusals), socket.fromfd(self._driver.fileno(), *of_any_kind) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        with suppress(self._refusals):
+            self._driver.cancel()
 
 
 class Transactions:
@@ -82,7 +103,7 @@ class Transactions:
             turn: _Turn | None = None
             try:
                 with self._order, self._writing() as connection:
-                    turn = _Turn(connection.begin())
+                    turn = _Turn(connection)
                     return self._take(turn, connection, work)
             except _BrokenOff:
                 continue
