@@ -116,6 +116,7 @@ class Index:
         """Close the database; it is opened again when needed."""
         with self._lock:
             self._close()
+            self._looker.close()
 
     def opened(self) -> Engine:
         """The database as it is, for tables that runs have no part in; what is in it of runs may be old."""

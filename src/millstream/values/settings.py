@@ -53,6 +53,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "INDEX_DIR", str, None, None, "Where the index of an mlruns directory is cached (default: the user's cache)."
     ),
+    Setting(
+        "WATCH", bool, True, None, "Have the Linux kernel tell of changes in an mlruns directory; else look every 2 s."
+    ),
     Setting("HOST", str, "127.0.0.1", "MLFLOW_HOST", "Address that `ui` and `server` listen on."),
     Setting("PORT", int, 5000, "MLFLOW_PORT", "Port that `ui` and `server` listen on."),
     Setting("BACKEND_STORE_URI", str, None, "MLFLOW_BACKEND_STORE_URI", "Store that `ui` and `server` show."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -122,11 +122,15 @@ class Tree:
         """Logged models noted by `touch_model` since `since` (monotonic seconds)."""
         return {model_id for model_id, moment in self._touched_models.copy().items() if moment >= since}
 
-    def run_ids(self, experiment_dir: str) -> list[str]:
-        """Names of the directories of an experiment that may be runs."""
+    def run_ids(self, experiment_dir: str, known: Container[str] = ()) -> list[str]:
+        """Names of the directories of an experiment that may be runs; of those `known` to be any entry counts."""
         try:
             with os.scandir(experiment_dir) as entries:
-                return [entry.name for entry in entries if entry.name not in layout.NOT_RUNS and _may_be_id(entry)]
+                return [
+                    entry.name
+                    for entry in entries
+                    if entry.name in known or (entry.name not in layout.NOT_RUNS and _may_be_id(entry))
+                ]
         except OSError:
             return []
 
