@@ -18,6 +18,7 @@ from millstream.values import queries, rules
 from tests import servers
 from tests.machine.machine import StoreMachine
 from tests.machine.places import Place, Postgresql, Sqlite, Tree
+from tests.stores.telling import tell_of_all_runs
 from tests.stores.test_embedded import every
 
 pytestmark = pytest.mark.timeout(1800)
@@ -37,16 +38,16 @@ SETTINGS = settings(
 )
 
 
-def stand(place: Place) -> None:
-    """Run the machine until `STEPS` steps have been made."""
+def stand(place: Place, steps: int = STEPS) -> None:
+    """Run the machine until `steps` steps have been made."""
     StoreMachine.place = place
     StoreMachine.steps_made = 0
     StoreMachine.ops_made, StoreMachine.queries_asked = set(), set()
-    while StoreMachine.steps_made < STEPS:
-        missing = STEPS - StoreMachine.steps_made
+    while StoreMachine.steps_made < steps:
+        missing = steps - StoreMachine.steps_made
         examples = max(1, missing // STEPS_OF_A_STORE)
         run_state_machine_as_test(StoreMachine, settings=settings(SETTINGS, max_examples=examples))
-    if STEPS >= ENOUGH_FOR_ALL:
+    if steps >= ENOUGH_FOR_ALL:
         assert set(rules.RULES) - StoreMachine.ops_made == set()
         assert every(queries.Query) - StoreMachine.queries_asked == OF_FILES
 
@@ -56,6 +57,13 @@ def test_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A writer notices at once what another hand did to its run, else the model would have to know the time.
     monkeypatch.setattr(runs, "STATE_SECONDS", 0.0)
     stand(Tree(tmp_path))
+
+
+def test_a_directory_that_the_kernel_tells_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLSTREAM_INDEX_DIR", str(tmp_path / "index"))
+    monkeypatch.setattr(runs, "STATE_SECONDS", 0.0)
+    tell_of_all_runs(monkeypatch)
+    stand(Tree(tmp_path), STEPS // 5)
 
 
 def test_a_sqlite_file(tmp_path: Path) -> None:

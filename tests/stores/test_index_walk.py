@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from millstream.values.entities import Dataset, DatasetInput, InputTag, ModelInp
 from millstream.values.errors import MillstreamError
 from tests.stores.calls import T0, finish, log, new_experiment, new_run
 from tests.stores.snapshots import snapshot, tick
+from tests.stores.telling import tell_of_all_runs
 
 KEYS = ("m", "a/b", "a/c/d", "손실 값")
 
@@ -179,9 +181,26 @@ class Hands:
         return run
 
 
+class FreeHands(Hands):
+    """Changes runs that ended in place, too."""
+
+    def _running(self) -> Path:
+        return self._run()
+
+
+@pytest.fixture(params=["asking", "told"])
+def hands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Hands]:
+    """Who may do what: when the kernel tells of every run that has ended, everything is seen."""
+    if request.param == "asking":
+        return Hands
+    tell_of_all_runs(monkeypatch)
+    return FreeHands if sys.platform.startswith("linux") else Hands
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_random_walk(
     seed: int,
+    hands: type[Hands],
     store: EmbeddedStore,
     open_tree: Callable[[], EmbeddedStore],
     root: Path,
@@ -194,11 +213,11 @@ def test_a_random_walk(
     snapshot(follower)
     monkeypatch.setenv("MILLSTREAM_INDEX_DIR", str(tmp_path / "from nothing"))
     rebuilt = open_tree()
-    hands = Hands(open_tree(), root, seed)
-    new_run(hands._store, run_id=names.new_run_id())
+    them = hands(open_tree(), root, seed)
+    new_run(them._store, run_id=names.new_run_id())
     done: list[str] = []
     for _ in range(40):
-        done.append(hands.change())
+        done.append(them.change())
         rebuilt.reindex()
         assert snapshot(follower) == snapshot(rebuilt), f"after {done}"
         tick(tmp_path)
