@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from millstream.drivers.files import stamps
+from millstream.drivers.sql import scanned
 from millstream.stores import changes
 from millstream.stores.changes import Looker
 from millstream.stores.embedded import EmbeddedStore
@@ -106,3 +108,33 @@ def test_what_this_process_writes_is_found_though_another_changed_the_index(
 
 def tags_of_all(store: EmbeddedStore) -> set[str]:
     return {key for run in store.read(SearchRuns(experiment_ids=("0",))) for key in run.data.tags}
+
+
+def test_what_another_process_took_in_is_read_from_the_index_alone(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = EmbeddedStore(store.root)
+    for letter in "bcd":
+        other.write(CreateRun(run_id=letter * 32, experiment_id="0", start_time=3, tags={letter: "1"}))
+    assert tags_of_all(other) == tags_of_all(store)
+    monkeypatch.setattr(scanned, "load_state", None)
+    other.write(CreateRun(run_id="e" * 32, experiment_id="0", start_time=3, tags={"e": "1"}))
+    other.write(LogBatch(run_id=RUN, tags=(RunTag("z", "4"),)))
+    assert {"e", "z"} <= tags_of_all(other)
+    assert tags_of_all(other) == tags_of_all(store)
+
+
+def test_runs_that_another_process_found_gone_are_gone(store: EmbeddedStore) -> None:
+    other = EmbeddedStore(store.root)
+    for number in range(3):
+        other.write(CreateRun(run_id=f"{number}" * 32, experiment_id="0", start_time=3, tags={f"t{number}": "1"}))
+        tags_of_all(other)
+        tags_of_all(store)
+        # One comes for one that goes, so that there are as many as before.
+        shutil.rmtree(store.root / "0" / (f"{number}" * 32))
+        other.write(CreateRun(run_id=f"{number + 5}" * 32, experiment_id="0", start_time=3))
+        tags_of_all(other)
+        assert f"t{number}" not in tags_of_all(store)
+        assert set(store._searches()._index._state.runs["0"]) == {
+            path.name for path in (store.root / "0").glob("?" * 32)
+        }

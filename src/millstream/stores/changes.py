@@ -100,6 +100,12 @@ class Looker:
         """Make the next look ask about every run: what the last one found was not taken in."""
         self._swept = -math.inf
 
+    def learn(self, state: State, changed: list[tuple[str, str]]) -> None:
+        """Another process took in these runs, (experiment, id), of the state that the last look was about."""
+        for experiment_id, run_id in changed:
+            self._awake.setdefault(experiment_id, set()).add(run_id)
+            self._sentries.doubt(experiment_id, state.runs[experiment_id], (run_id,))
+
     def close(self) -> None:
         """Let go of what the kernel keeps for this; the next look asks about every run."""
         self._sentries.close()
@@ -152,7 +158,7 @@ class Looker:
         }
         if state is not self._noted:
             for experiment_id, runs in state.runs.items():
-                self._sentries.doubt(experiment_id, runs)
+                self._sentries.doubt(experiment_id, runs, self._sentries.watched(experiment_id))
         self._noted = state
 
     def _look_at_experiment(self, found: ChangedExperiment, asking: _Asking, changes: Changes) -> None:

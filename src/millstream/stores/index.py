@@ -139,14 +139,23 @@ class Index:
 
     def _load_if_outdated(self, engine: Engine) -> None:
         with engine.connect() as connection:
-            if scanned.generation(connection) != self._state.generation:
-                self._state = scanned.load_state(connection)
+            self._load(connection)
+
+    def _load(self, connection: Connection) -> bool:
+        """Bring the state up to date with the tables; whether it was not."""
+        if scanned.generation(connection) == self._state.generation:
+            return False
+        changed = scanned.load_changes(connection, self._state) if self._state.generation >= 0 else None
+        if changed is None:
+            self._state = scanned.load_state(connection)
+        else:
+            self._looker.learn(self._state, changed)
+        return True
 
     def _take_in(self, engine: Engine, changes: Changes, run_id: str | None) -> Changes:
         """Store a batch of `changes`; returns what is left of them, found anew if another process was quicker."""
         with writing(engine) as connection:
-            if scanned.generation(connection) != self._state.generation:
-                self._state = scanned.load_state(connection)
+            if self._load(connection):
                 self._looker.sweep_next()
                 changes = self._looker.look(self._state, run_id)
             intake = Intake(connection, self._state)

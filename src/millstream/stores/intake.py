@@ -79,7 +79,7 @@ class Intake:
         for read in reads:
             by_experiment.setdefault(read.changed.experiment_id, {})[read.changed.run_id] = read.state
         for experiment_id, states in by_experiment.items():
-            scanned.put_run_states(self._connection, experiment_id, states)
+            scanned.put_run_states(self._connection, experiment_id, states, self._state.generation + 1)
             self._state.runs.setdefault(experiment_id, {}).update(states)
 
     def _put_segments(self, rid: int, known: dict[str, SeriesScan], found: dict[str, SeriesScan]) -> None:

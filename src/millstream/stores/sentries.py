@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from errno import ENOSPC
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -122,12 +122,15 @@ class Sentries:
         place = self._places.get(experiment_id)
         return () if place is None else place.posts
 
-    def doubt(self, experiment_id: str, known: dict[str, RunState]) -> None:
-        """Watch no more those runs that were found to be other than they are `known` now."""
+    def doubt(self, experiment_id: str, known: dict[str, RunState], run_ids: Iterable[str]) -> None:
+        """Watch no more those of `run_ids` that were found to be other than they are `known` now."""
         place = self._places.get(experiment_id)
-        posts = {} if place is None else place.posts
-        for run_id in [key for key, post in posts.items() if key not in known or known[key].stamp != post.stamp]:
-            self.recall(experiment_id, run_id)
+        if place is None:
+            return
+        for run_id in list(run_ids):
+            post = place.posts.get(run_id)
+            if post is not None and (run_id not in known or known[run_id].stamp != post.stamp):
+                self.recall(experiment_id, run_id)
 
     def post(self, experiment_id: str, run_id: str, run: RunState) -> tuple[int, ...]:
         """Watch a run's directories, before it is looked at; () when it cannot be done. Counts after `trust`."""

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Strin
 metadata = MetaData()
 
 # Raised whenever the tables or the meaning of a column change: an index of another version is made anew.
-VERSION = 9
+VERSION = 10
 
 # One row: `generation` counts the changes, so that a process knows when another one changed the index.
 state = Table(
@@ -24,7 +24,8 @@ scanned_experiments = Table(
     Column("stamp", Text, nullable=False),
 )
 
-# `rid` is NULL for a directory that is no readable run; it is looked at again when its stamp changes.
+# `rid` is NULL for a directory that is no readable run; it is looked at again when its stamp changes. `generation` is
+# that of the index since the row is as it is.
 scanned_runs = Table(
     "scanned_runs",
     metadata,
@@ -35,6 +36,7 @@ scanned_runs = Table(
     Column("deep", Text, nullable=False),
     Column("directories", Text, nullable=False),
     Column("watched", BigInteger, nullable=False),
+    Column("generation", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

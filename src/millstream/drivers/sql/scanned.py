@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from millstream.drivers.sql import scan, schema
@@ -149,13 +149,44 @@ def raise_generation(connection: Connection) -> int:
 
 def load_state(connection: Connection) -> State:
     """All stamps."""
-    rows = connection.execute(select(scan.scanned_experiments))
-    state = State(generation(connection), {row.experiment_id: row.stamp for row in rows}, {})
-    for row in connection.execute(select(scan.scanned_runs)):
-        directories = tuple(row.directories.split("\n"))
-        run = RunState(row.rid, _numbers(row.stamp), _numbers(row.deep), directories, row.watched)
-        state.runs.setdefault(row.experiment_id, {})[row.run_id] = run
+    state = State(generation(connection), _load_experiments(connection), {})
+    _load_runs(connection, state, -1)
     return state
+
+
+def load_changes(connection: Connection, state: State) -> list[tuple[str, str]] | None:
+    """Bring `state` up to date; the runs that came or changed since, (experiment, id).
+
+    None when runs went: then `state` is of no use any more.
+    """
+    since, state.generation = state.generation, generation(connection)
+    state.experiments = _load_experiments(connection)
+    changed = _load_runs(connection, state, since)
+    # All that are in the table are in the state now, so as many as there are means the same ones.
+    total = connection.execute(select(func.count()).select_from(scan.scanned_runs)).scalar_one()
+    return changed if total == sum(map(len, state.runs.values())) else None
+
+
+def _load_experiments(connection: Connection) -> dict[str, str]:
+    return {row.experiment_id: row.stamp for row in connection.execute(select(scan.scanned_experiments))}
+
+
+def _load_runs(connection: Connection, state: State, since: int) -> list[tuple[str, str]]:
+    table = scan.scanned_runs
+    columns = (table.c.experiment_id, table.c.run_id, table.c.rid, table.c.stamp, table.c.deep, table.c.directories)
+    # Most runs have the same directories; the state of thousands of runs is a good part of the memory of a process.
+    shared: dict[str, tuple[str, ...]] = {}
+    loaded = []
+    for experiment_id, run_id, rid, stamp, deep, directories, watched in connection.execute(
+        select(*columns, table.c.watched).where(table.c.generation > since)
+    ):
+        names = shared.get(directories)
+        if names is None:
+            names = shared[directories] = tuple(directories.split("\n"))
+        run = RunState(rid, _numbers(stamp), _numbers(deep), names, watched)
+        state.runs.setdefault(experiment_id, {})[run_id] = run
+        loaded.append((experiment_id, run_id))
+    return loaded
 
 
 def put_experiment_stamp(connection: Connection, experiment_id: str, stamp: str) -> None:
@@ -170,8 +201,10 @@ def drop_experiment_stamp(connection: Connection, experiment_id: str) -> None:
         _delete(connection, table, table.c.experiment_id, [experiment_id])
 
 
-def put_run_states(connection: Connection, experiment_id: str, states: dict[str, RunState]) -> None:
-    """Note how runs of an experiment looked when they were read."""
+def put_run_states(
+    connection: Connection, experiment_id: str, states: dict[str, RunState], next_generation: int
+) -> None:
+    """Note how runs of an experiment looked when they were read; `next_generation` is the one this change makes."""
     drop_run_states(connection, experiment_id, states)
     rows = [
         {
@@ -182,6 +215,7 @@ def put_run_states(connection: Connection, experiment_id: str, states: dict[str,
             "deep": ",".join(map(str, state.deep)),
             "directories": "\n".join(state.directories),
             "watched": state.watched,
+            "generation": next_generation,
         }
         for run_id, state in states.items()
     ]
