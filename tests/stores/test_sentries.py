@@ -308,20 +308,21 @@ def test_a_directory_above_is_exchanged(place: str, watching: Watching, root: Pa
     assert "newer" in watching.look()[B].data.tags
 
 
-def test_a_change_between_watching_and_asking_is_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_right_after_asking_is_seen(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watching = Watching(root, monkeypatch)
     watching.sentries.close()
-    post = sentries.Sentries.post
+    shallow = stamps.shallow_stamp
 
-    def change_after(self: sentries.Sentries, experiment_id: str, run_id: str, run: Any) -> tuple[int, ...]:
-        numbers = post(self, experiment_id, run_id, run)
-        (root / "0" / run_id / "tags/a").write_text("in between")
-        return numbers
+    def change_after(directory: str, names: tuple[str, ...]) -> stamps.Stamp:
+        stamp = shallow(directory, names)
+        Path(directory, "tags/a").write_text("right after")
+        return stamp
 
-    monkeypatch.setattr(sentries.Sentries, "post", change_after)
-    watching.sweep()
-    monkeypatch.setattr(sentries.Sentries, "post", post)
-    assert {run.data.tags["a"] for run in watching.look().values()} == {"in between"}
+    with monkeypatch.context() as patch:
+        patch.setattr(stamps, "shallow_stamp", change_after)
+        watching.sweep()
+    assert watching.watched() == set(RUNS)
+    assert {run.data.tags["a"] for run in watching.look().values()} == {"right after"}
 
 
 def full_disk(*_: object) -> None:
@@ -450,6 +451,18 @@ def test_one_directory_by_two_names_is_watched_once(root: Path, monkeypatch: pyt
     monkeypatch.setattr(watches.Watches, "add", lambda self, path: add(self, path.replace(B, A)))
     watching = Watching(root, monkeypatch)
     assert watching.watched() in ({A, C}, {B, C})
+
+
+def test_one_watched_run_a_look_is_looked_at_closely_all_the_same(watching: Watching, asked: list[str]) -> None:
+    watching._patch.setattr(changes, "CLOSE_LOOKS", 3)
+    for _ in RUNS:
+        watching.look()
+    assert len(asked) == 6
+    assert set(asked) == {*RUNS, *(f"{run}!" for run in RUNS)}
+    watching.sentries.close()
+    asked.clear()
+    watching.look()
+    assert set(asked) == {*RUNS, *(f"{run}!" for run in RUNS)}
 
 
 def test_two_processes_each_hear_of_it(watching: Watching, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,8 +227,15 @@ class Looker:
             return set()
         self._turn %= total
         every = chain.from_iterable(state.runs.values())
-        chosen = set(islice(every, self._turn, self._turn + CLOSE_LOOKS))
-        self._turn += CLOSE_LOOKS
+        chosen: set[str] = set()
+        watched = 0
+        for run_id in islice(every, self._turn, self._turn + CLOSE_LOOKS):
+            # The kernel tells of a watched run, but not what is changed through a shared memory map, say: one a look.
+            watched += self._sentries.watches(run_id)
+            if watched > 1:
+                break
+            chosen.add(run_id)
+            self._turn += 1
         return chosen
 
 

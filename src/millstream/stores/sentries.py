@@ -122,6 +122,10 @@ class Sentries:
         place = self._places.get(experiment_id)
         return () if place is None else place.posts
 
+    def watches(self, run_id: str) -> bool:
+        """Whether a run of this id is watched, in whatever experiment."""
+        return any(run_id in place.posts for place in self._places.values())
+
     def doubt(self, experiment_id: str, known: dict[str, RunState], run_ids: Iterable[str]) -> None:
         """Watch no more those of `run_ids` that were found to be other than they are `known` now."""
         place = self._places.get(experiment_id)
