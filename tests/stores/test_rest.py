@@ -138,3 +138,12 @@ def test_runs_that_another_process_found_gone_are_gone(store: EmbeddedStore) -> 
         assert set(store._searches()._index._state.runs["0"]) == {
             path.name for path in (store.root / "0").glob("?" * 32)
         }
+
+
+def test_an_experiment_that_another_process_found_gone_comes_back(store: EmbeddedStore) -> None:
+    other = EmbeddedStore(store.root)
+    assert tags_of_all(other) == tags_of_all(store)
+    (store.root / "0").rename(store.root.parent / "0")
+    assert tags_of_all(other) == set()
+    (store.root.parent / "0").rename(store.root / "0")
+    assert "a" in tags_of_all(store)

@@ -355,22 +355,32 @@ def test_lost_events_make_it_ask_about_all(watching: Watching, root: Path, asked
     assert watching.watched() == set(RUNS)
 
 
-def test_no_more_watches_for_this_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("at_a_time", "number"), [(3, 0), (1, 1)])
+def test_when_this_user_has_no_more_watches_some_are_given_back(
+    root: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int, number: int
+) -> None:
     add = watches.Watches.add
+    added = 0
 
     def add_some(self: watches.Watches, path: str) -> int:
-        if B in path:
+        nonlocal added
+        added += 1
+        if added > 8:  # A run has five directories.
             raise OSError(errno.ENOSPC, "No space left on device")
         return add(self, path)
 
     monkeypatch.setattr(watches.Watches, "add", add_some)
+    monkeypatch.setattr(sentries, "RUNS_A_LOOK", at_a_time)
     watching = Watching(root, monkeypatch)
+    watching.sweep()
+    watching.sweep()
+    assert len(watching.watched()) == number
+    assert len(watching.sentries._owners) == 5 * number
+    assert added == 9
     for run in RUNS:
         (root / "0" / run / "tags/b").write_text("2")
     watching.sweep()
-    assert len(watching.watched()) < 3
     assert all("b" in run.data.tags for run in watching.look().values())
-    assert not watching.sentries._owners
 
 
 @pytest.mark.parametrize(("quota", "number"), [(0, 0), (7, 1), (11, 2), (100, 3)])
@@ -437,6 +447,27 @@ def test_links_and_mounts_inside_are_not_watched(root: Path, monkeypatch: pytest
     (root.parent / "elsewhere/params/p").write_text("1")
     watching.sweep()
     assert watching.look()[A].data.params == watching.look()[B].data.params == {"p": "1"}
+
+
+def test_runs_that_cannot_be_watched_do_not_keep_others_from_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentries, "RUNS_A_LOOK", 1)
+    for run in (A, B):
+        (root / "0" / run / "params").rename(root.parent / f"params {run}")
+        (root / "0" / run / "params").symlink_to(root.parent / f"params {run}")
+    age(root)
+    watching = Watching(root, monkeypatch)
+    watching.sweep()
+    watching.sweep()
+    assert watching.watched() == {C}
+
+
+def test_a_run_that_the_index_knows_otherwise_is_watched_no_more(watching: Watching) -> None:
+    looker, state = watching.store._searches()._index._looker, watching.store._searches()._index._state
+    looker.learn(state, [("0", A), ("0", B)])
+    assert watching.watched() == set(RUNS)
+    state.runs["0"][A].stamp = ()
+    looker.learn(state, [("0", A), ("0", B)])
+    assert watching.watched() == {B, C}
 
 
 def test_a_mount_that_comes_later_ends_the_watch(watching: Watching, root: Path) -> None:
