@@ -3,7 +3,8 @@
 The files are the truth; the index can be deleted at any time. What changed is found from modification times
 and sizes: a finished run by its meta.yaml and directories, a running one by every file. A file of a finished
 run that another program overwrote in place is found when that run is opened, or by the few runs that every
-catching up looks at closely, in turn.
+catching up looks at closely, in turn. What other programs do to runs at rest is seen at once where the kernel tells of
+it (`sentries`), and within two seconds otherwise (`changes`).
 """
 
 from __future__ import annotations
