@@ -176,10 +176,13 @@ class Looker:
             kept = f"{int(in_trash)}," if stamps.is_racy(_numbers(stamp)) else stamp
             changes.experiments.append(ChangedExperiment(experiment_id, directory, in_trash, kept))
             listed = self._tree.run_ids(directory, known)
-            gone = here.keys() - set(listed)
-            changes.gone_runs.extend((experiment_id, run_id) for run_id in gone)
-            asked = [run_id for run_id in asked if run_id not in gone]
-            asked.extend(run_id for run_id in listed if run_id not in known)
+            new = [run_id for run_id in listed if run_id not in here]
+            # Mostly one came and none went; to compare thousands of names costs more than to count them.
+            if len(listed) - len(new) < len(here):
+                gone = here.keys() - set(listed)
+                changes.gone_runs.extend((experiment_id, run_id) for run_id in gone)
+                asked = [run_id for run_id in asked if run_id not in gone]
+            asked += listed if moved else new
         self._look_at_runs(Runs(experiment_id, directory, known, asked), asking, changes)
 
     def _to_ask(self, experiment_id: str, directory: str, known: dict[str, RunState], asking: _Asking) -> list[str]:
