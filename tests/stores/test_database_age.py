@@ -87,3 +87,34 @@ def test_a_database_of_version_5_gets_the_index_by_age(open_database: Opener) ->
     with second._reading() as connection:
         assert "applied_by_time" in {index["name"] for index in inspect(connection).get_indexes("applied")}
     assert history(second, run, "m") == [(0, 1.0, T0)]
+
+
+def kept(store: DatabaseStore) -> list[tuple[object, ...]]:
+    """How PostgreSQL keeps points and their summaries."""
+    statement = (
+        "SELECT relname, reloptions, attstorage FROM pg_class LEFT JOIN pg_attribute ON attrelid = oid AND "
+        "attname = 'data' WHERE oid = 'chunks'::regclass OR oid = 'series'::regclass OR "
+        "oid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'chunks'::regclass) ORDER BY relname"
+    )
+    with store._reading() as connection:
+        return [(name[:8], options, storage) for name, options, storage in connection.exec_driver_sql(statement)]
+
+
+@pytest.mark.parametrize("database_uri", ["postgresql"], indirect=True)
+def test_a_database_of_version_6_keeps_points_as_a_new_one_does(open_database: Opener) -> None:
+    first = open_database()
+    run = new_run(first)
+    new = kept(first)
+    assert [(name, storage) for name, _, storage in new] == [("chunks", "e"), ("pg_toast", None), ("series", None)]
+    assert all(options for _, options, _ in new)
+    with first._open().engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE chunks ALTER COLUMN data SET STORAGE EXTENDED")
+        for name, options, _ in new[::2]:
+            named = [option.split("=")[0] for option in options]
+            connection.exec_driver_sql(f"ALTER TABLE {name} RESET ({', '.join(named)})")
+        table = ledger.schema_version
+        connection.execute(delete(table))
+        connection.execute(insert(table), [{"version": 6, "time": T0, "program": "0"}])
+    second = open_database()
+    log(second, run, [("m", 1.0)])
+    assert kept(second) == new

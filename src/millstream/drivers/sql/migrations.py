@@ -18,6 +18,7 @@ from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.chunk_steps import add_digests
 from millstream.drivers.sql.engine import writing
 from millstream.drivers.sql.steps import add_logged_models, add_numbers_and_first_points, find_old_ids
+from millstream.drivers.sql.storage import set_storage
 from millstream.values import names
 from millstream.values.entities import ACTIVE
 from millstream.values.errors import NotSupported, StorageFailed
@@ -42,6 +43,7 @@ STEPS: Mapping[int, Step] = {
     3: _note_purges,
     4: add_digests,
     5: find_old_ids,
+    6: set_storage,
 }
 
 # All programs that open a database at once wait for each other here.
@@ -138,6 +140,7 @@ def _create(connection: Connection, root: Location) -> None:
     schema.metadata.create_all(connection)
     ledger.metadata.create_all(connection)
     connection.exec_driver_sql(ledger.UNIQUE_NAMES)
+    set_storage(connection)
     connection.execute(insert(ledger.experiment_ids), [{"last": int(names.DEFAULT_EXPERIMENT_ID)}])
     now = time.time_ns() // 1_000_000
     default = {

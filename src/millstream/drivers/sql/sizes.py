@@ -59,8 +59,8 @@ def compact(engine: Engine, place: str) -> Compacted:
             _vacuum_file(engine)
         else:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                for table in ledger.TABLES:
-                    connection.exec_driver_sql(f"VACUUM {connection.dialect.identifier_preparer.format_table(table)}")
+                names = map(connection.dialect.identifier_preparer.format_table, ledger.TABLES)
+                connection.exec_driver_sql(f"VACUUM {', '.join(names)}")
             note = "PostgreSQL keeps the free space for new runs; VACUUM FULL gives it back, but locks the tables."
     except sqlite3.Error as error:
         note = f"The file was not made smaller ({error}); the free space in it is used for new runs."

@@ -18,7 +18,7 @@ from millstream.values.entities import Metric
 from millstream.values.errors import DataDamaged
 
 # A chunk of fewer points is small. So many small ones in a row are made into one, or into full ones.
-SMALL = 1024
+SMALL = 512
 SMALL_IN_A_ROW = 64
 # So many small chunks are merged in one transaction when a run has ended: others want to write, too.
 SEALED_AT_ONCE = 256
