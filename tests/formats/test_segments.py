@@ -70,6 +70,13 @@ def test_a_stretch_finds_the_marks_of_any_part(some: list[Point], x: int, data: 
     assert stretch.place(x, bound) == sum(number < bound for number in xs)
 
 
+def test_two_orders_stay_two_though_their_marks_are_alike() -> None:
+    # By step the third point comes before the second, by time after it.
+    again = unpack(pack(digest(Columns([0, 1, 2, 3], array("d", [0.0, 1.0, 1.0, 2.0]), [0, 2, 1, 3]))))
+    assert again.by_step == again.by_time
+    assert again.by_step is not again.by_time
+
+
 def test_even_steps_take_no_memory() -> None:
     some = [(1000 + 7 * number, float(number), number) for number in range(4096)]
     assert Stretch(columns(some), 0).size < 9.5 * 4096

@@ -1,7 +1,7 @@
 """What some thousand neighbouring points of a series come down to: enough to draw them without reading them.
 
 A digest is 136 bytes, or 256 when the points stand in another order by step than by time. Little-endian: how many
-points and how many of them are NaN (int64 each), then five marks for the order by step, then, if they differ, five
+points and how many of them are NaN (int64 each), then five marks for the order by step, and in the longer one five
 for the order by time. A mark is one of the points: step and time (int64), value (double). The marks are the first
 and the last point, the lowest and the highest, and a NaN. Among equals the earliest counts, by x and then as
 written; for the last point, the latest. A mark that there is none of (the lowest of nothing but NaN) is the first
@@ -78,7 +78,8 @@ def digest(columns: Columns) -> Digest:
 
 def pack(made: Digest) -> bytes:
     """The bytes of a digest."""
-    if made.by_step == made.by_time or made.by_step is made.by_time:
+    # Not when the marks are only alike: the points between them may still stand in another order.
+    if made.by_step is made.by_time:
         return _PLAIN.pack(made.count, made.nan_count, *made.by_step)
     return _BOTH.pack(made.count, made.nan_count, *made.by_step, *made.by_time)
 

@@ -96,6 +96,20 @@ class EnvelopeSuite:
 
         check()
 
+    @pytest.mark.parametrize("axes", [("step", "time"), ("time", "step")])
+    def test_a_look_by_time_does_not_take_the_order_by_step(
+        self, store: Store, small_parts: None, axes: tuple[str, str]
+    ) -> None:
+        points = [(0, 0.0, T0 + 1), (-1, 0.0, T0), (0, 0.0, T0), (0, 0.0, T0), (0, 1.0, T0), (2, 0.0, T0 + 1)]
+        points.append((5, math.inf, T0))
+        run = new_run(store, start_time=T0)
+        log(store, run, [("m", value, step, time) for step, value, time in points[:6]])
+        log(store, run, [("m", value, step, time) for step, value, time in points[6:]])
+        for axis in axes:
+            query = queries.MetricEnvelope(run_id=run, key="m", x=axis, width=3)
+            answer = found(store.read(query))
+            assert {name: answer[name] for name in expected([], query, 0)} == expected(points, query, T0)
+
     def test_a_spike_and_a_nan_are_seen_at_every_zoom(self, store: Store, small_parts: None) -> None:
         run = new_run(store)
         values = [math.sin(step / 9) for step in range(2000)]
