@@ -25,6 +25,31 @@ hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
 
 
+# Each takes half a minute or more: begun last, it would leave the other worker with nothing to do.
+LONGEST = (
+    "test_a_postgresql_server",
+    "test_a_directory",
+    "test_a_sqlite_file",
+    "test_damage_hurts_nothing_else_is_named_and_heals",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first in what each worker begins with, which is an equal part; the others as they were."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = [item for name in LONGEST for item in items if item.name == name]
+    others = [item for item in items if item.name not in LONGEST]
+    left, ordered = len(items), []
+    for worker in range(workers):
+        size = left // (workers - worker)
+        first = longest[worker::workers]
+        rest = max(0, size - len(first))
+        ordered += [*first, *others[:rest]]
+        others, left = others[rest:], left - size
+    items[:] = [*ordered, *others]
+
+
 @pytest.fixture(autouse=True)
 def bare_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start each test without MILLSTREAM_* and MLFLOW_* variables and with caches of its own."""

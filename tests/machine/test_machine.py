@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,5 +70,8 @@ def test_a_sqlite_file(tmp_path: Path) -> None:
 
 
 def test_a_postgresql_server(tmp_path: Path, postgresql: str) -> None:
-    new_schema: Callable[[], str] = lambda: servers.new_schema(postgresql)  # noqa: E731
-    stand(Postgresql(tmp_path, new_schema))
+    place = Postgresql(tmp_path, servers.new_schema(postgresql))
+    try:
+        stand(place)
+    finally:
+        place.close()
