@@ -24,6 +24,7 @@ AT_THE_STORE = {
     ops.Compact,
     ops.ImportExperiment,
     ops.ImportRun,
+    ops.ImportLoggedModel,
 }
 ASKED_AT_THE_STORE = {queries.FindDeleted, queries.MeasureSpace}
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from millstream.stores.imports.importer import Importer, Options
+from millstream.stores.imports.base import Options
+from millstream.stores.imports.importer import Importer
 from millstream.stores.imports.open import open_source
 from millstream.stores.imports.summary import Summary
 from millstream.stores.open import close_stores, open_store

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from millstream.values import ops, queries
-from millstream.values.entities import ACTIVE, Metric
+from millstream.values.entities import ACTIVE, DELETED, LoggedModel, LoggedModelStatus, Metric
 from millstream.values.errors import MillstreamError, NotFound
 from tests.machine.model import LoggedModelRecord, Model
 
@@ -24,6 +24,7 @@ class Machine(Protocol):
     """What the rules need of the machine that they belong to."""
 
     model: Model
+    steps: int
     ops_made: set[type]
 
     def step(self) -> None: ...
@@ -89,6 +90,26 @@ class LoggedModels:
         names = ("자료", "d1") if data else (None, None)
         point = Metric("m", value, T0 + step, step, None, _model_id(self.model, model), *names)
         self.write(hand, ops.LogBatch(run_id=self.run(which), metrics=(point,)))
+
+    @rule(
+        hand=HAND, which=WHICH, again=st.none() | WHICH, known=st.booleans(), deleted=st.booleans(), text=TEXTS,
+        step=st.integers(0, 3), data=st.booleans(), time=TIMES,
+    )  # fmt: skip
+    def import_model(
+        self: Machine, hand: int, which: int, again: int | None, known: bool, deleted: bool, text: str, step: int,
+        data: bool, time: int,
+    ) -> None:  # fmt: skip
+        """A logged model from elsewhere, or more of one that is there."""
+        self.step()
+        model_id = f"m-{0xABC000 + self.steps:032x}" if again is None else _model_id(self.model, again)
+        dataset = ("자료", "d1") if data else (None, None)
+        model = LoggedModel(
+            model_id, self.experiment(which), f"이름 {self.steps}", "", time, time + 1,
+            status=LoggedModelStatus.READY, lifecycle_stage=DELETED if deleted else ACTIVE,
+            params={"p": text}, tags={"k": text},
+            metrics=(Metric("m", float("nan") if data else 0.5, T0 + step, step, "f" * 32, model_id, *dataset),),
+        )  # fmt: skip
+        self.write(hand, ops.ImportLoggedModel(model=model, known=known))
 
     @rule(hand=HAND, which=WHICH)
     def look_at_a_model(self: Machine, hand: int, which: int) -> None:

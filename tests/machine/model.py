@@ -92,6 +92,7 @@ class Model:
             ops.FinishPurges: lambda op: None,
             ops.Compact: lambda op: None,
             ops.ImportRun: self._import_run,
+            ops.ImportLoggedModel: self._import_model,
         }
 
     def apply(self, op: ops.Op[Any]) -> None:
@@ -311,6 +312,26 @@ class Model:
         run.tags |= op.tags
         for metric in op.metrics:
             run.points.setdefault(metric.key, []).append((metric.timestamp, metric.value, metric.step))
+
+    def _import_model(self, op: ops.ImportLoggedModel) -> None:
+        model = op.model
+        record = self.models.get(model.model_id)
+        if not op.known:
+            self._experiment(model.experiment_id)
+            if record is not None:
+                raise AlreadyExists(model.model_id)
+            record = LoggedModelRecord(model.experiment_id, "", model.creation_timestamp, 0, {}, {})
+            self.models[model.model_id] = record
+        if record is None:
+            raise NotFound(model.model_id)
+        record.name, record.made, record.changed = model.name, model.creation_timestamp, model.last_updated_timestamp
+        record.status, record.stage = str(model.status), model.lifecycle_stage
+        record.params = {**model.params, **record.params}
+        record.tags |= model.tags
+        for point in model.metrics:
+            place = (point.key, point.dataset_name)
+            if place not in record.points or point.step >= record.points[place].step:
+                record.points[place] = point
 
 
 def said(info: RunInfo) -> tuple[Any, ...]:

@@ -16,7 +16,8 @@ from msgspec import structs
 
 from millstream.stores.base import Store
 from millstream.stores.embedded import EmbeddedStore
-from millstream.stores.imports.importer import Importer, Options
+from millstream.stores.imports.base import Options
+from millstream.stores.imports.importer import Importer
 from millstream.stores.imports.open import check_apart, open_source
 from millstream.stores.imports.summary import Summary
 from millstream.stores.open import close_stores, open_store
@@ -293,7 +294,8 @@ def test_mlflows_database_is_not_opened_but_the_way_is_named(database: Path) -> 
 
 KILLED = """
 import os, signal, sys
-from millstream.stores.imports.importer import Importer, Options
+from millstream.stores.imports.base import Options
+from millstream.stores.imports.importer import Importer
 from millstream.stores.imports.open import open_source
 from millstream.stores.open import open_store
 source, target, calls = sys.argv[1], sys.argv[2], int(sys.argv[3])

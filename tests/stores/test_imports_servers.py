@@ -10,7 +10,8 @@ from typing import Any, BinaryIO
 import pytest
 
 from millstream.stores.base import Store
-from millstream.stores.imports.importer import Importer, Options
+from millstream.stores.imports.base import Options
+from millstream.stores.imports.importer import Importer
 from millstream.stores.imports.servers import ServerSource
 from millstream.stores.imports.summary import Summary
 from millstream.stores.open import close_stores, open_store

@@ -57,8 +57,9 @@ def _shared(command: Command) -> Command:
 @click.option("--into", metavar="URI", help="The store to import into; the one that all commands use when not given.")
 @_shared
 def import_(source: str, into: str | None, **options: Any) -> None:
-    """Import runs from SOURCE: an mlruns directory, a database or server of MLflow, or a store of Millstream.
+    """Import runs and logged models from SOURCE.
 
+    SOURCE is an mlruns directory, a database or server of MLflow, or a store of Millstream.
     What is there already is not imported twice: do it again to bring what is new. SOURCE is never changed.
     """
     _transfer(source, into, **options)
@@ -68,9 +69,10 @@ def import_(source: str, into: str | None, **options: Any) -> None:
 @click.argument("places", nargs=-1, required=True, metavar="[URI] DIRECTORY")
 @_shared
 def export(places: tuple[str, ...], **options: Any) -> None:
-    """Write runs into DIRECTORY as an mlruns tree, which MLflow reads; from URI, or from the store all commands use.
+    """Write runs and logged models into DIRECTORY as an mlruns tree, which MLflow reads.
 
-    It is an import into a tree: done again, it adds what is new.
+    They come from URI, or from the store that all commands use. It is an import into a tree: done again, it adds
+    what is new.
     """
     from millstream.stores.open import find_store
 
@@ -86,7 +88,8 @@ def export(places: tuple[str, ...], **options: Any) -> None:
 
 
 def _transfer(source: str, into: str | None, *, as_json: bool, artifact_root: Path | None, **options: Any) -> None:
-    from millstream.stores.imports.importer import Importer, Options
+    from millstream.stores.imports.base import Options
+    from millstream.stores.imports.importer import Importer
     from millstream.stores.imports.open import check_apart, open_source
     from millstream.stores.open import open_store
 
@@ -113,12 +116,12 @@ def _transfer(source: str, into: str | None, *, as_json: bool, artifact_root: Pa
 def _print(summary: Summary) -> None:
     would = "Would import" if summary.dry_run else "Imported"
     click.echo(f"{would} from {visible(summary.source)} into {visible(summary.target)}:")
+    added = "{} new, {} added to, {} unchanged"
+    models = (summary.logged_models_created, summary.logged_models_extended, summary.logged_models_unchanged)
     rows = (
         ("experiments", f"{summary.experiments_created} new, {summary.experiments_merged} that were there"),
-        (
-            "runs",
-            f"{summary.runs_created} new, {summary.runs_extended} added to, {summary.runs_unchanged} unchanged",
-        ),
+        ("runs", added.format(summary.runs_created, summary.runs_extended, summary.runs_unchanged)),
+        ("models", added.format(*models)),
         ("points", str(summary.points)),
         ("artifacts", f"{summary.files} files, {summary.bytes} bytes"),
     )

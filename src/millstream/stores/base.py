@@ -31,8 +31,8 @@ class Store(Protocol):
         """The artifact directory of a run, wherever its location says it is; NotFound for an unknown run."""
         ...
 
-    def model_artifacts(self, model_id: str) -> Artifacts:
-        """The artifact directory of a logged model; NotFound for an unknown or deleted one."""
+    def model_artifacts(self, model_id: str, *, deleted: bool = False) -> Artifacts:
+        """The artifact directory of a logged model; NotFound for an unknown one, and for a deleted unless `deleted`."""
         ...
 
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:

@@ -22,7 +22,7 @@ from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.foreign import is_mlflows
 from millstream.drivers.sql.groups import Groups
 from millstream.drivers.sql.migrations import mlflows_own, prepare
-from millstream.drivers.sql.models import output_location, read_models
+from millstream.drivers.sql.models import model_ids, output_location, read_models
 from millstream.drivers.sql.queues import Queue
 from millstream.drivers.sql.transactions import Transactions
 from millstream.stores.database_purges import DatabasePurges
@@ -132,9 +132,10 @@ class DatabaseStore:
         """The run's artifacts, where its artifact URI says."""
         return open_artifacts(Location.parse(self._run_info(queries.GetRunInfo(run_id=run_id)).artifact_uri))
 
-    def model_artifacts(self, model_id: str) -> Artifacts:
+    def model_artifacts(self, model_id: str, *, deleted: bool = False) -> Artifacts:
         """The logged model's artifacts, where its location says."""
-        return open_artifacts(Location.parse(self._model(queries.GetLoggedModel(model_id=model_id)).artifact_location))
+        found = self._model(queries.GetLoggedModel(model_id=model_id, deleted=deleted))
+        return open_artifacts(Location.parse(found.artifact_location))
 
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
         """The newest logged model of this name among the run's outputs, None when there is none."""
@@ -186,6 +187,20 @@ class DatabaseStore:
         """Every point of every series of a run, in one read; None when there are over `most`."""
         with self._reading() as connection:
             return histories.of_run(connection, self._rid(connection, run_id), most)
+
+    def logged_models(self, experiment_id: str, most: int) -> Iterator[list[LoggedModel]]:
+        """All logged models of an experiment, deleted ones too, at most `most` at a time."""
+        with self._reading() as connection:
+            ids = model_ids(connection, experiment_id)
+        for start in range(0, len(ids), most):
+            with self._reading() as connection:
+                found = read_models(connection, ids[start : start + most])
+            yield found
+
+    def count_logged_models(self, experiment_id: str) -> int:
+        """How many logged models an experiment has, deleted ones too."""
+        with self._reading() as connection:
+            return len(model_ids(connection, experiment_id))
 
     def deleted_times(self, run_ids: list[str]) -> dict[str, int]:
         """When those of the runs that are deleted were deleted (ms), by run id; unknown where that was not noted."""

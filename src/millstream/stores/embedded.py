@@ -90,6 +90,7 @@ class EmbeddedStore:
             **TreePurges(tree, runs.let_go_all).writers,
             ops.ImportExperiment: self._import_experiment,
             ops.ImportRun: self._import_run,
+            ops.ImportLoggedModel: self._import_model,
         }
 
     @property
@@ -115,6 +116,8 @@ class EmbeddedStore:
         run_id = op.info.run_id if isinstance(op, ops.ImportRun) else getattr(op, "run_id", None)
         if run_id is not None:
             self._tree.touch(run_id)
+        elif isinstance(op, ops.ImportLoggedModel):
+            self._tree.touch_model(op.model.model_id)
         elif hasattr(op, "model_id"):
             self._tree.touch_model(op.model_id)
         return cast(T, result)
@@ -130,9 +133,9 @@ class EmbeddedStore:
         beside = Path(directory, layout.ARTIFACTS)
         return self._artifacts_at(reader.read_info(directory).artifact_uri, beside)
 
-    def model_artifacts(self, model_id: str) -> Artifacts:
+    def model_artifacts(self, model_id: str, *, deleted: bool = False) -> Artifacts:
         """The logged model's artifacts; those of a tree that was moved are found beside its meta.yaml."""
-        location = self._models.get(model_id).artifact_location
+        location = self._models.get(model_id, deleted=deleted).artifact_location
         return self._artifacts_at(location, Path(self._models.directory(model_id), layout.ARTIFACTS))
 
     def _artifacts_at(self, text: str, beside: Path) -> Artifacts:
@@ -211,6 +214,10 @@ class EmbeddedStore:
         info = imports.put_run(self._tree, op)
         self._runs.let_go(info.run_id, self._tree.run_dir(info.run_id))
         return info
+
+    def _import_model(self, op: ops.ImportLoggedModel) -> LoggedModel:
+        with self._tree.lock():
+            return imports.put_model(self._tree, self._models.find(op.model.model_id), op)
 
     def _take_name(self, name: str, experiment_id: str | None) -> str:
         """The id of an experiment to be made under the lock."""

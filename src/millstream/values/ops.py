@@ -255,3 +255,15 @@ class ImportRun(Op[RunInfo], frozen=True, kw_only=True):
     inputs: RunInputs = RunInputs()
     outputs: RunOutputs = RunOutputs()
     known: dict[str, int] | None = None
+
+
+class ImportLoggedModel(Op[LoggedModel], frozen=True, kw_only=True):
+    """Make a logged model as it was elsewhere, or add to one that is there, whatever its stage; returns it.
+
+    A new one is there whole or not at all; its artifact location is chosen when it is "". When it is `known`, it must
+    be there: `model` is what it becomes, in the experiment that it is in; params that it has stay, tags are set, and
+    points count as if they were logged now. AlreadyExists for a new one whose id is taken.
+    """
+
+    model: LoggedModel
+    known: bool = False

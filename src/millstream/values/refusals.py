@@ -120,6 +120,11 @@ def model_param_changed(model_id: str, key: str, present: str, value: str) -> In
     )
 
 
+def model_exists(model_id: str, place: str) -> AlreadyExists:
+    """A logged model of this id is there already."""
+    return AlreadyExists(f"A logged model with the id {model_id!r} exists already in {place}.")
+
+
 def run_not_deleted(run_id: str) -> InvalidState:
     """Only what was deleted is removed for good."""
     return InvalidState(

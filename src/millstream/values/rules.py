@@ -45,15 +45,15 @@ def check_batch(op: ops.LogBatch) -> None:
         if metric.model_id:
             names.check_model_id(metric.model_id)
         if metric.dataset_name:
-            _check_dataset_words(metric)
+            check_dataset_words(metric)
     if op.params:
         _check_params(op)
     for tag in op.tags:
         _check_tag(tag.key, tag.value)
 
 
-def _check_dataset_words(metric: Metric) -> None:
-    # Both are single words of the metric's line in a file.
+def check_dataset_words(metric: Metric) -> None:
+    """Raise InvalidValue unless name and digest of the dataset are single words, as the line of a file needs them."""
     for word, most in ((metric.dataset_name, 500), (metric.dataset_digest, 36)):
         if not word or word.split() != [word] or len(word) > most:
             raise InvalidValue(
@@ -282,6 +282,30 @@ def _import_run(op: ops.ImportRun) -> None:
     _check_outputs(op.outputs.model_outputs)
 
 
+def _import_logged_model(op: ops.ImportLoggedModel) -> None:
+    model = op.model
+    names.check_model_id(model.model_id)
+    names.check_experiment_id(model.experiment_id)
+    names.check_model_name(model.name)
+    names.check_text(model.model_type or "", "type of a logged model", 500)
+    names.check_text(model.status_message or "", "status message of a logged model")
+    if model.source_run_id is not None:
+        names.check_run_id(model.source_run_id)
+    _check_stage(model.lifecycle_stage)
+    for time, what in ((model.creation_timestamp, "creation time"), (model.last_updated_timestamp, "last change")):
+        names.check_int64(time, f"{what} of a logged model")
+    _check_model_params(model.params)
+    _check_tags(model.tags)
+    for metric in model.metrics:
+        _known_key(metric.key, "metric")
+        names.check_run_id(metric.run_id or "")
+        names.check_int64(metric.timestamp, f"timestamp of metric {metric.key!r}")
+        names.check_int64(metric.step, f"step of metric {metric.key!r}")
+        # A database keeps names with white space, too; a tree looks closer.
+        names.check_text(metric.dataset_name or "", "dataset of a metric", 500)
+        names.check_text(metric.dataset_digest or "", "digest of a metric's dataset", 36)
+
+
 RULES: dict[type, Callable[[Any], None]] = {
     ops.CreateExperiment: _create_experiment,
     ops.RenameExperiment: _rename_experiment,
@@ -310,4 +334,5 @@ RULES: dict[type, Callable[[Any], None]] = {
     ops.Compact: _anything,
     ops.ImportExperiment: _import_experiment,
     ops.ImportRun: _import_run,
+    ops.ImportLoggedModel: _import_logged_model,
 }

@@ -15,6 +15,8 @@ from millstream.values.entities import (
     DatasetInput,
     Experiment,
     InputTag,
+    LoggedModel,
+    LoggedModelStatus,
     Metric,
     ModelInput,
     ModelOutput,
@@ -24,7 +26,9 @@ from millstream.values.entities import (
     ViewType,
 )
 from millstream.values.errors import AlreadyExists, InvalidValue, NotFound
+from millstream.values.paths import RelPath
 from tests.stores.calls import T0, covers, get, new_experiment
+from tests.stores.suites.models import find, model_of
 
 ELSEWHERE = Experiment("77", "먼 곳", "", "active", {"팀": "비전"}, T0 + 1, T0 + 2)
 POINTS = (
@@ -35,6 +39,31 @@ POINTS = (
 )
 INPUTS = RunInputs((DatasetInput(Dataset("train", "d1", "local", "{}"), (InputTag("a", "b"),)),), (ModelInput("m-1"),))
 OUTPUTS = RunOutputs((ModelOutput("m-2", 7),))
+
+
+MODEL = LoggedModel(
+    model_id="m-far",
+    experiment_id="77",
+    name="먼 모델",
+    artifact_location="",
+    creation_timestamp=T0 + 3,
+    last_updated_timestamp=T0 + 4,
+    model_type="나무",
+    source_run_id="abc",
+    status=LoggedModelStatus.READY,
+    status_message="좋음",
+    tags={"t": "x"},
+    params={"깊이": "3", "폴더/안": ""},
+    metrics=(
+        Metric("acc", math.nan, T0, 3, "r1", "m-far"),
+        Metric("acc", -math.inf, T0, 7, "r1", "m-far", "train", "d1"),
+    ),
+)
+
+
+def plain(model: LoggedModel) -> str:
+    """A text of a model in which NaN equals NaN."""
+    return repr(structs.replace(model, metrics=tuple(sorted(model.metrics, key=repr))))
 
 
 def info(run_id: str = "abc", **fields: Any) -> RunInfo:
@@ -131,6 +160,87 @@ class ImportSuite:
     def test_a_run_of_no_experiment_is_refused(self, store: Store) -> None:
         with pytest.raises(NotFound, match="77"):
             store.write(ops.ImportRun(info=info()))
+
+    @covers(ops.ImportLoggedModel)
+    def test_a_logged_model_is_as_it_was(self, store: Store) -> None:
+        store.write(ops.ImportExperiment(experiment=ELSEWHERE))
+        made = store.write(ops.ImportLoggedModel(model=MODEL))
+        location = store.read(queries.GetExperiment(experiment_id="77")).artifact_location
+        assert plain(made) == plain(structs.replace(MODEL, artifact_location=f"{location}/models/m-far/artifacts"))
+        assert plain(model_of(store, "m-far")) == plain(made)
+        assert find(store, "params.깊이 = '3' AND metrics.acc = nan AND status = 'READY'", ("77",)) == ["먼 모델"]
+        store.model_artifacts("m-far").put_bytes(b"1", RelPath.parse("MLmodel"))
+        assert [item.path for item in store.read(queries.ListModelArtifacts(model_id="m-far"))] == ["MLmodel"]
+
+    def test_a_logged_model_that_is_there_is_not_made_again(self, store: Store) -> None:
+        store.write(ops.ImportExperiment(experiment=ELSEWHERE))
+        store.write(ops.ImportLoggedModel(model=MODEL))
+        with pytest.raises(AlreadyExists, match="m-far"):
+            store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, name="other")))
+        other = new_experiment(store, "other", experiment_id="78")
+        with pytest.raises(AlreadyExists, match="m-far"):
+            store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, experiment_id=other)))
+        assert model_of(store, "m-far").name == "먼 모델"
+        with pytest.raises(NotFound, match="m-none"):
+            store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, model_id="m-none"), known=True))
+        with pytest.raises(NotFound, match="999"):
+            store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, model_id="m-none", experiment_id="999")))
+
+    def test_what_is_new_is_added_to_a_logged_model(self, store: Store) -> None:
+        store.write(ops.ImportExperiment(experiment=ELSEWHERE))
+        made = store.write(ops.ImportLoggedModel(model=MODEL))
+        later = (
+            Metric("acc", 0.75, T0 - 1, 3, "r2", "m-far"),
+            Metric("acc", 9.0, T0, 6, "r2", "m-far", "train", "d1"),
+            Metric("새", 1.0, T0, 0, "r2", "m-far"),
+        )
+        changed = structs.replace(
+            made,
+            experiment_id="nowhere",
+            name="둘째 이름",
+            lifecycle_stage="deleted",
+            last_updated_timestamp=T0 + 50,
+            params={"깊이": "4", "새": "1"},
+            tags={"t": "y", "u": "z"},
+            metrics=later,
+        )
+        store.write(ops.ImportLoggedModel(model=changed, known=True))
+        found = store.read(queries.GetLoggedModel(model_id="m-far", deleted=True))
+        assert (found.name, found.lifecycle_stage, found.last_updated_timestamp) == ("둘째 이름", "deleted", T0 + 50)
+        assert (found.experiment_id, found.tags) == ("77", {"t": "y", "u": "z"})
+        assert found.params == {**MODEL.params, "새": "1"}
+        values = {(point.key, point.dataset_name): point.value for point in found.metrics}
+        assert values == {("acc", None): 0.75, ("acc", "train"): -math.inf, ("새", None): 1.0}
+        assert find(store, "", ("77",)) == []
+        with pytest.raises(NotFound):
+            store.model_artifacts("m-far")
+        store.model_artifacts("m-far", deleted=True).put_bytes(b"1", RelPath.parse("MLmodel"))
+        store.write(ops.ImportLoggedModel(model=made, known=True))
+        assert find(store, "", ("77",)) == ["먼 모델"]
+
+    def test_a_logged_model_of_a_deleted_experiment_comes(self, store: Store) -> None:
+        store.write(ops.ImportExperiment(experiment=structs.replace(ELSEWHERE, lifecycle_stage="deleted")))
+        made = store.write(ops.ImportLoggedModel(model=MODEL))
+        assert plain(model_of(store, "m-far")) == plain(made)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"model_id": "../up"},
+            {"name": "a/b"},
+            {"lifecycle_stage": "lost"},
+            {"creation_timestamp": 2**63},
+            {"params": {"../x": "1"}},
+            {"tags": {"a": "\0"}},
+            {"metrics": (Metric("acc", 1.0, T0, 0, None),)},
+            {"metrics": (Metric("acc", 1.0, T0, 2**63, "r1"),)},
+        ],
+    )
+    def test_rules_hold_for_logged_models_from_elsewhere(self, store: Store, fields: dict[str, Any]) -> None:
+        store.write(ops.ImportExperiment(experiment=ELSEWHERE))
+        with pytest.raises(InvalidValue):
+            store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, **fields)))
+        assert find(store, "", ("77",)) == []
 
     @pytest.mark.parametrize(
         "fields",

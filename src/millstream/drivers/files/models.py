@@ -55,13 +55,20 @@ class ModelFiles:
         if known is not None and os.path.isfile(os.path.join(known, layout.META)):
             return known
         names.check_model_id(model_id)
+        found = self.find(model_id)
+        if found is None:
+            raise refusals.no_model(model_id, self._tree.root)
+        return found
+
+    def find(self, model_id: str) -> str | None:
+        """As `directory`, looked for afresh; None when there is none."""
         for _, experiment_dir, _ in self._tree.experiment_dirs():
             path = os.path.join(experiment_dir, layout.MODELS, model_id)
             if os.path.isfile(os.path.join(path, layout.META)):
                 self._known[model_id] = path
                 return path
         self._known.pop(model_id, None)
-        raise refusals.no_model(model_id, self._tree.root)
+        return None
 
     def get(self, model_id: str, *, deleted: bool = False) -> LoggedModel:
         """A logged model; NotFound for a deleted one unless `deleted`."""
@@ -97,7 +104,7 @@ class ModelFiles:
             raise failure("make the directory", directory, error) from error
         _put_texts(directory, layout.PARAMS, "param", op.params)
         _put_texts(directory, layout.TAGS, "tag", op.tags)
-        _rewrite(directory, model)
+        rewrite_model(directory, model)
         self._known[op.model_id] = directory
         return model
 
@@ -108,7 +115,7 @@ class ModelFiles:
             model = structs.replace(
                 self.get(op.model_id), status=LoggedModelStatus(op.status), last_updated_timestamp=op.time
             )
-            _rewrite(directory, model)
+            rewrite_model(directory, model)
         return model
 
     def delete(self, op: ops.DeleteLoggedModel) -> None:
@@ -117,7 +124,9 @@ class ModelFiles:
         with self._tree.lock():
             model = read_model(directory).model
             if model.lifecycle_stage != DELETED:
-                _rewrite(directory, structs.replace(model, lifecycle_stage=DELETED, last_updated_timestamp=op.time))
+                rewrite_model(
+                    directory, structs.replace(model, lifecycle_stage=DELETED, last_updated_timestamp=op.time)
+                )
         self._appender.close(below=directory)
 
     def set_tags(self, op: ops.SetLoggedModelTags) -> LoggedModel:
@@ -270,5 +279,6 @@ def _put_texts(directory: str, part: str, what: str, texts: dict[str, str]) -> N
             replace_file(key_path(directory, part, key), value.encode(), directory)
 
 
-def _rewrite(directory: str, model: LoggedModel) -> None:
+def rewrite_model(directory: str, model: LoggedModel) -> None:
+    """Write a logged model's meta.yaml anew."""
     replace_file(os.path.join(directory, layout.META), meta.dump(model_to_fields(model)), directory)

@@ -35,6 +35,13 @@ def read_models(connection: Connection, ids: Sequence[str]) -> list[LoggedModel]
     return [found[model_id] for model_id in ids if model_id in found]
 
 
+def model_ids(connection: Connection, experiment_id: str) -> list[str]:
+    """Ids of the logged models of an experiment, deleted ones too, the oldest first."""
+    table = schema.logged_models
+    statement = select(table.c.model_id).where(table.c.experiment_id == experiment_id)
+    return list(connection.execute(statement.order_by(table.c.creation_timestamp, table.c.model_id)).scalars())
+
+
 def output_location(connection: Connection, rid: int, name: str) -> str | None:
     """Where the newest active logged model called `name` that the run made keeps its files; None for no such model."""
     table, links = schema.logged_models, schema.model_links

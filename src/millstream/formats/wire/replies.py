@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from msgspec import structs
+
+from millstream.formats.mlruns.models import latest
+from millstream.formats.wire.logged_models import STATUSES
 from millstream.values import names
 from millstream.values.entities import (
     ACTIVE,
@@ -14,6 +18,8 @@ from millstream.values.entities import (
     Experiment,
     FileInfo,
     InputTag,
+    LoggedModel,
+    LoggedModelStatus,
     Metric,
     ModelInput,
     ModelOutput,
@@ -24,6 +30,7 @@ from millstream.values.entities import (
 )
 from millstream.values.errors import DataDamaged
 
+_WORDS = {word: status for status, word in STATUSES.items()}
 _BROKEN = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
 
 
@@ -72,8 +79,50 @@ def texts(pairs: Any) -> dict[str, str]:
 
 
 def point(reply: Any) -> Metric:
-    """One point of a metric; ValueError or the like when it is none."""
-    return Metric(str(reply["key"]), float(reply["value"]), int(reply.get("timestamp", 0)), int(reply.get("step", 0)))
+    """One point of a metric, with what it was measured with; ValueError or the like when it is none."""
+    return Metric(
+        key=str(reply["key"]),
+        value=float(reply["value"]),
+        timestamp=int(reply.get("timestamp", 0)),
+        step=int(reply.get("step", 0)),
+        model_id=_text(reply, "model_id"),
+        dataset_name=_text(reply, "dataset_name"),
+        dataset_digest=_text(reply, "dataset_digest"),
+    )
+
+
+def logged_model(reply: Any) -> LoggedModel:
+    """A logged model with the latest point of each metric and dataset; DataDamaged when the reply is not one.
+
+    Whether it is deleted is not said: it is active.
+    """
+    try:
+        info, data = reply["info"], reply.get("data", {})
+        made = _integer(info.get("creation_timestamp_ms")) or 0
+        points = [structs.replace(point(item), run_id=_text(item, "run_id")) for item in data.get("metrics") or ()]
+        points.sort(key=lambda item: (item.step, item.timestamp))
+        return LoggedModel(
+            model_id=str(info["model_id"]),
+            experiment_id=str(info["experiment_id"]),
+            name=str(info.get("name") or info["model_id"]),
+            artifact_location=str(info.get("artifact_uri", "")),
+            creation_timestamp=made,
+            last_updated_timestamp=_integer(info.get("last_updated_timestamp_ms")) or made,
+            model_type=_text(info, "model_type"),
+            source_run_id=_text(info, "source_run_id"),
+            status=_WORDS[info.get("status", STATUSES[LoggedModelStatus.UNSPECIFIED])],
+            status_message=_text(info, "status_message"),
+            tags=texts(info.get("tags")),
+            params=texts(data.get("params")),
+            metrics=tuple(latest(points)),
+        )
+    except _BROKEN as error:
+        raise DataDamaged(f"the server describes a logged model badly ({error!r:.200})") from error
+
+
+def _text(reply: Any, name: str) -> str | None:
+    value = reply.get(name)
+    return str(value) if value else None
 
 
 def inputs(reply: Any) -> RunInputs:

@@ -1,4 +1,4 @@
-"""What a run of the target lacks of the run that it was imported from."""
+"""What a run or logged model of the target lacks of the one that it was imported from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct, structs
 
 from millstream.stores.imports.base import SourceRun
-from millstream.values.entities import Metric, RunInfo, RunInputs, RunOutputs, RunStatus
+from millstream.values.entities import (
+    LoggedModel,
+    LoggedModelStatus,
+    Metric,
+    RunInfo,
+    RunInputs,
+    RunOutputs,
+    RunStatus,
+)
 
 Note = Callable[[str], None]
 
@@ -34,28 +42,82 @@ class Additions(Struct):
 
 def additions(present: SourceRun, source: SourceRun, note: Note, *, overwrite: bool) -> Additions:
     """What `present` lacks of `source`. What differs is left as it is and named to `note`, unless `overwrite`."""
-    run_id = present.info.run_id
-    changed = {key for key, value in source.params.items() if present.params.get(key, value) != value}
-    for key in sorted(changed):
-        note(f"run {run_id}: param {key!r} differs and is left as it is")
-    tags = {key: value for key, value in source.tags.items() if present.tags.get(key) != value}
-    if not overwrite:
-        for key in sorted(tags.keys() & present.tags.keys()):
-            note(f"run {run_id}: tag {key!r} differs and is left as it is")
-            del tags[key]
+    whose = f"run {present.info.run_id}"
     datasets = {(item.dataset.name, item.dataset.digest) for item in present.inputs.dataset_inputs}
     used = {item.model_id for item in present.inputs.model_inputs}
     made = {item.model_id for item in present.outputs.model_outputs}
     return Additions(
         info=_info(present.info, source.info, note, overwrite=overwrite),
-        params={key: value for key, value in source.params.items() if key not in present.params},
-        tags=tags,
+        params=_new_params(whose, present.params, source.params, note),
+        tags=_new_tags(whose, present.tags, source.tags, note, overwrite=overwrite),
         inputs=RunInputs(
             tuple(i for i in source.inputs.dataset_inputs if (i.dataset.name, i.dataset.digest) not in datasets),
             tuple(i for i in source.inputs.model_inputs if i.model_id not in used),
         ),
         outputs=RunOutputs(tuple(i for i in source.outputs.model_outputs if i.model_id not in made)),
     )
+
+
+def model_additions(present: LoggedModel, source: LoggedModel, note: Note, *, overwrite: bool) -> LoggedModel:
+    """What `present` becomes, with those params, tags and points only that it lacks of `source`.
+
+    What differs is left as it is and named to `note`, unless `overwrite`. A point that the source has is lacking when
+    the present one of its key and dataset is older.
+    """
+    whose = f"logged model {present.model_id}"
+    return structs.replace(
+        _model_info(whose, present, source, note, overwrite=overwrite),
+        params=_new_params(whose, present.params, source.params, note),
+        tags=_new_tags(whose, present.tags, source.tags, note, overwrite=overwrite),
+        metrics=tuple(_later_points(whose, present.metrics, source.metrics, note, overwrite=overwrite)),
+    )
+
+
+def _new_params(whose: str, present: dict[str, str], source: dict[str, str], note: Note) -> dict[str, str]:
+    for key in sorted(key for key, value in source.items() if present.get(key, value) != value):
+        note(f"{whose}: param {key!r} differs and is left as it is")
+    return {key: value for key, value in source.items() if key not in present}
+
+
+def _new_tags(
+    whose: str, present: dict[str, str], source: dict[str, str], note: Note, *, overwrite: bool
+) -> dict[str, str]:
+    tags = {key: value for key, value in source.items() if present.get(key) != value}
+    if not overwrite:
+        for key in sorted(tags.keys() & present.keys()):
+            note(f"{whose}: tag {key!r} differs and is left as it is")
+            del tags[key]
+    return tags
+
+
+def _model_info(whose: str, present: LoggedModel, source: LoggedModel, note: Note, *, overwrite: bool) -> LoggedModel:
+    """A model whose files were not complete when it was imported follows its source; a finished one stays as it is."""
+    ends, rest = ("status", "status_message"), ("name", "model_type", "source_run_id", "lifecycle_stage")
+    taken = (*ends, *rest) if overwrite else ends if present.status == LoggedModelStatus.PENDING else ()
+    info = structs.replace(present, **{name: getattr(source, name) for name in taken})
+    left = [name for name in (*ends, *rest) if getattr(info, name) != getattr(source, name)]
+    for name in left:
+        note(f"{whose}: its {name} differs and is left as it is")
+    if left:
+        return info
+    times = (present.last_updated_timestamp, source.last_updated_timestamp)
+    return structs.replace(info, last_updated_timestamp=times[1] if overwrite else max(times))
+
+
+def _later_points(
+    whose: str, present: Iterable[Metric], source: Iterable[Metric], note: Note, *, overwrite: bool
+) -> Iterator[Metric]:
+    known = {(point.key, point.dataset_name, point.dataset_digest): point for point in present}
+    for point in source:
+        before = known.get((point.key, point.dataset_name, point.dataset_digest))
+        if before is None:
+            yield point
+        elif _identity(before) == _identity(point) or point.step < before.step:
+            continue
+        elif overwrite or (point.step, point.timestamp) > (before.step, before.timestamp):
+            yield point
+        else:
+            note(f"{whose}: metric {point.key!r} differs at step {point.step} and is left as it is")
 
 
 def _info(present: RunInfo, source: RunInfo, note: Note, *, overwrite: bool) -> RunInfo:

@@ -8,10 +8,23 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from millstream.drivers.artifacts.base import Artifacts
-from millstream.values.entities import Experiment, Metric, RunInfo, RunInputs, RunOutputs
+from millstream.values.entities import Experiment, LoggedModel, Metric, RunInfo, RunInputs, RunOutputs
 
 # Takes a sentence about something that cannot be read; the rest is imported.
 Problem = Callable[[str], None]
+
+
+COPY, LINK, NONE = "copy", "link", "none"
+
+
+class Options(Struct, frozen=True):
+    """How to import. `experiments` are names or ids (all when empty); see docs/import.md for the rest."""
+
+    artifacts: str = COPY
+    experiments: tuple[str, ...] = ()
+    prefix: str = ""
+    overwrite: bool = False
+    dry_run: bool = False
 
 
 class SourceRun(Struct):
@@ -31,7 +44,6 @@ class Unmoved(Struct, frozen=True):
 
     registered_models: int = 0
     model_versions: int = 0
-    logged_models: int = 0
 
 
 class Source(Protocol):
@@ -56,6 +68,21 @@ class Source(Protocol):
 
     def artifacts(self, info: RunInfo) -> Artifacts | None:
         """The artifacts of a run, None when there is nothing here; NotSupported when they cannot be reached at all."""
+        ...
+
+    def count_models(self, experiment_id: str) -> int:
+        """About how many logged models an experiment has, for a progress bar."""
+        ...
+
+    def models(self, experiment_id: str, problem: Problem) -> Iterator[LoggedModel]:
+        """All logged models of an experiment whose runs were asked for, deleted ones too.
+
+        Each with the latest point of each metric and dataset; damaged ones are named to `problem`.
+        """
+        ...
+
+    def model_artifacts(self, model: LoggedModel) -> Artifacts | None:
+        """As `artifacts`, of a logged model."""
         ...
 
     def unmoved(self) -> Unmoved:

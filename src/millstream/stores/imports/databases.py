@@ -10,7 +10,7 @@ from millstream.stores.database import DatabaseStore
 from millstream.stores.imports import places
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
 from millstream.values import queries
-from millstream.values.entities import DELETED, Experiment, Metric, Run, RunInfo, ViewType
+from millstream.values.entities import DELETED, Experiment, LoggedModel, Metric, Run, RunInfo, ViewType
 from millstream.values.errors import DataDamaged
 
 PAGE = 200
@@ -104,16 +104,22 @@ class DatabaseSource:
         """The run's artifacts, where its URI says, or beside a SQLite file that was moved."""
         return places.find(info.artifact_uri, info.run_id, self._base, self._roots)
 
+    def count_models(self, experiment_id: str) -> int:
+        """All logged models."""
+        return self._store.count_logged_models(experiment_id)
+
+    def models(self, experiment_id: str, problem: Problem) -> Iterator[LoggedModel]:
+        """All logged models, the oldest first."""
+        for some in self._store.logged_models(experiment_id, PAGE):
+            yield from some
+
+    def model_artifacts(self, model: LoggedModel) -> Artifacts | None:
+        """The logged model's artifacts, where its location says, or beside a SQLite file that was moved."""
+        return places.find(model.artifact_location, model.model_id, self._base, self._roots, depth=places.OF_MODEL)
+
     def unmoved(self) -> Unmoved:
-        """Its logged models that are not deleted."""
-        ids = tuple(item.experiment_id for item in self.experiments(lambda _: None))
-        count, token = 0, None
-        while True:
-            page = self._store.read(queries.SearchLoggedModels(experiment_ids=ids, page_token=token))
-            count += len(page)
-            token = page.token
-            if token is None:
-                return Unmoved(logged_models=count)
+        """Nothing: all that it has is imported."""
+        return Unmoved()
 
     def close(self) -> None:
         """The store stays open: it is shared."""

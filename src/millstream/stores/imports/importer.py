@@ -1,54 +1,44 @@
-"""An import: every experiment and run of a source into a store, only what is not there yet."""
+"""An import: every experiment, run and logged model of a source into a store, only what is not there yet."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
 from millstream.stores.imports.additions import additions, new_points
-from millstream.stores.imports.base import Source, SourceRun
+from millstream.stores.imports.base import LINK, Options, Source, SourceRun
 from millstream.stores.imports.cleaning import cleaned
-from millstream.stores.imports.copies import copy_artifacts
 from millstream.stores.imports.databases import DatabaseSource
 from millstream.stores.imports.experiments import Experiments, Goal
+from millstream.stores.imports.models import Models
 from millstream.stores.imports.summary import Summary
+from millstream.stores.imports.transport import Transport
 from millstream.stores.imports.trees import TreeSource
 from millstream.values import ops, queries
 from millstream.values.entities import DELETED, Experiment, Metric, RunInfo
 from millstream.values.errors import AlreadyExists, DataDamaged, InvalidValue, NotFound, NotSupported
-from millstream.values.paths import Location
 
-COPY, LINK, NONE = "copy", "link", "none"
 # Points written at a time: one run of a usual size is one transaction.
 MOST_POINTS = 100_000
 
 Progress = Callable[[int, int], None]
 
-# What is wrong with one run; anything else (a full disk, a lost connection) ends the import.
-_OF_ONE_RUN = (AlreadyExists, DataDamaged, InvalidValue, NotFound, NotSupported)
-
-
-class Options(Struct, frozen=True):
-    """How to import. `experiments` are names or ids (all when empty); see docs/import.md for the rest."""
-
-    artifacts: str = COPY
-    experiments: tuple[str, ...] = ()
-    prefix: str = ""
-    overwrite: bool = False
-    dry_run: bool = False
+# What is wrong with one run or model; anything else (a full disk, a lost connection) ends the import.
+_OF_ONE = (AlreadyExists, DataDamaged, InvalidValue, NotFound, NotSupported)
 
 
 class Importer:
     """One import. Done again, or after it was cut off, it adds what is missing and nothing twice."""
 
     def __init__(self, source: Source, target: Store, options: Options, progress: Progress | None = None) -> None:
-        """From `source` into `target`; `progress` is called with runs done and runs in all."""
+        """From `source` into `target`; `progress` is called with runs and models done, and in all."""
         self._source = source
         self._target = target
         self._options = options
@@ -61,24 +51,37 @@ class Importer:
             keep_places=options.artifacts == LINK,
             overwrite=options.overwrite,
         )
+        self._transport = Transport(options, self.summary)
+        self._models = Models(source, target, options, self.summary)
         self._problem = self.summary.problems.append
         self._done = 0
+        self._total = 0
 
     def run(self) -> Summary:
         """Import everything that was asked for; what could not be is in the summary's problems."""
         chosen = self._chosen(self._source.experiments(self._problem))
-        total = sum(self._source.count_runs(item.experiment_id) for item in chosen) if self._progress else 0
+        if self._progress is not None:
+            for count in (self._source.count_runs, self._source.count_models):
+                self._total += sum(count(item.experiment_id) for item in chosen)
         for experiment in chosen:
             goal = self._experiments.goal(experiment)
             if goal is None:
                 continue
             for run in self._source.runs(experiment.experiment_id, self._problem):
-                self._import(run, goal)
-                self._done += 1
-                if self._progress is not None:
-                    self._progress(self._done, max(total, self._done))
+                self._one(f"run {run.info.run_id}", partial(self._import, run, goal))
+            for model in self._source.models(experiment.experiment_id, self._problem):
+                self._one(f"logged model {model.model_id}", partial(self._models.bring, model, goal))
         self._count_unmoved()
         return self.summary
+
+    def _one(self, name: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except _OF_ONE as error:
+            self._problem(f"{name}: {error.message}")
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, max(self._total, self._done))
 
     def _chosen(self, found: list[Experiment]) -> list[Experiment]:
         wanted = self._options.experiments
@@ -90,18 +93,15 @@ class Importer:
 
     def _import(self, run: SourceRun, goal: Goal) -> None:
         run_id = run.info.run_id
-        try:
-            run = cleaned(run, self._problem, files=isinstance(self._target, EmbeddedStore))
-            artifacts = self._artifacts(run.info)
-            present = self._present(run_id)
-            if present is None:
-                self._create(run, goal, artifacts)
-            else:
-                self._extend(run, present)
-            if artifacts is not None and not self._options.dry_run:
-                self._copy(run_id, artifacts)
-        except _OF_ONE_RUN as error:
-            self._problem(f"run {run_id}: {error.message}")
+        whose = f"run {run_id}"
+        run = cleaned(run, self._problem, files=isinstance(self._target, EmbeddedStore))
+        artifacts = self._transport.find(whose, partial(self._source.artifacts, run.info))
+        present = self._present(run_id)
+        if present is None:
+            self._create(run, goal, artifacts)
+        else:
+            self._extend(run, present)
+        self._transport.copy(whose, artifacts, partial(self._target.artifacts, run_id))
 
     def _create(self, run: SourceRun, goal: Goal, artifacts: Artifacts | None) -> None:
         blocks = _pieces(run.points())
@@ -111,7 +111,7 @@ class Importer:
                 info=structs.replace(
                     run.info,
                     experiment_id=goal.experiment_id or "",
-                    artifact_uri=self._new_uri(run.info, artifacts),
+                    artifact_uri=self._transport.new_uri(run.info.artifact_uri, artifacts),
                 ),
                 deleted_time=_deleted_time(run.info, run.deleted_time),
                 params=run.params,
@@ -207,54 +207,10 @@ class Importer:
         assert isinstance(self._target, DatabaseStore)
         return DatabaseSource(self._target).run(run_id, self._problem)
 
-    def _artifacts(self, info: RunInfo) -> Artifacts | None:
-        """The artifacts to copy; None when there are none, or they stay where they are."""
-        if self._options.artifacts == NONE:
-            return None
-        try:
-            return self._source.artifacts(info)
-        except NotSupported as error:
-            if self._options.artifacts == COPY:
-                self.summary.note(
-                    f"artifacts at {error.message} cannot be reached from here; runs keep the URIs they have there"
-                )
-        except InvalidValue as error:
-            if self._options.artifacts == COPY:
-                self._problem(f"run {info.run_id}: {error.message}")
-        return None
-
-    def _new_uri(self, info: RunInfo, artifacts: Artifacts | None) -> str:
-        """The artifact URI of a new run; "" for the place that the target has for it."""
-        if self._options.artifacts == NONE:
-            return ""
-        if self._options.artifacts == COPY:
-            # Copied into the target's place, unless they are where no copy can be made from.
-            return info.artifact_uri if artifacts is None and _is_remote(info.artifact_uri) else ""
-        if _is_absolute(info.artifact_uri):
-            return info.artifact_uri
-        return "" if artifacts is None else str(artifacts.location)
-
-    def _copy(self, run_id: str, source: Artifacts) -> None:
-        if self._options.artifacts != COPY:
-            return
-        target = self._target.artifacts(run_id)
-        if target.location == source.location:
-            return
-        files, size = copy_artifacts(
-            source,
-            target,
-            lambda sentence: self._problem(f"run {run_id}, {sentence}"),
-            lambda sentence: self.summary.note(f"run {run_id}, {sentence}"),
-            overwrite=self._options.overwrite,
-        )
-        self.summary.files += files
-        self.summary.bytes += size
-
     def _count_unmoved(self) -> None:
         found = self._source.unmoved()
         self.summary.registered_models_left = found.registered_models
         self.summary.model_versions_left = found.model_versions
-        self.summary.logged_models_left = found.logged_models
 
 
 def _deleted_time(info: RunInfo, known: int | None) -> int | None:
@@ -284,18 +240,3 @@ def _pieces(blocks: Iterator[Sequence[Metric]]) -> Iterator[Sequence[Metric]]:
 def _count(counts: dict[str, int], written: Sequence[Metric]) -> None:
     for metric in written:
         counts[metric.key] = counts.get(metric.key, 0) + 1
-
-
-def _is_absolute(uri: str) -> bool:
-    try:
-        Location.parse(uri)
-    except InvalidValue:
-        return False
-    return True
-
-
-def _is_remote(uri: str) -> bool:
-    try:
-        return Location.parse(uri).scheme != "file"
-    except InvalidValue:
-        return False

@@ -10,13 +10,12 @@ from sqlalchemy import column
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.sql.foreign import ForeignDatabase
-from millstream.stores.imports import places
+from millstream.stores.imports import cells, mlflow_models, places
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
 from millstream.values import names
 from millstream.values.entities import (
-    ACTIVE,
-    DELETED,
     Experiment,
+    LoggedModel,
     Metric,
     RunInfo,
     RunInputs,
@@ -60,10 +59,10 @@ class MlflowSource:
                         experiment_id=str(row.experiment_id),
                         name=str(row.name),
                         artifact_location=str(row.artifact_location or ""),
-                        lifecycle_stage=_stage(row.lifecycle_stage),
+                        lifecycle_stage=cells.stage(row.lifecycle_stage),
                         tags=tags.get(str(row.experiment_id), {}),
-                        creation_time=_time(row.creation_time),
-                        last_update_time=_time(row.last_update_time),
+                        creation_time=cells.whole(row.creation_time),
+                        last_update_time=cells.whole(row.last_update_time),
                     )
                 )
             except (ValueError, OverflowError) as error:
@@ -98,7 +97,7 @@ class MlflowSource:
             run_id = row.run_uuid
             try:
                 info = _info(row, tags.get(run_id, {}))
-                deleted_time = _time(row.deleted_time)
+                deleted_time = cells.whole(row.deleted_time)
             except (ValueError, OverflowError) as error:
                 problem(f"run {run_id!r}: {error}; the run is left out")
                 continue
@@ -124,11 +123,21 @@ class MlflowSource:
         """The run's artifacts, where its URI says, or beside a SQLite file that was moved."""
         return places.find(info.artifact_uri, info.run_id, self._base, self._roots)
 
+    def count_models(self, experiment_id: str) -> int:
+        """Rows of logged models; 0 before MLflow 3."""
+        return self._database.count("logged_models", column("experiment_id") == int(experiment_id))
+
+    def models(self, experiment_id: str, problem: Problem) -> Iterator[LoggedModel]:
+        """All logged models, the oldest first; none before MLflow 3."""
+        return mlflow_models.read(self._database, experiment_id, problem)
+
+    def model_artifacts(self, model: LoggedModel) -> Artifacts | None:
+        """The logged model's artifacts, where its location says, or beside a SQLite file that was moved."""
+        return places.find(model.artifact_location, model.model_id, self._base, self._roots, depth=places.OF_MODEL)
+
     def unmoved(self) -> Unmoved:
-        """Rows of the registry and of logged models."""
-        return Unmoved(
-            *(self._database.count(name) for name in ("registered_models", "model_versions", "logged_models"))
-        )
+        """Rows of the registry."""
+        return Unmoved(*(self._database.count(name) for name in ("registered_models", "model_versions")))
 
     def close(self) -> None:
         """Let go of connections."""
@@ -163,29 +172,10 @@ def _info(row: Any, tags: dict[str, str]) -> RunInfo:
         experiment_id=str(row.experiment_id),
         user_id=str(row.user_id or ""),
         status=status,
-        start_time=_time(row.start_time),
-        end_time=_time(row.end_time),
-        lifecycle_stage=_stage(row.lifecycle_stage),
+        start_time=cells.whole(row.start_time),
+        end_time=cells.whole(row.end_time),
+        lifecycle_stage=cells.stage(row.lifecycle_stage),
         artifact_uri=str(row.artifact_uri or ""),
         # MLflow 1 kept the name in a tag only.
         run_name=str(row.name or tags.get(names.RUN_NAME_TAG, "")),
     )
-
-
-def _stage(value: object) -> str:
-    stage = ACTIVE if value is None else str(value)
-    if stage not in (ACTIVE, DELETED):
-        raise ValueError(f"its lifecycle_stage is {stage!r:.60}, neither {ACTIVE!r} nor {DELETED!r}")
-    return stage
-
-
-def _time(value: Any) -> int | None:
-    if value is None:
-        return None
-    try:
-        number = int(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"one of its times is {value!r:.60}, which is not a number") from None
-    if not names.INT64_MIN <= number <= names.INT64_MAX:
-        raise ValueError(f"one of its times is {number}, which does not fit in 64 bits")
-    return number

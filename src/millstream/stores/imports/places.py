@@ -1,4 +1,4 @@
-"""Where the artifacts of a run lie now: where its URI says, or where they were moved to together with their store."""
+"""Where artifacts of runs and logged models lie: where a URI says, or where they were moved with their store."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from millstream.values.errors import InvalidValue, NotSupported
 from millstream.values.paths import Location, RelPath
 
 PROXIED = "mlflow-artifacts"
+# How many parts a path has from the experiment on: <experiment>/<run>/artifacts, <experiment>/models/<model>/artifacts.
+OF_RUN, OF_MODEL = 3, 4
 
 
-def find(uri: str, owner: str, base: Path, roots: Iterable[Path], beside: Path | None = None) -> Artifacts | None:
-    """The artifact directory of run `owner`, None when it is nowhere; NotSupported for one that is not on this machine.
+def find(
+    uri: str, owner: str, base: Path, roots: Iterable[Path], beside: Path | None = None, depth: int = OF_RUN
+) -> Artifacts | None:
+    """The artifact directory of `owner`, None when it is nowhere; NotSupported for one that is not on this machine.
 
-    Looked at in this order: `uri` (a relative one from `base`), `beside`, and below each of `roots` the end of the
-    URI's path. Directories that are not named after the run are refused with InvalidValue: an artifact URI can be
-    anything, and a copy of /etc is not what anybody wants to import.
+    Looked at in this order: `uri` (a relative one from `base`), `beside`, and below each of `roots` the last `depth`
+    parts of the URI's path. Directories that are not named after the run or the model are refused with InvalidValue:
+    an artifact URI can be anything, and a copy of /etc is not what anybody wants to import.
     """
     if not uri:
         return _first([beside])
@@ -32,9 +36,9 @@ def find(uri: str, owner: str, base: Path, roots: Iterable[Path], beside: Path |
             f"its artifacts are said to be at {str(location)!r}, which is not named after it; they are not copied"
         )
     named = location.local
-    moved = [root.joinpath(*segments[-3:]) for root in roots]
+    moved = [root.joinpath(*segments[-depth:]) for root in roots]
     if location.scheme == PROXIED:
-        moved = [path for root in roots for path in (root.joinpath(*segments), root.joinpath(*segments[-3:]))]
+        moved = [path for root in roots for path in (root.joinpath(*segments), root.joinpath(*segments[-depth:]))]
     return _first([named, beside, *moved])
 
 

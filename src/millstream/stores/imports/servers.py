@@ -6,25 +6,29 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from msgspec import structs
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.rest.client import RestClient
 from millstream.formats.wire import replies
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
-from millstream.values.entities import Experiment, FileInfo, Metric, RunInfo
+from millstream.stores.imports.server_artifacts import ServerArtifacts, of_model, of_run
+from millstream.values.entities import DELETED, Experiment, LoggedModel, Metric, RunInfo
 from millstream.values.errors import (
     BadRequest,
     DataDamaged,
     EndpointNotFound,
+    InvalidValue,
     MillstreamError,
     NotFound,
     NotSupported,
 )
-from millstream.values.paths import Location, RelPath
+from millstream.values.names import check_model_id
 
 PAGE = 200
+MODELS = 50
 POINTS = 25_000
 # So many runs are asked about ahead of the one that is written, by so many threads.
 AHEAD, THREADS = 16, 8
@@ -38,6 +42,7 @@ class ServerSource:
         self._client = client
         self.place = client.public
         self._pool = ThreadPoolExecutor(THREADS)
+        self._linked: dict[str, set[str]] = {}
 
     def experiments(self, problem: Problem) -> list[Experiment]:
         """All experiments by id."""
@@ -84,14 +89,18 @@ class ServerSource:
         try:
             points = future.result()
             data = reply.get("data", {})
+            inputs, outputs = replies.inputs(reply), replies.outputs(reply)
+            linked = self._linked.setdefault(info.experiment_id, set())
+            linked.update(item.model_id for item in inputs.model_inputs)
+            linked.update(item.model_id for item in outputs.model_outputs)
             yield SourceRun(
                 info=info,
                 deleted_time=None,
                 params=replies.texts(data.get("params")),
                 tags=replies.texts(data.get("tags")),
                 points=partial(iter, points),
-                inputs=replies.inputs(reply),
-                outputs=replies.outputs(reply),
+                inputs=inputs,
+                outputs=outputs,
             )
         except (NotFound, DataDamaged, KeyError, TypeError, ValueError) as error:
             problem(f"run {info.run_id}: {error}; the run is left out")
@@ -124,14 +133,56 @@ class ServerSource:
 
     def artifacts(self, info: RunInfo) -> Artifacts | None:
         """The run's artifacts, wherever they are: the server fetches them."""
-        return ServerArtifacts(self._client, info.run_id)
+        return ServerArtifacts(self._client, info.run_id, of_run(info.run_id))
+
+    def count_models(self, experiment_id: str) -> int:
+        """All that are not deleted."""
+        return sum(1 for _ in self._search_models(experiment_id))
+
+    def models(self, experiment_id: str, problem: Problem) -> Iterator[LoggedModel]:
+        """All logged models; of deleted ones, which a server does not list, those that the experiment's runs name."""
+        linked = self._linked.pop(experiment_id, set())
+        for reply in self._search_models(experiment_id):
+            try:
+                model = replies.logged_model(reply)
+            except DataDamaged as error:
+                problem(f"{error}; the logged model is left out")
+                continue
+            linked.discard(model.model_id)
+            yield model
+        for model_id in sorted(linked):
+            deleted = self._deleted_model(model_id, problem)
+            if deleted is not None and deleted.experiment_id == experiment_id:
+                yield deleted
+
+    def _deleted_model(self, model_id: str, problem: Problem) -> LoggedModel | None:
+        """A model that the server did not list but has; None for one that it has no more, or never had."""
+        try:
+            reply = self._client.get(f"logged-models/{check_model_id(model_id)}", {"allow_deleted": "true"})
+            return structs.replace(replies.logged_model(reply["model"]), lifecycle_stage=DELETED)
+        except (EndpointNotFound, NotFound):
+            return None
+        except (BadRequest, DataDamaged, InvalidValue, KeyError) as error:
+            problem(f"logged model {model_id!r}: {error}; it is left out")
+            return None
+
+    def _search_models(self, experiment_id: str) -> Iterator[Any]:
+        try:
+            yield from self._pages("logged-models/search", "models", MODELS, experiment_ids=[experiment_id])
+        except EndpointNotFound:
+            return  # Before 3.0 there were none.
+
+    def model_artifacts(self, model: LoggedModel) -> Artifacts | None:
+        """The logged model's artifacts; NotSupported for a deleted one, whose files no server gives out."""
+        if model.lifecycle_stage == DELETED:
+            raise NotSupported("a server that belong to deleted logged models")
+        return ServerArtifacts(self._client, model.model_id, of_model(check_model_id(model.model_id)))
 
     def unmoved(self) -> Unmoved:
         """What the registry lists; 0 where the server has none or does not say."""
         return Unmoved(
             self._count("registered-models/search", "registered_models"),
             self._count("model-versions/search", "model_versions"),
-            self._count_models(),
         )
 
     def close(self) -> None:
@@ -158,13 +209,6 @@ class ServerSource:
                 return
             token = reply["next_page_token"]
 
-    def _count_models(self) -> int:
-        try:
-            ids = [item.experiment_id for item in self.experiments(lambda _: None)]
-            return sum(1 for _ in self._pages("logged-models/search", "models", 50, experiment_ids=ids))
-        except MillstreamError:
-            return 0
-
     def _count(self, name: str, field: str) -> int:
         count, token = 0, None
         try:
@@ -176,52 +220,3 @@ class ServerSource:
                     return count
         except MillstreamError:
             return count
-
-
-class ServerArtifacts:
-    """Artifacts of one run, read through the server."""
-
-    def __init__(self, client: RestClient, run_id: str) -> None:
-        """Those of run `run_id`."""
-        self._client = client
-        self._run_id = run_id
-        self.location = Location("mlflow-artifacts", "", f"/{run_id}")
-
-    def list(self, path: RelPath) -> list[FileInfo]:
-        """Entries of the directory `path`; names in it are the server's and not checked here."""
-        found: list[FileInfo] = []
-        parameters = {"run_id": self._run_id, "run_uuid": self._run_id, "path": str(path) or None}
-        while True:
-            reply = self._client.get("artifacts/list", parameters)
-            found += [replies.file_info(item) for item in reply.get("files", ())]
-            token = reply.get("next_page_token")
-            if not token or parameters.get("page_token") == token:
-                return found
-            parameters["page_token"] = token
-
-    def open(self, path: RelPath) -> BinaryIO:
-        """A file as a stream."""
-        return self._client.open("/get-artifact", {"run_uuid": self._run_id, "path": str(path)})
-
-    def local_path(self, path: RelPath) -> Path | None:
-        """None: nothing is on this machine."""
-        return None
-
-    def put_file(self, source: Path, path: RelPath) -> None:
-        """Never: a source is not changed."""
-        raise self._only_read()
-
-    def put_bytes(self, data: bytes, path: RelPath) -> None:
-        """Never: a source is not changed."""
-        raise self._only_read()
-
-    def delete(self, path: RelPath) -> None:
-        """Never: a source is not changed."""
-        raise self._only_read()
-
-    def download(self, path: RelPath, target: Path) -> Path:
-        """Never: files are opened one by one."""
-        raise self._only_read()
-
-    def _only_read(self) -> NotSupported:
-        return NotSupported("The artifacts of a server that runs are imported from are only read.")

@@ -9,7 +9,7 @@ class Summary(Struct):
     """Counts of what was added, and sentences about what was not.
 
     `problems` name what could not be imported, `notes` what was left as it is on purpose. A run of the target that
-    got something new is `extended`; one that lacked nothing is `unchanged`.
+    got something new is `extended`; one that lacked nothing is `unchanged`; so are logged models.
     """
 
     source: str
@@ -20,12 +20,14 @@ class Summary(Struct):
     runs_created: int = 0
     runs_extended: int = 0
     runs_unchanged: int = 0
+    logged_models_created: int = 0
+    logged_models_extended: int = 0
+    logged_models_unchanged: int = 0
     points: int = 0
     files: int = 0
     bytes: int = 0
     registered_models_left: int = 0
     model_versions_left: int = 0
-    logged_models_left: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -39,7 +41,6 @@ class Summary(Struct):
         counts = (
             (self.registered_models_left, "registered models"),
             (self.model_versions_left, "model versions"),
-            (self.logged_models_left, "logged models"),
         )
         return ", ".join(f"{count} {what}" for count, what in counts if count)
 

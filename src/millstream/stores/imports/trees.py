@@ -8,13 +8,13 @@ from pathlib import Path
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files import reader
-from millstream.drivers.files.models import model_ids
+from millstream.drivers.files.models import model_ids, read_model
 from millstream.drivers.files.pages import read_page
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.stores.imports import places
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
-from millstream.values.entities import DELETED, Experiment, Metric, RunInfo, RunInputs, RunOutputs
+from millstream.values.entities import DELETED, Experiment, LoggedModel, Metric, RunInfo, RunInputs, RunOutputs
 from millstream.values.errors import DataDamaged, NotFound
 
 _BLOCK = 65_536
@@ -91,13 +91,39 @@ class TreeSource:
         beside = Path(self._tree.run_dir(info.run_id), layout.ARTIFACTS)
         return places.find(info.artifact_uri, info.run_id, Path(self._tree.root).parent, self._roots, beside)
 
+    def count_models(self, experiment_id: str) -> int:
+        """Directories that may be logged models."""
+        return len(model_ids(self._tree.require_experiment_dir(experiment_id)))
+
+    def models(self, experiment_id: str, problem: Problem) -> Iterator[LoggedModel]:
+        """All logged models, by id."""
+        directory = self._tree.require_experiment_dir(experiment_id)
+        for model_id in sorted(model_ids(directory)):
+            place = os.path.join(directory, layout.MODELS, model_id)
+            if not os.path.isfile(os.path.join(place, layout.META)):
+                continue
+            try:
+                scan = read_model(place)
+            except DataDamaged as error:
+                problem(f"{error}; the logged model is left out")
+                continue
+            for sentence in scan.problems:
+                problem(sentence)
+            yield scan.model
+
+    def model_artifacts(self, model: LoggedModel) -> Artifacts | None:
+        """The logged model's artifacts; those of a tree that was moved lie beside its meta.yaml."""
+        home = self._tree.require_experiment_dir(model.experiment_id)
+        beside = Path(home, layout.MODELS, model.model_id, layout.ARTIFACTS)
+        base = Path(self._tree.root).parent
+        return places.find(model.artifact_location, model.model_id, base, self._roots, beside, places.OF_MODEL)
+
     def unmoved(self) -> Unmoved:
-        """Registered models below `models/`, logged models below each experiment's `models/`."""
+        """Registered models below `models/`."""
         registry = os.path.join(self._tree.root, layout.MODELS)
         models = [name for name in _folders(registry) if os.path.isfile(os.path.join(registry, name, layout.META))]
         versions = [name for model in models for name in _folders(os.path.join(registry, model))]
-        logged = sum(len(model_ids(directory)) for _, directory, _ in self._tree.experiment_dirs())
-        return Unmoved(len(models), sum(name.startswith("version-") for name in versions), logged)
+        return Unmoved(len(models), sum(name.startswith("version-") for name in versions))
 
     def close(self) -> None:
         """Nothing is held."""

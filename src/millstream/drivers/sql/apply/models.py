@@ -9,8 +9,8 @@ from msgspec import structs
 from sqlalchemy import Connection, delete, select, update
 
 from millstream.drivers.sql import schema
-from millstream.drivers.sql.apply.experiments import require_active
-from millstream.drivers.sql.apply.rows import insert_one, upsert
+from millstream.drivers.sql.apply.experiments import require, require_active
+from millstream.drivers.sql.apply.rows import insert_new, insert_one, upsert
 from millstream.drivers.sql.models import metric_row, model_row, point_of, read_models, text_rows
 from millstream.drivers.sql.read import batches
 from millstream.drivers.sql.write import insert_rows
@@ -20,6 +20,7 @@ from millstream.values.entities import ACTIVE, DELETED, LoggedModel, LoggedModel
 from millstream.values.paths import Location
 
 TABLE = schema.logged_models
+_STAY = ("model_id", "experiment_id")
 _Answered = ops.CreateLoggedModel | ops.FinalizeLoggedModel | ops.SetLoggedModelTags
 
 
@@ -97,26 +98,48 @@ def log_params(connection: Connection, op: ops.LogLoggedModelParams, place: str)
     insert_rows(connection, table, text_rows(op.model_id, added))
 
 
+def put_model(connection: Connection, op: ops.ImportLoggedModel, place: str) -> LoggedModel:
+    """Make a logged model as it was elsewhere, or add to one that is there."""
+    model = op.model
+    if op.known:
+        _locked(connection, model.model_id, place)
+        values = {key: value for key, value in model_row(model).items() if key not in _STAY}
+        connection.execute(update(TABLE).where(TABLE.c.model_id == model.model_id).values(**values))
+    else:
+        experiment = require(connection, model.experiment_id, place)
+        if not model.artifact_location:
+            location = Location.parse(experiment.artifact_location) / "models" / model.model_id / "artifacts"
+            model = structs.replace(model, artifact_location=str(location))
+        if insert_one(connection, TABLE, model_row(model)) is None:
+            raise refusals.model_exists(model.model_id, place)
+    insert_new(connection, schema.logged_model_params, text_rows(model.model_id, model.params))
+    upsert(connection, schema.logged_model_tags, text_rows(model.model_id, model.tags))
+    _keep_latest(connection, model.model_id, model.metrics)
+    return read_models(connection, [model.model_id])[0]
+
+
 def take_points(connection: Connection, run_id: str, metrics: Iterable[Metric], place: str) -> None:
     """Keep the latest of the points that name a model, for that model; NotFound when it is not there."""
     by_model: dict[str, list[Metric]] = {}
     for metric in metrics:
         if metric.model_id:
-            # A digest without a name says nothing.
-            digest = metric.dataset_digest if metric.dataset_name else None
-            point = structs.replace(metric, run_id=run_id, dataset_digest=digest)
-            by_model.setdefault(metric.model_id, []).append(point)
-    table = schema.logged_model_metrics
+            by_model.setdefault(metric.model_id, []).append(structs.replace(metric, run_id=run_id))
     # Always in one order, so that two writers never wait for each other.
     for model_id, points in sorted(by_model.items()):
         _require(connection, model_id, place)
-        keys = list({point.key for point in points})
-        known: list[Metric] = []
-        for batch in batches(keys):
-            statement = select(table).where(table.c.model_id == model_id, table.c.key.in_(batch))
-            known += [point_of(row) for row in connection.execute(statement).all()]
-        rows = [metric_row(model_id, point) for point in latest([*known, *points])]
-        upsert(connection, table, rows)
+        _keep_latest(connection, model_id, points)
+
+
+def _keep_latest(connection: Connection, model_id: str, points: Iterable[Metric]) -> None:
+    """Of the model's points and `points`, which come after them."""
+    # A digest without a name says nothing.
+    points = [point if point.dataset_name else structs.replace(point, dataset_digest=None) for point in points]
+    table = schema.logged_model_metrics
+    known: list[Metric] = []
+    for batch in batches(list({point.key for point in points})):
+        statement = select(table).where(table.c.model_id == model_id, table.c.key.in_(batch))
+        known += [point_of(row) for row in connection.execute(statement).all()]
+    upsert(connection, table, [metric_row(model_id, point) for point in latest([*known, *points])])
 
 
 def _require(connection: Connection, model_id: str, place: str) -> Any:

@@ -56,6 +56,7 @@ class Applier:
             ops.MoveRuns: runs.move,
             ops.ImportExperiment: partial(imports.create_experiment, root=root),
             ops.ImportRun: imports.put_run,
+            ops.ImportLoggedModel: models.put_model,
         }
 
     def apply(self, connection: Connection, op: ops.Op[T]) -> T:
