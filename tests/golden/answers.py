@@ -141,6 +141,42 @@ def _version(version):
     return {**{name: getattr(version, name) for name in names}, "tags": dict(version.tags)}
 
 
+def search_models(client, queries):
+    """One answer a query: the ids page by page, or the error code."""
+    by_name = {e.name: e.experiment_id for e in client.search_experiments()}
+    return [_search(_model_page(client, query, by_name), query, lambda model: model.model_id) for query in queries]
+
+
+def _model_page(client, query, by_name):
+    names = sorted(by_name) if query["experiments"] is None else query["experiments"]
+
+    def page(token):
+        return client.search_logged_models(
+            [by_name[name] for name in names],
+            filter_string=query["filter"] or None,
+            datasets=query["datasets"] or None,
+            max_results=query["page"],
+            order_by=query["order_by"] or None,
+            page_token=token,
+        )
+
+    return page
+
+
+def describe_links(client):
+    """Of every run the logged models that it used and made, the latter with their steps."""
+    ids = [e.experiment_id for e in client.search_experiments()]
+    # One by one: MLflow's database leaves links out of a list.
+    runs = [client.get_run(run.info.run_id) for run in client.search_runs(ids)]
+    return {
+        run.info.run_id: [
+            sorted(item.model_id for item in run.inputs.model_inputs),
+            sorted([item.model_id, item.step] for item in run.outputs.model_outputs),
+        ]
+        for run in runs
+    }
+
+
 def describe_logged_models(client, experiments):
     """Every logged model that is not deleted, by id; {} for a client that does not know them."""
     if not hasattr(client, "search_logged_models"):

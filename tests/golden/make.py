@@ -3,6 +3,8 @@
 Writes next to itself ``mlflow-<version>.tar.gz`` (the tree as that version left it, packed the same way each time)
 and ``mlflow-<version>.json`` (what that version answers about it). ``make.py database`` does the same with a SQLite
 database (``mlflow-<version>.sqlite.tar.gz`` and ``.sqlite.json``), which has registered and logged models besides.
+``make.py models`` and ``make.py models database`` (MLflow 3) make ``mlflow-<version>.models.…``: logged models of all
+kinds, and what is found of them.
 ``make.py read ARCHIVE`` only reads what was made before (a database is upgraded first) and writes
 ``<archive>.read-by-<version>.json``, so that the newest MLflow's answers about old trees and databases are kept too.
 """
@@ -25,9 +27,17 @@ sys.path.insert(0, HERE)
 
 import mlflow  # noqa: E402
 import mlflow.tracking  # noqa: E402
-from answers import describe, describe_logged_models, describe_registry, search_experiments, search_runs  # noqa: E402
-from queries import EXPERIMENT_QUERIES, NEW_RUN_QUERIES, RUN_QUERIES  # noqa: E402
-from world import write_logged_models, write_registry, write_world  # noqa: E402
+from answers import (  # noqa: E402
+    describe,
+    describe_links,
+    describe_logged_models,
+    describe_registry,
+    search_experiments,
+    search_models,
+    search_runs,
+)
+from queries import EXPERIMENT_QUERIES, MODEL_QUERIES, NEW_RUN_QUERIES, RUN_QUERIES  # noqa: E402
+from world import write_logged_models, write_model_world, write_registry, write_world  # noqa: E402
 
 
 def answer(client):
@@ -67,6 +77,27 @@ def make_database(version):
         connection.execute("VACUUM")
     name = os.path.join(HERE, "mlflow-" + version + ".sqlite")
     pack(WORK, name + ".tar.gz")
+    save(name + ".json", found)
+
+
+def make_models(version, database):
+    """A tree or a database whose runs made logged models."""
+    os.chdir(WORK)
+    path = os.path.join(WORK, "mlflow.db" if database else "mlruns")
+    client = mlflow.tracking.MlflowClient(("sqlite:///" if database else "file://") + path)
+    client.search_experiments()
+    write_model_world(client)
+    found = {
+        "mlflow": mlflow.__version__,
+        "models": describe_logged_models(client, [e.experiment_id for e in client.search_experiments()]),
+        "links": describe_links(client),
+        "searches": search_models(client, MODEL_QUERIES),
+    }
+    if database:
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            connection.execute("VACUUM")
+    name = os.path.join(HERE, "mlflow-" + version + ".models" + (".sqlite" if database else ""))
+    pack(WORK if database else path, name + ".tar.gz")
     save(name + ".json", found)
 
 
@@ -112,6 +143,8 @@ if __name__ == "__main__":
     os.makedirs(WORK)
     if sys.argv[1:2] == ["read"]:
         read(os.path.abspath(sys.argv[2]))
+    elif sys.argv[1:2] == ["models"]:
+        make_models(mlflow.__version__, "database" in sys.argv)
     elif sys.argv[1:2] == ["database"]:
         make_database(mlflow.__version__)
     else:

@@ -163,8 +163,64 @@ EXPERIMENT_QUERIES = [
     _experiments(order_by=["tags.team"]),
 ]
 
+
+def _models(filter_string="", order_by=(), experiments=None, datasets=(), page=None):
+    return {
+        "filter": filter_string,
+        "order_by": list(order_by),
+        "experiments": experiments,
+        "datasets": list(datasets),
+        "page": page,
+    }
+
+
+def _by(field, ascending=True, dataset=None):
+    found = {"field_name": field, "ascending": ascending}
+    return found if dataset is None else {**found, "dataset_name": dataset, "dataset_digest": "d1"}
+
+
+# Searches of logged models. MLflow's database compares every point that a model has, a tree and we the latest ones.
+MODEL_QUERIES = [
+    _models(),
+    _models(page=2),
+    _models(experiments=["모델"]),
+    _models(experiments=["other models"]),
+    _models("name = 'forest'"),
+    _models("name LIKE '%무'"),
+    _models("attributes.name != 'forest'"),
+    _models("name ILIKE 'FOR%' AND params.depth = '12'"),
+    _models("model_type = 'classifier'"),
+    _models("params.depth = '3'"),
+    _models("params.depth != '3'"),
+    _models("params.empty = ''"),
+    _models("params.`깊이` LIKE '긴%'"),
+    _models("tags.kind = 'tree'"),
+    _models("tags.kind ILIKE 'tree'"),
+    _models("tags.`한글` = '값'"),
+    _models("tags.note LIKE '%셋째'"),
+    _models("metrics.acc > 0.8"),
+    _models("metrics.acc < 0"),
+    _models("metrics.acc >= 0.75", datasets=[{"dataset_name": "train", "dataset_digest": "d1"}]),
+    _models("metrics.acc > 0.45", datasets=[{"dataset_name": "test"}]),
+    _models("metrics.plain = 3 AND tags.kind = 'tree'"),
+    _models("metrics.absent > 0"),
+    _models("creation_timestamp > 0"),
+    _models("last_updated_timestamp < 0"),
+    _models(order_by=[_by("name"), _by("creation_timestamp")]),
+    _models(order_by=[_by("name", ascending=False), _by("creation_timestamp")]),
+    _models(order_by=[_by("creation_timestamp")]),
+    _models(order_by=[_by("metrics.acc", dataset="train"), _by("name"), _by("creation_timestamp")]),
+    _models(order_by=[_by("metrics.acc", False, dataset="test"), _by("name"), _by("creation_timestamp")]),
+    _models(order_by=[_by("metrics.plain"), _by("name"), _by("creation_timestamp")]),
+    # Refused.
+    _models("name >"),
+    _models(order_by=[_by("params.depth")]),
+]
+
 # Where MLflow's file store answers otherwise than its database, and the database is right:
 # LIKE takes a line break for a character that % does not cover.
 BETTER = {"params.lines LIKE '%second%'"}
+# The same of logged models, where it looks besides at the points of one dataset only.
+BETTER_MODELS = {"tags.note LIKE '%셋째'", "metrics.acc < 0"}
 # Wrong in old versions, right in the newest: a dot in a LIKE pattern stood for any character.
 WRONG_ONCE = {"params.dotted LIKE 'a.c'"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import tempfile
 
 T0 = 1_700_000_000_000
 NAN, INF = float("nan"), float("inf")
@@ -58,6 +59,20 @@ DIGITS = [
     ({"model": "tree"}, {"loss": [(0.5, 0)], "odd": [(2.5, 0), (NAN, 1)]}, {"stage": "dev", "empty": ""}, "FINISHED"),
     ({"한글/매개 변수": "값"}, {"한글/손실": [(0.125, 0)]}, {"한글/꼬리표": "값"}, "FINISHED"),
 ]
+
+
+# One row a logged model: name, type, status, params, tags, points (key, value, step, dataset).
+MODELS = [
+    ("나무", "classifier", "READY", {"depth": "3", "empty": ""}, {"kind": "tree", "한글": "값"},
+     [("acc", 0.25, 1, "train"), ("acc", 0.75, 2, "train"), ("acc", 0.5, 2, "test"), ("plain", 3.0, 0, None)]),
+    ("forest", "classifier", "READY", {"depth": "12"}, {"kind": "Tree"},
+     [("acc", 0.9, 0, "train"), ("acc", 0.4, 0, "test"), ("acc", -1.0, 0, None)]),
+    ("forest", None, None, {"depth": "3"}, {}, []),
+    ("far", "regressor", "READY", {"깊이": "긴 값 " * 50}, {"kind": "line", "note": "둘째 줄\n셋째"},
+     [("plain", 2.0, -1, None)]),
+    ("broken", None, "FAILED", {}, {"kind": "tree"}, [("acc", 0.75, 5, None)]),
+    ("gone", "classifier", "READY", {"depth": "3"}, {"kind": "tree"}, [("acc", 1.0, 0, "train")]),
+]  # fmt: skip
 
 
 def write_world(client, root, long_value=5000):
@@ -183,6 +198,45 @@ def write_registry(client, ids):
     if hasattr(client, "set_registered_model_alias"):
         client.set_registered_model_alias("digits 모델", "champion", "3")
         client.set_registered_model_alias("digits 모델", "previous", "1")
+
+
+def write_model_world(client):
+    """Logged models in two experiments, with params, tags, measurements with and without a dataset, and files."""
+    entities = __import__(type(client).__module__.split(".")[0] + ".entities", fromlist=["entities"])
+    first = client.create_experiment("모델")
+    second = client.create_experiment("other models")
+    runs = [client.create_run(experiment, start_time=T0 + i) for i, experiment in enumerate((first, first, second))]
+    runs = [run.info.run_id for run in runs]
+    for number, (name, kind, status, params, tags, points) in enumerate(MODELS):
+        # MLflow's file store looks for a model in the experiment of the run that measures it.
+        home, run = (second, runs[2]) if name == "far" else (first, runs[number % 2])
+        model = client.create_logged_model(
+            home, name=name, model_type=kind, params=params, tags=tags, source_run_id=run
+        ).model_id
+        # Of one time and step MLflow's database keeps one point only.
+        for later, (key, value, step, dataset) in enumerate(points):
+            more = {} if dataset is None else {"dataset_name": dataset, "dataset_digest": "d1"}
+            client.log_metric(run, key, value, timestamp=T0 + later, step=step, model_id=model, **more)
+        client.log_outputs(run, models=[entities.LoggedModelOutput(model, number)])
+        client.log_inputs(runs[(number + 1) % 3], models=[entities.LoggedModelInput(model)])
+        if status is not None:
+            client.finalize_logged_model(model, status)
+        if name == "나무":
+            write_model_files(client, model)
+        if name == "gone":
+            client.delete_logged_model(model)
+    for run in runs:
+        client.set_terminated(run, end_time=T0 + 100_000)
+
+
+def write_model_files(client, model_id):
+    """Files of a logged model, one in a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(os.path.join(folder, "속"))
+        for name, text in (("MLmodel", "flavors: {}\n"), (os.path.join("속", "weights.txt"), "0.5\n")):
+            with open(os.path.join(folder, name), "w", newline="\n") as file:
+                file.write(text)
+        client.log_model_artifacts(model_id, folder)
 
 
 def write_logged_models(client, ids):
