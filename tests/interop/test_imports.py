@@ -22,24 +22,29 @@ from millstream.stores.imports.open import open_source
 from millstream.stores.imports.summary import Summary
 from millstream.stores.open import close_stores, open_store
 from millstream.tracking.client import MlflowClient
+from millstream.values import queries
 from tests.golden import answers
-from tests.golden.test_golden import HERE, NEWEST, load
+from tests.golden.queries import BETTER_MODELS, MODEL_QUERIES
+from tests.golden.test_golden import HERE, NEWEST, differences, load
 from tests.golden.test_imports import placeless
+from tests.golden.test_logged_models import DATABASE, check
+from tests.golden.test_logged_models import placeless as models_placeless
 from tests.interop.conftest import SETTINGS, Peer
 
 NAME = f"{NEWEST}.sqlite"
+MODELS = f"{NEWEST}.models.sqlite"
 
 
 @pytest.fixture
-def golden_database(tmp_path: Path) -> Path:
-    """The newest golden database, with its artifacts beside it."""
-    with tarfile.open(HERE / f"mlflow-{NAME}.tar.gz") as archive:
+def golden_database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The newest golden database, or the one that a test names, with its artifacts beside it."""
+    with tarfile.open(HERE / f"mlflow-{getattr(request, 'param', NAME)}.tar.gz") as archive:
         archive.extractall(tmp_path / "옛 곳", filter="data")
     database = tmp_path / "옛 곳" / "mlflow.db"
     with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute(
-            "UPDATE runs SET artifact_uri = replace(artifact_uri, '/tmp/golden', ?)", [str(database.parent)]
-        )
+        for table, column in (("runs", "artifact_uri"), ("logged_models", "artifact_location")):
+            moved = f"UPDATE {table} SET {column} = replace({column}, '/tmp/golden', ?)"
+            connection.execute(moved, [str(database.parent)])
     return database
 
 
@@ -98,6 +103,8 @@ def test_a_real_server_is_imported_again_and_again(address: str, tmp_path: Path)
     summary = bring(address, target)
     assert summary.problems == []
     assert (summary.runs_created, summary.files, summary.registered_models_left) == (19, 1, 2)
+    # The other one is deleted, and no run names it.
+    assert summary.logged_models_created == 1
     expected = placeless(load(f"mlflow-{NAME}.json")["world"])
     client = MlflowClient(tracking_uri=target)
     assert placeless(answers.describe(client)) == expected
@@ -140,4 +147,41 @@ def test_mlflow_reads_what_was_exported(golden_database: Path, mlflow: Peer, tmp
     assert found["experiments"] == expected["experiments"]
     assert found["runs"] == expected["runs"]
     assert found["histories"] == expected["histories"]
+    close_stores()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("golden_database", [MODELS], indirect=True)
+def test_logged_models_of_a_real_server_are_imported(address: str, tmp_path: Path) -> None:
+    target = f"sqlite:///{tmp_path}/새 곳.db"
+    summary = bring(address, target)
+    assert (summary.logged_models_created, summary.files, summary.problems) == (6, 2, [])
+    expected = load(f"mlflow-{MODELS}.json")
+    check(MlflowClient(tracking_uri=target), expected, DATABASE)
+    (gone,) = {item[0] for _, outputs in expected["links"].values() for item in outputs} - set(expected["models"])
+    deleted = open_store(target).read(queries.GetLoggedModel(model_id=gone, deleted=True))
+    assert (deleted.name, deleted.lifecycle_stage) == ("gone", "deleted")
+    again = bring(address, target)
+    assert (again.logged_models_unchanged, again.runs_unchanged, again.files, again.notes) == (6, 3, 0, [])
+
+
+@pytest.mark.parametrize("golden_database", [MODELS], indirect=True)
+@pytest.mark.parametrize("through", ["tree", "sqlite"])
+def test_mlflow_finds_logged_models_that_were_exported(
+    golden_database: Path, mlflow: Peer, tmp_path: Path, through: str
+) -> None:
+    middle = f"sqlite:///{tmp_path}/중간.db" if through == "sqlite" else str(tmp_path / "중간")
+    root = tmp_path / "내보낸 곳" / "mlruns"
+    assert bring(str(golden_database), middle).problems == []
+    assert bring(middle, str(root)).files == 2
+    expected = load(f"mlflow-{MODELS}.json")
+    found = mlflow("describe_golden_models", store=str(root), queries=MODEL_QUERIES)
+    assert models_placeless(found["models"]) == models_placeless(expected["models"])
+    assert found["links"] == expected["links"]
+    assert (
+        differences(
+            [query | {"view": None} for query in MODEL_QUERIES], found["searches"], expected["searches"], BETTER_MODELS
+        )
+        == []
+    )
     close_stores()

@@ -31,6 +31,17 @@ def describe(library: Any, store: str) -> Any:
     return answers.describe(client(library, store))
 
 
+def describe_golden_models(library: Any, store: str, queries: list[Any]) -> Any:
+    """Everything in the store about logged models, and answers to searches for them."""
+    speaker = client(library, store)
+    experiments = [item.experiment_id for item in speaker.search_experiments()]
+    return {
+        "models": answers.describe_logged_models(speaker, experiments),
+        "links": answers.describe_links(speaker),
+        "searches": answers.search_models(speaker, queries),
+    }
+
+
 def search(library: Any, store: str, runs: list[Any], experiments: list[Any]) -> Any:
     """Answers to run and experiment searches."""
     speaker = client(library, store)

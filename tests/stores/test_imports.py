@@ -60,7 +60,7 @@ def change(database: Path, *statements: str) -> None:
 
 
 def everything(store: Store) -> dict[str, Any]:
-    """All runs with their points, and all experiments."""
+    """All runs with their points, the logged models that they name, and all experiments."""
     experiments = store.read(queries.SearchExperiments(view=ViewType.ALL))
     ids = tuple(item.experiment_id for item in experiments)
     runs = store.read(queries.SearchRuns(experiment_ids=ids, view=ViewType.ALL))
@@ -74,7 +74,20 @@ def everything(store: Store) -> dict[str, Any]:
     }
     stable = {run.info.run_id: (structs.replace(run.info, artifact_uri=""), run.inputs, run.outputs) for run in runs}
     texts = {run.info.run_id: (run.data.params, run.data.tags) for run in runs}
-    return {"runs": stable, "texts": texts, "points": points, "names": sorted(item.name for item in experiments)}
+    linked = {item.model_id for run in runs for item in (*run.inputs.model_inputs, *run.outputs.model_outputs)}
+    models = {
+        model_id: structs.replace(
+            store.read(queries.GetLoggedModel(model_id=model_id, deleted=True)), artifact_location=""
+        )
+        for model_id in linked
+    }
+    return {
+        "models": models,
+        "runs": stable,
+        "texts": texts,
+        "points": points,
+        "names": sorted(item.name for item in experiments),
+    }
 
 
 def test_a_run_under_way_is_followed(store: EmbeddedStore, target: Store) -> None:

@@ -54,7 +54,7 @@ class FakeServer:
     post = get
 
     def open(self, path: str, parameters: Any) -> BinaryIO:
-        self.opened.append(parameters["path"])
+        self.opened.append(parameters.get("path") or parameters["artifact_file_path"])
         return io.BytesIO(b"content")
 
     def close(self) -> None:

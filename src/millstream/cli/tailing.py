@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from heapq import nlargest
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,9 @@ from millstream.cli.options import json_option, open_store
 from millstream.cli.output import echo_json, local_time, number_text, visible
 from millstream.values.entities import DELETED, Metric, Run, RunStatus
 from millstream.values.queries import GetRun, MetricHistory
+
+# Points read at a time.
+PAGE = 25_000
 
 if TYPE_CHECKING:
     from millstream.stores.base import Store
@@ -28,8 +32,7 @@ def tail(run_id: str, lines: int, interval: float, follow: bool, as_json: bool) 
     feed = Feed(open_store(), run_id)
     try:
         run = feed.look()
-        first = sorted(feed.points(run, every=True), key=lambda point: point.timestamp)
-        for point in first[len(first) - lines if lines < len(first) else 0 :]:
+        for point in _latest(feed.points(run, every=True), lines):
             _echo(point, as_json)
         while follow and not _has_ended(run):
             time.sleep(interval)
@@ -43,14 +46,22 @@ def tail(run_id: str, lines: int, interval: float, follow: bool, as_json: bool) 
         click.echo(f"Run {run.info.run_name!r} {stage}.", err=True)
 
 
+def _latest(points: Iterable[Metric], most: int) -> list[Metric]:
+    """The last `most` of `points` by time, of one time those that come last; no more than them are held."""
+    # All are taken in any case: for no point at all `nlargest` would not even look.
+    found = nlargest(max(most, 1), enumerate(points), key=lambda item: (item[1].timestamp, item[0]))
+    return [point for _, point in reversed(found[:most])]
+
+
 class Feed:
-    """Hands out each point of a run once."""
+    """Hands out each point of a run once; one page of points is held at a time."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         """Start before the first point."""
         self._store = store
         self._run_id = run_id
-        self._given: dict[str, int] = {}
+        # By metric the page that was read last, which may have grown, and how many of its points were handed out.
+        self._given: dict[str, tuple[str | None, int]] = {}
         self._latest: dict[str, Metric] = {}
 
     def look(self) -> Run:
@@ -66,9 +77,17 @@ class Feed:
             if not every and str(self._latest.get(latest.key)) == str(latest):
                 continue
             self._latest[latest.key] = latest
-            history = self._store.read(MetricHistory(run_id=self._run_id, key=latest.key))
-            yield from history[self._given.get(latest.key, 0) :]
-            self._given[latest.key] = len(history)
+            yield from self._new(latest.key)
+
+    def _new(self, key: str) -> Iterator[Metric]:
+        token, given = self._given.get(key, (None, 0))
+        while True:
+            page = self._store.read(MetricHistory(run_id=self._run_id, key=key, max_results=PAGE, page_token=token))
+            self._given[key] = (token, len(page))
+            yield from page[given:]
+            if page.token is None:
+                return
+            token, given = page.token, 0
 
 
 def _has_ended(run: Run) -> bool:

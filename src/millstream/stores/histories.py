@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from millstream.stores import envelopes
 from millstream.stores.series import Changed, Points, Series
@@ -19,6 +19,22 @@ T = TypeVar("T")
 PAGE = 25_000
 MAX_WIDTH = 100_000
 AXES = ("step", "time", "relative")
+
+
+class _Reader(Protocol):
+    def read(self, query: queries.Query[T]) -> T: ...
+
+
+def history_pages(store: _Reader, run_id: str, key: str, size: int | None = None) -> Iterator[Page[Metric]]:
+    """Every point of one metric of one run, in the order written, `size` (usually 25,000) at a time."""
+    limit = PAGE if size is None else size
+    token = None
+    while True:
+        page = store.read(queries.MetricHistory(run_id=run_id, key=key, max_results=limit, page_token=token))
+        yield page
+        token = page.token
+        if token is None:
+            return
 
 
 class Histories:

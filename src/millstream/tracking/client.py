@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
+from millstream.stores.histories import history_pages
 from millstream.stores.open import open_store
 from millstream.tracking import artifacts, state
 from millstream.tracking.context import user_name
@@ -156,15 +157,7 @@ class MlflowClient(ModelVerbs):
 
     def metric_history_pages(self, run_id: str, key: str, max_results: int = 25_000) -> Iterator[Page[Metric]]:
         """The points of a metric in the order written, `max_results` at a time; one page is held at once."""
-        token: str | None = None
-        while True:
-            page = self._store.read(
-                queries.MetricHistory(run_id=run_id, key=key, max_results=max_results, page_token=token)
-            )
-            yield page
-            token = page.token
-            if token is None:
-                return
+        return history_pages(self._store, run_id, key, max_results)
 
     def metric_envelope(
         self,

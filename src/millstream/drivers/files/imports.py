@@ -109,7 +109,8 @@ def _create_model(tree: Tree, model: LoggedModel) -> LoggedModel:
 
 
 def _model_lines(metrics: Iterable[Metric]) -> dict[str, bytes]:
-    return _lines(metrics, format_model_point)
+    # By time, as they were logged: MLflow filters by the dataset that it finds first.
+    return _lines(sorted(metrics, key=lambda point: point.timestamp), format_model_point)
 
 
 def _location(tree: Tree, experiment_dir: str) -> Location:

@@ -19,6 +19,7 @@ from millstream.values.entities import (
 )
 
 Note = Callable[[str], None]
+Identity = tuple[int, int, object]
 
 
 class Additions(Struct):
@@ -134,29 +135,51 @@ def _info(present: RunInfo, source: RunInfo, note: Note, *, overwrite: bool) -> 
 
 
 def new_points(
-    present: Callable[[str], Sequence[Metric]], blocks: Iterable[Sequence[Metric]]
+    present: Callable[[str], Iterator[Metric]], blocks: Iterable[Sequence[Metric]]
 ) -> Iterator[Sequence[Metric]]:
     """Of the points in `blocks` those that the series `present(key)` has not, in their order.
 
-    A point that the source has more often than the target is missing as often as that: equal points are points.
+    A point that the source has more often than the target is missing as often as that: equal points are points. As
+    long as the two series go the same way, nothing of them is kept in memory.
     """
-    left: dict[str, Counter[tuple[int, int, object]]] = {}
+    series = _Present(iter(()))
+    before = None
     for block in blocks:
         missing = []
         for metric in block:
-            key = metric.key
-            if key not in left:
-                left = {key: Counter(map(_identity, present(key)))}
-            identity = _identity(metric)
-            if left[key][identity] > 0:
-                left[key][identity] -= 1
-            else:
+            if metric.key != before:
+                before = metric.key
+                series = _Present(present(before))
+            if not series.has(_identity(metric)):
                 missing.append(metric)
         if missing:
             yield missing
 
 
-def _identity(metric: Metric) -> tuple[int, int, object]:
+class _Present:
+    """The points of a series, each to be asked for once."""
+
+    def __init__(self, points: Iterator[Metric]) -> None:
+        self._points = points
+        self._rest: Counter[Identity] | None = None
+
+    def has(self, point: Identity) -> bool:
+        """Whether the series has the point once more than it was asked for."""
+        if self._rest is None:
+            following = next(self._points, None)
+            if following is not None and _identity(following) == point:
+                return True
+            # The ways part here: from now on the order says nothing.
+            self._rest = Counter(map(_identity, self._points))
+            if following is not None:
+                self._rest[_identity(following)] += 1
+        if self._rest[point] > 0:
+            self._rest[point] -= 1
+            return True
+        return False
+
+
+def _identity(metric: Metric) -> Identity:
     value = metric.value
     # No NaN is equal to another, but as points of a series they are.
     return metric.timestamp, metric.step, "nan" if value != value else value

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.stores.database import DatabaseStore
+from millstream.stores.histories import history_pages
 from millstream.stores.imports import places
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
 from millstream.values import queries
@@ -84,21 +85,21 @@ class DatabaseSource:
             series = self.series(run_id)
             for key in sorted(run.data.metrics):
                 try:
-                    yield series(key)
+                    yield from series(key)
                 except DataDamaged as error:
                     problem(f"run {run_id}, metric {key!r}: {error} Its points are left out")
 
         return SourceRun(run.info, deleted_time, run.data.params, run.data.tags, points, run.inputs, run.outputs)
 
-    def series(self, run_id: str) -> Callable[[str], list[Metric]]:
-        """A function that gives the points of one metric of a run; a run of usual size is read once, whole."""
+    def series(self, run_id: str) -> Callable[[str], Iterator[Sequence[Metric]]]:
+        """A function that gives the points of one metric of a run, in blocks; a run of usual size is read at once."""
         try:
             known = self._store.of_run(run_id, MOST_POINTS)
         except DataDamaged:
             known = None  # One damaged series must not hide the others.
         if known is None:
-            return lambda key: self._store.read(queries.MetricHistory(run_id=run_id, key=key))
-        return lambda key: known.get(key, [])
+            return lambda key: history_pages(self._store, run_id, key)
+        return lambda key: iter([known[key]] if key in known else [])
 
     def artifacts(self, info: RunInfo) -> Artifacts | None:
         """The run's artifacts, where its URI says, or beside a SQLite file that was moved."""

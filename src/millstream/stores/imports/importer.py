@@ -12,6 +12,7 @@ from millstream.drivers.artifacts.base import Artifacts
 from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
+from millstream.stores.histories import history_pages
 from millstream.stores.imports.additions import additions, new_points
 from millstream.stores.imports.base import LINK, Options, Source, SourceRun
 from millstream.stores.imports.cleaning import cleaned
@@ -181,19 +182,16 @@ class Importer:
             self._append(found.info, deleted_time, first, blocks, counts)
         self.summary.runs_extended += 1
 
-    def _series(self, run_id: str, counts: dict[str, int]) -> Callable[[str], Sequence[Metric]]:
-        """A function that gives the points that the target has of one metric of a run, and notes how many they are."""
+    def _series(self, run_id: str, counts: dict[str, int]) -> Callable[[str], Iterator[Metric]]:
+        """A function that gives the points that the target has of one metric of a run, and counts them."""
         whole = DatabaseSource(self._target).series(run_id) if isinstance(self._target, DatabaseStore) else None
 
-        def series(key: str) -> Sequence[Metric]:
-            query = queries.MetricHistory(run_id=run_id, key=key)
-            if whole is not None:
-                points = whole(key)
-            else:
-                page = self._target.read(query)
-                points = page
-            counts[key] = len(points)
-            return points
+        def series(key: str) -> Iterator[Metric]:
+            counts[key] = 0
+            pages = history_pages(self._target, run_id, key) if whole is None else whole(key)
+            for page in pages:
+                counts[key] += len(page)
+                yield from page
 
         return series
 
