@@ -180,14 +180,16 @@ def served(model_id: str, **info: Any) -> dict[str, Any]:
 
 
 def test_a_server_has_models_and_says_which_are_deleted(target: Store) -> None:
-    outputs = [{"model_id": name, "step": 3} for name in ("m-1", "m-2", "m-3", "m-4")]
+    outputs = [{"model_id": name, "step": 3} for name in ("m-1", "m-2", "m-3")]
     routes = {
         "logged-models/search": {"models": [served("m-1"), {"info": {}}]},
         "logged-models/m-2": {"model": served("m-2")},
         "logged-models/m-3": {"model": served("m-3", experiment_id="8")},
         "logged-models/m-1/artifacts/directories": {"files": [{"path": "MLmodel", "file_size": 7}]},
     }
-    server = FakeServer(runs__search={"runs": [{**RUN, "outputs": {"model_outputs": outputs}}]})
+    # MLflow's list of runs does not say which models they used; what it says of one run does.
+    whole = {**RUN, "outputs": {"model_outputs": outputs[:3]}, "inputs": {"model_inputs": [{"model_id": "m-4"}]}}
+    server = FakeServer(runs__get={"run": whole})
     server.replies |= routes
     summary = bring_served(server, target)
     assert (counts(summary), summary.files, len(summary.problems)) == ((2, 0, 0), 1, 1)
@@ -197,12 +199,9 @@ def test_a_server_has_models_and_says_which_are_deleted(target: Store) -> None:
     assert (point.value, point.run_id, point.dataset_name) == (0.5, "abc", "d")
     deleted = target.read(queries.GetLoggedModel(model_id="m-2", deleted=True))
     assert deleted.lifecycle_stage == "deleted"
-    assert [item.model_id for item in target.read(queries.GetRun(run_id="abc")).outputs.model_outputs] == [
-        "m-1",
-        "m-2",
-        "m-3",
-        "m-4",
-    ]
+    run = target.read(queries.GetRun(run_id="abc"))
+    assert [item.model_id for item in run.outputs.model_outputs] == ["m-1", "m-2", "m-3"]
+    assert [item.model_id for item in run.inputs.model_inputs] == ["m-4"]
     assert counts(bring_served(server, target)) == (0, 0, 2)
 
 

@@ -42,6 +42,7 @@ class ServerSource:
         self._client = client
         self.place = client.public
         self._pool = ThreadPoolExecutor(THREADS)
+        self._has_models: bool | None = None
         self._linked: dict[str, set[str]] = {}
 
     def experiments(self, problem: Problem) -> list[Experiment]:
@@ -65,7 +66,8 @@ class ServerSource:
 
     def runs(self, experiment_id: str, problem: Problem) -> Iterator[SourceRun]:
         """All runs, the oldest first; points are fetched for some of them ahead."""
-        waiting: deque[tuple[Any, RunInfo, Future[list[list[Metric]]]]] = deque()
+        waiting: deque[tuple[Any, RunInfo, Future[tuple[Any, list[list[Metric]]]]]] = deque()
+        whole = self._knows_models(experiment_id)
         try:
             for reply in self._search(experiment_id, PAGE):
                 try:
@@ -74,7 +76,7 @@ class ServerSource:
                     problem(f"{error}; the run is left out")
                     continue
                 keys = sorted({str(item["key"]) for item in reply.get("data", {}).get("metrics", ())})
-                waiting.append((reply, info, self._pool.submit(self._series, info.run_id, keys, problem)))
+                waiting.append((reply, info, self._pool.submit(self._rest, info.run_id, keys, problem, whole=whole)))
                 if len(waiting) > AHEAD:
                     yield from self._finish(*waiting.popleft(), problem)
             while waiting:
@@ -84,12 +86,12 @@ class ServerSource:
                 future.cancel()
 
     def _finish(
-        self, reply: Any, info: RunInfo, future: Future[list[list[Metric]]], problem: Problem
+        self, reply: Any, info: RunInfo, future: Future[tuple[Any, list[list[Metric]]]], problem: Problem
     ) -> Iterator[SourceRun]:
         try:
-            points = future.result()
+            found, points = future.result()
             data = reply.get("data", {})
-            inputs, outputs = replies.inputs(reply), replies.outputs(reply)
+            inputs, outputs = replies.inputs(found or reply), replies.outputs(found or reply)
             linked = self._linked.setdefault(info.experiment_id, set())
             linked.update(item.model_id for item in inputs.model_inputs)
             linked.update(item.model_id for item in outputs.model_outputs)
@@ -104,6 +106,23 @@ class ServerSource:
             )
         except (NotFound, DataDamaged, KeyError, TypeError, ValueError) as error:
             problem(f"run {info.run_id}: {error}; the run is left out")
+
+    def _knows_models(self, experiment_id: str) -> bool:
+        """Whether the server is of MLflow 3: its lists of runs leave out the logged models that a run used."""
+        if self._has_models is None:
+            try:
+                self._client.post("logged-models/search", {"experiment_ids": [experiment_id], "max_results": 1})
+                self._has_models = True
+            except EndpointNotFound:
+                self._has_models = False
+        return self._has_models
+
+    def _rest(
+        self, run_id: str, keys: Sequence[str], problem: Problem, *, whole: bool
+    ) -> tuple[Any, list[list[Metric]]]:
+        """A run's points and, when it is asked for `whole`, what the server says of it alone."""
+        found = self._client.get("runs/get", {"run_id": run_id})["run"] if whole else None
+        return found, self._series(run_id, keys, problem)
 
     def _series(self, run_id: str, keys: Sequence[str], problem: Problem) -> list[list[Metric]]:
         return [list(self._history(run_id, key, problem)) for key in keys]
