@@ -53,9 +53,7 @@ class Life:
     def purge_experiment(self: Machine, hand: int, which: int) -> None:
         self.step()
         experiment_id = self.experiment(which)
-        # A directory makes the default experiment again when a run asks for it, a database does not.
-        if experiment_id != names.DEFAULT_EXPERIMENT_ID:
-            self.write(hand, ops.PurgeExperiment(experiment_id=experiment_id))
+        self.write(hand, ops.PurgeExperiment(experiment_id=experiment_id))
 
     @rule(hand=HAND)
     def tidy(self: Machine, hand: int) -> None:

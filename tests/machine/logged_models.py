@@ -52,7 +52,7 @@ class LoggedModels:
         self.ops_made.add(type(op))
         expected = None
         try:
-            self.model.require_active(experiment_id)
+            self.model.check_goal(experiment_id)
         except MillstreamError as error:
             expected = type(error)
         result = self.expect(hand, op, expected)

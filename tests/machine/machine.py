@@ -116,7 +116,7 @@ class StoreMachine(LoggedModels, Life, RuleBasedStateMachine):
 
     def experiment(self, which: int) -> str:
         """An id: of an experiment there is, or of none."""
-        ids = [*self.model.experiments, "999"]
+        ids = [*dict.fromkeys([*self.model.experiments, names.DEFAULT_EXPERIMENT_ID]), "999"]
         return ids[which % len(ids)]
 
     def run(self, which: int) -> str:

@@ -106,6 +106,9 @@ class Model:
     def check_create_experiment(self, op: ops.CreateExperiment) -> None:
         """Raise what keeps the experiment from being made."""
         self._check_name(op.name)
+        first = not self.experiments and op.experiment_id != names.DEFAULT_EXPERIMENT_ID
+        if first and op.name == names.DEFAULT_EXPERIMENT_NAME:
+            raise AlreadyExists(op.name)  # Before the first experiment comes the default one.
         if op.experiment_id in self.experiments:
             raise AlreadyExists(op.experiment_id)
 
@@ -113,12 +116,24 @@ class Model:
         """Note an experiment that a store made."""
         assert made.creation_time is not None
         assert made.last_update_time is not None
+        if not self.experiments and made.experiment_id != names.DEFAULT_EXPERIMENT_ID:
+            self._put_default(made.creation_time)
         record = ExperimentRecord(made.name, made.creation_time, made.last_update_time, dict(made.tags))
         self.experiments[made.experiment_id] = record
 
+    def _put_default(self, time: int) -> None:
+        self.experiments[names.DEFAULT_EXPERIMENT_ID] = ExperimentRecord(names.DEFAULT_EXPERIMENT_NAME, time, time, {})
+
+    def check_goal(self, experiment_id: str) -> None:
+        """Raise what keeps something new from going there; the default experiment comes back for it."""
+        if experiment_id == names.DEFAULT_EXPERIMENT_ID and experiment_id not in self.experiments:
+            self._check_name(names.DEFAULT_EXPERIMENT_NAME)
+        else:
+            self.require_active(experiment_id)
+
     def check_create_run(self, op: ops.CreateRun) -> RunRecord | None:
         """The run that is there already, None when one will be made; raises what keeps it from being made."""
-        self.require_active(op.experiment_id)
+        self.check_goal(op.experiment_id)
         there = self.runs.get(op.run_id)
         if there is not None and there.experiment_id != op.experiment_id:
             raise AlreadyExists(op.run_id)
@@ -128,10 +143,14 @@ class Model:
         """Note a run that a store made; a name that it chose is taken from it."""
         name = op.run_name or op.tags.get(names.RUN_NAME_TAG) or made.info.run_name
         tags = {**op.tags, names.RUN_NAME_TAG: name}
+        if op.experiment_id not in self.experiments:
+            self._put_default(op.start_time)
         self.runs[op.run_id] = RunRecord(op.experiment_id, name, op.user_id, op.start_time, tags)
 
     def put_model(self, op: ops.CreateLoggedModel, made: LoggedModel) -> None:
         """Note a logged model that a store made; a name that it chose is taken from it."""
+        if op.experiment_id not in self.experiments:
+            self._put_default(op.time)
         if op.model_id not in self.models:
             record = LoggedModelRecord(op.experiment_id, made.name, op.time, op.time, dict(op.params), dict(op.tags))
             self.models[op.model_id] = record

@@ -261,15 +261,24 @@ class EmbeddedStore:
             experiments.create_default(self._tree, time)
 
     def _create_run(self, op: ops.CreateRun) -> Run:
-        info = self._runs.create(op, self._experiment_to_write(op.experiment_id, op.start_time))
+        info = self._runs.create(op, self._experiment_to_write(op.experiment_id, op.start_time, op.run_id))
         return Run(info, RunData(tags={**op.tags, names.RUN_NAME_TAG: info.run_name}))
 
-    def _experiment_to_write(self, experiment_id: str, time: int) -> Experiment:
+    def _experiment_to_write(self, experiment_id: str, time: int, run_id: str | None = None) -> Experiment:
         """The active experiment that something new goes to; the default one is made when it is missing."""
         if experiment_id == names.DEFAULT_EXPERIMENT_ID and self._tree.experiment_dir(experiment_id) is None:
             with self._tree.lock():
-                experiments.create_default(self._tree, time)
+                self._bring_back_default(time, run_id)
         return experiments.require_active(self._tree, experiment_id)
+
+    def _bring_back_default(self, time: int, run_id: str | None) -> None:
+        if self._tree.experiment_dir(names.DEFAULT_EXPERIMENT_ID) is not None:
+            return  # Somebody was quicker.
+        self._check_name_is_free(names.DEFAULT_EXPERIMENT_NAME)
+        there = None if run_id is None else self._tree.find_run(run_id)
+        if there is not None:
+            raise refusals.run_exists(str(run_id), f"experiment {os.path.basename(os.path.dirname(there))}")
+        experiments.create_default(self._tree, time)
 
     def _create_model(self, op: ops.CreateLoggedModel) -> LoggedModel:
         return self._models.create(op, self._experiment_to_write(op.experiment_id, op.time))

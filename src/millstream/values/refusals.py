@@ -67,9 +67,9 @@ def experiment_not_deleted(experiment_id: str) -> NotFound:
     return NotFound(f"Experiment {experiment_id!r} is not deleted; there is nothing to restore.")
 
 
-def run_taken(run_id: str, experiment_id: str) -> AlreadyExists:
-    """A run of another experiment has this id."""
-    return AlreadyExists(f"A run with the id {run_id!r} exists already, in experiment {experiment_id!r}.")
+def run_exists(run_id: str, place: str) -> AlreadyExists:
+    """A run has this id already; `place` is the store, or "experiment …"."""
+    return AlreadyExists(f"A run with the id {run_id!r} exists already in {place}.")
 
 
 def run_deleted(run_id: str) -> InvalidState:
@@ -144,16 +144,6 @@ def experiment_still_active(experiment_id: str) -> InvalidState:
 def deleted_too_recently(what: str, thing_id: str) -> InvalidState:
     """The thing is not as old as was asked for, or nobody knows how old."""
     return InvalidState(f"{what} {thing_id!r} was not deleted long enough ago, or nobody noted when.")
-
-
-def run_is_there(run_id: str, experiment_id: str) -> AlreadyExists:
-    """Two runs of one id cannot lie in one experiment."""
-    return AlreadyExists(f"Experiment {experiment_id!r} has something called {run_id!r} already; nothing was moved.")
-
-
-def run_exists(run_id: str, place: str) -> AlreadyExists:
-    """A run of this id is there already."""
-    return AlreadyExists(f"A run with the id {run_id!r} exists already in {place}.")
 
 
 def run_moved_on(run_id: str, key: str, found: int, known: int) -> AlreadyExists:

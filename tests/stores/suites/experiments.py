@@ -191,3 +191,37 @@ class ExperimentSuite:
         with pytest.raises(MillstreamError) as caught:
             store.read(queries.SearchExperiments(**bad))
         assert caught.value.http_status == 400
+
+    def test_the_default_experiment_comes_back_for_what_goes_there(self, store: Store) -> None:
+        def remove() -> None:
+            store.write(ops.DeleteExperiment(experiment_id="0", time=T0))
+            store.write(ops.PurgeExperiment(experiment_id="0"))
+            with pytest.raises(NotFound):
+                store.read(queries.GetExperiment(experiment_id="0"))
+
+        new_run(store, "0")
+        other = new_experiment(store, "other")
+        there = new_run(store, other)
+        remove()
+        with pytest.raises(AlreadyExists, match=there):
+            new_run(store, "0", run_id=there)
+        with pytest.raises(NotFound):
+            store.read(queries.GetExperiment(experiment_id="0"))
+        run = new_run(store, "0", start_time=T0 + 5)
+        found = store.read(queries.GetExperiment(experiment_id="0"))
+        assert (found.name, found.creation_time, found.lifecycle_stage) == ("Default", T0 + 5, "active")
+        assert store.read(queries.GetRunInfo(run_id=run)).experiment_id == "0"
+        remove()
+        store.write(ops.CreateLoggedModel(model_id="m-1", experiment_id="0", time=T0))
+        remove()
+        new_experiment(store, "Default")
+        with pytest.raises(AlreadyExists, match="Default"):
+            new_run(store, "0")
+
+    def test_before_the_first_experiment_comes_the_default_one(self, store: Store) -> None:
+        new_run(store, "0")
+        store.write(ops.DeleteExperiment(experiment_id="0", time=T0))
+        store.write(ops.PurgeExperiment(experiment_id="0"))
+        assert experiment_names(store, view=ViewType.ALL) == []
+        new_experiment(store, "하나", time=T0 + 1)
+        assert sorted(experiment_names(store)) == ["Default", "하나"]

@@ -38,7 +38,7 @@ def _check(tree: Tree, run_id: str, target: str) -> str:
         raise refusals.run_deleted(run_id)
     goal = os.path.join(target, run_id)
     if os.path.dirname(source) != target and os.path.lexists(goal) and not _is_empty(goal):
-        raise refusals.run_is_there(run_id, os.path.basename(target))
+        raise refusals.run_exists(run_id, f"experiment {os.path.basename(target)}")
     return source
 
 

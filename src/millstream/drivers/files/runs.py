@@ -72,7 +72,7 @@ class RunFiles:
         if there is not None:
             info = reader.read_info(there)
             if info.experiment_id != op.experiment_id:
-                raise refusals.run_taken(op.run_id, info.experiment_id)
+                raise refusals.run_exists(op.run_id, f"experiment {info.experiment_id}")
             return info
         location = Location.parse(
             experiment.artifact_location or os.path.dirname(directory), base=Path(self._tree.root)

@@ -12,6 +12,8 @@ from millstream.drivers.sql.apply.rows import upsert
 from millstream.drivers.sql.write import insert_rows
 from millstream.values import ops, refusals
 from millstream.values.entities import ACTIVE, DELETED
+from millstream.values.errors import NotFound
+from millstream.values.names import DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME
 from millstream.values.paths import Location
 
 TABLE = schema.experiments
@@ -19,22 +21,48 @@ TABLE = schema.experiments
 
 def create(connection: Connection, op: ops.CreateExperiment, place: str, root: Location) -> str:
     """Make an experiment; ids count up. Returns the id."""
+    create_first(connection, op.time, root)
     experiment_id = take_name(connection, op.name, op.experiment_id)
     location = (
         root / experiment_id if op.artifact_location is None else Location.parse(op.artifact_location, base=Path.cwd())
     )
-    row = {
-        "experiment_id": experiment_id,
-        "name": op.name,
-        "artifact_location": str(location),
-        "lifecycle_stage": ACTIVE,
-        "creation_time": op.time,
-        "last_update_time": op.time,
-    }
-    connection.execute(insert(TABLE), [row])
+    _insert(connection, experiment_id, op.name, location, op.time)
     tags = [{"experiment_id": experiment_id, "key": key, "value": value} for key, value in op.tags.items()]
     insert_rows(connection, schema.experiment_tags, tags)
     return experiment_id
+
+
+def _insert(connection: Connection, experiment_id: str, name: str, location: Location, time: int) -> None:
+    row = {
+        "experiment_id": experiment_id,
+        "name": name,
+        "artifact_location": str(location),
+        "lifecycle_stage": ACTIVE,
+        "creation_time": time,
+        "last_update_time": time,
+    }
+    connection.execute(insert(TABLE), [row])
+
+
+def create_first(connection: Connection, time: int, root: Location) -> None:
+    """Make the default experiment again when all were removed for good."""
+    _take_turn(connection)
+    if connection.execute(select(TABLE.c.experiment_id).limit(1)).one_or_none() is None:
+        _insert(connection, DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, root / DEFAULT_EXPERIMENT_ID, time)
+
+
+def require_goal(connection: Connection, experiment_id: str, place: str, time: int, root: Location) -> Any:
+    """As `require_active`, for what is to be made there: the default experiment comes back when it was removed."""
+    try:
+        return require_active(connection, experiment_id, place)
+    except NotFound:
+        if experiment_id != DEFAULT_EXPERIMENT_ID:
+            raise
+    _take_turn(connection)
+    if _row(connection, experiment_id) is None:
+        _check_name_is_free(connection, DEFAULT_EXPERIMENT_NAME)
+        _insert(connection, experiment_id, DEFAULT_EXPERIMENT_NAME, root / experiment_id, time)
+    return require_active(connection, experiment_id, place)
 
 
 def take_name(connection: Connection, name: str, experiment_id: str | None) -> str:

@@ -16,6 +16,7 @@ from millstream.drivers.sql.read import batches
 from millstream.drivers.sql.write import dataset_rows, link_rows, param_row, put_experiment
 from millstream.values import ops, refusals
 from millstream.values.entities import DELETED, RunInfo
+from millstream.values.names import DEFAULT_EXPERIMENT_ID
 from millstream.values.paths import Location
 
 RUNS = schema.runs
@@ -27,6 +28,8 @@ _COUNTS = select(schema.series.c.key, schema.series.c.count.label("count_")).whe
 def create_experiment(connection: Connection, op: ops.ImportExperiment, place: str, root: Location) -> str:
     """Make an experiment; its id and artifact location are chosen when they are empty."""
     given = op.experiment
+    if given.experiment_id != DEFAULT_EXPERIMENT_ID:
+        experiments.create_first(connection, given.creation_time or 0, root)
     experiment_id = experiments.take_name(connection, given.name, given.experiment_id)
     location = given.artifact_location or str(root / experiment_id)
     put_experiment(connection, structs.replace(given, experiment_id=experiment_id, artifact_location=location))

@@ -9,7 +9,7 @@ from msgspec import structs
 from sqlalchemy import Connection, delete, select, update
 
 from millstream.drivers.sql import schema
-from millstream.drivers.sql.apply.experiments import require, require_active
+from millstream.drivers.sql.apply.experiments import require, require_goal
 from millstream.drivers.sql.apply.rows import insert_new, insert_one, upsert
 from millstream.drivers.sql.models import metric_row, model_row, point_of, read_models, text_rows
 from millstream.drivers.sql.read import batches
@@ -24,9 +24,9 @@ _STAY = ("model_id", "experiment_id")
 _Answered = ops.CreateLoggedModel | ops.FinalizeLoggedModel | ops.SetLoggedModelTags
 
 
-def create(connection: Connection, op: ops.CreateLoggedModel, place: str) -> LoggedModel:
+def create(connection: Connection, op: ops.CreateLoggedModel, place: str, root: Location) -> LoggedModel:
     """Make a logged model; one of this id that is there already is left as it is and returned."""
-    experiment = require_active(connection, op.experiment_id, place)
+    experiment = require_goal(connection, op.experiment_id, place, op.time, root)
     model = LoggedModel(
         model_id=op.model_id,
         experiment_id=op.experiment_id,

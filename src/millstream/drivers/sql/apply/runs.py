@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from millstream.drivers.sql import ledger, read, schema
 from millstream.drivers.sql.apply import points
-from millstream.drivers.sql.apply.experiments import require_active
+from millstream.drivers.sql.apply.experiments import require_active, require_goal
 from millstream.drivers.sql.apply.rows import insert_new, insert_one, upsert
 from millstream.drivers.sql.write import dataset_rows, insert_rows, link_rows
 from millstream.values import names, ops, refusals
@@ -21,9 +21,9 @@ ARTIFACTS = "artifacts"
 _LOCKED = select(TABLE.c.rid, TABLE.c.lifecycle_stage).where(TABLE.c.run_id == bindparam("named")).with_for_update()
 
 
-def create(connection: Connection, op: ops.CreateRun, place: str) -> Run:
+def create(connection: Connection, op: ops.CreateRun, place: str, root: Location) -> Run:
     """Start a run; one of this id that is there already is left as it is and returned."""
-    experiment = require_active(connection, op.experiment_id, place)
+    experiment = require_goal(connection, op.experiment_id, place, op.start_time, root)
     location = Location.parse(experiment.artifact_location)
     name = op.run_name or op.tags.get(names.RUN_NAME_TAG) or names.random_name()
     info = RunInfo(
@@ -50,7 +50,7 @@ def made_before(connection: Connection, op: ops.CreateRun) -> Run:
     rid = connection.execute(select(TABLE.c.rid).where(TABLE.c.run_id == op.run_id)).scalar_one()
     (run,) = read.runs(connection, [rid])
     if run.info.experiment_id != op.experiment_id:
-        raise refusals.run_taken(op.run_id, run.info.experiment_id)
+        raise refusals.run_exists(op.run_id, f"experiment {run.info.experiment_id}")
     return Run(run.info, RunData(tags=run.data.tags))
 
 
