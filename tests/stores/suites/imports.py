@@ -184,6 +184,8 @@ class ImportSuite:
         with pytest.raises(NotFound, match="m-none"):
             store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, model_id="m-none"), known=True))
         with pytest.raises(NotFound, match="999"):
+            store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, experiment_id="999")))
+        with pytest.raises(NotFound, match="999"):
             store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, model_id="m-none", experiment_id="999")))
 
     def test_what_is_new_is_added_to_a_logged_model(self, store: Store) -> None:

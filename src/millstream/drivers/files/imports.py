@@ -84,9 +84,10 @@ def put_model(tree: Tree, present: str | None, op: ops.ImportLoggedModel) -> Log
     """Make a logged model's directory, whole before anybody sees it, or add to the one at `present`; under the lock."""
     model = op.model
     if not op.known:
+        experiment_dir = tree.require_experiment_dir(model.experiment_id)
         if present is not None:
             raise refusals.model_exists(model.model_id, tree.root)
-        return _create_model(tree, model)
+        return _create_model(tree, model, experiment_dir)
     if present is None:
         raise refusals.no_model(model.model_id, tree.root)
     _add(present, model.params, model.tags, _model_lines(model.metrics))
@@ -95,8 +96,7 @@ def put_model(tree: Tree, present: str | None, op: ops.ImportLoggedModel) -> Log
     return read_model(present).model
 
 
-def _create_model(tree: Tree, model: LoggedModel) -> LoggedModel:
-    experiment_dir = tree.require_experiment_dir(model.experiment_id)
+def _create_model(tree: Tree, model: LoggedModel, experiment_dir: str) -> LoggedModel:
     directory = os.path.join(experiment_dir, layout.MODELS, model.model_id)
     if not model.artifact_location:
         location = _location(tree, experiment_dir) / layout.MODELS / model.model_id / layout.ARTIFACTS
