@@ -16,7 +16,7 @@ from millstream.values.errors import DataDamaged
 
 PAGE = 200
 # A run of more points is read metric by metric.
-MOST_POINTS = 1_000_000
+MOST_POINTS = 200_000
 
 
 class DatabaseSource:
