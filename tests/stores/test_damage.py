@@ -18,7 +18,7 @@ from millstream.formats.mlruns import meta
 from millstream.stores.embedded import EmbeddedStore
 from millstream.values import ops, queries
 from millstream.values.entities import Dataset, DatasetInput, Experiment, ModelOutput, RunInfo
-from millstream.values.errors import DataDamaged, MillstreamError
+from millstream.values.errors import DataDamaged, MillstreamError, StorageFailed
 from tests.stores.calls import T0, experiment_names, get, history, log, new_experiment, new_run, search
 from tests.stores.snapshots import snapshot
 
@@ -191,6 +191,8 @@ def test_odd_things_in_the_place_of_files(store: EmbeddedStore, root: Path, pair
         (run / part / "dangling").symlink_to("nowhere")
         (run / part / "up").symlink_to("..")
         os.mkfifo(run / part / "pipe")
+        (run / part / "endless").symlink_to("/dev/zero")
+        (run / part / "silent").symlink_to("pipe")
         Path(os.fsdecode(os.fsencode(run / part) + b"/bad\xff")).write_text("1 1.0 1\n")
         (run / part / "line\nbreak").write_text("1 1.0 1\n")
         (run / part / "empty").write_text("")
@@ -208,8 +210,22 @@ def test_odd_things_in_the_place_of_files(store: EmbeddedStore, root: Path, pair
     assert (data.metrics["loss"], data.params["p"], data.params["empty"]) == (0.25, "값", "")
     assert "directory" not in data.params
     text = "\n".join(after["problems"])
-    for name in ("circle", "dangling", "up", "bad\N{REPLACEMENT CHARACTER}"):
+    for name in ("circle", "dangling", "up", "endless", "silent", "bad\N{REPLACEMENT CHARACTER}"):
         assert text.count(f"/{name}: ") >= 3, name
+
+
+def test_a_pipe_or_a_device_in_the_place_of_a_file_keeps_nobody_waiting(
+    store: EmbeddedStore, root: Path, pair: tuple[str, str]
+) -> None:
+    hurt, well = pair
+    (root / "0" / hurt / "meta.yaml").unlink()
+    (root / "0" / hurt / "meta.yaml").symlink_to("/dev/zero")
+    os.mkfifo(root / "0" / well / "metrics" / "pipe")
+    assert snapshot(store)["runs"].keys() == {well}
+    (problem,) = problems(store)
+    assert "pipe or a device" in problem
+    with pytest.raises(StorageFailed, match="pipe or a device"):
+        history(store, well, "pipe")
 
 
 @pytest.mark.parametrize("part", ["metrics", "params", "artifacts", "meta.yaml", "tags"])

@@ -79,7 +79,7 @@ class MetricFiles:
         """The series of a metric; of a long one as the index knows it, when the file still is what the index read."""
         path = os.path.join(self._tree.run_dir(run_id), layout.METRICS, key)
         try:
-            descriptor = os.open(path, reader.READ)
+            descriptor = reader.open_file(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             yield FileSeries(-1, ())
             return

@@ -7,7 +7,7 @@ import os
 from msgspec import Struct
 
 from millstream.drivers.files.atomic import failure
-from millstream.drivers.files.reader import READ
+from millstream.drivers.files.reader import open_file
 from millstream.drivers.files.segments import LONGEST_LINE, SIZE, tail_sum
 from millstream.formats.mlruns import layout
 from millstream.formats.mlruns.columns import parse_plain
@@ -39,7 +39,7 @@ def read_page(directory: str, key: str, token: str | None, limit: int) -> Page[M
     mark = decode_bookmark(token)
     path = os.path.join(directory, layout.METRICS, key)
     try:
-        descriptor = os.open(path, READ)
+        descriptor = open_file(path)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return Page()
     except OSError as error:

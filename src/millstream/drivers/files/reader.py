@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import starmap
@@ -20,7 +22,7 @@ from millstream.values.errors import DataDamaged
 # Series are read in blocks so that a file of any length takes little memory.
 BLOCK = 1 << 22
 _SMALL = 1 << 13
-READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class FileState(Protocol):
@@ -74,10 +76,28 @@ class RunScan(Struct):
     elsewhere: bool = False
 
 
+def open_file(path: str) -> int:
+    """A descriptor to read from; OSError when there is no such file, or it is none that ends, like a pipe or device."""
+    descriptor = os.open(path, _READ)
+    try:
+        check_file(os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def check_file(status: os.stat_result) -> None:
+    """OSError for pipes and devices, which may have no end."""
+    if not stat.S_ISREG(status.st_mode):
+        code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+        raise OSError(code, os.strerror(code) if code == errno.EISDIR else "it is a pipe or a device, no file")
+
+
 def read_bytes(path: str) -> bytes:
     """Content of a file; DataDamaged when it is missing or unreadable."""
     try:
-        descriptor = os.open(path, READ)
+        descriptor = os.open(path, _READ)
         try:
             return _read_on(descriptor, _SMALL)
         finally:
@@ -89,6 +109,9 @@ def read_bytes(path: str) -> bytes:
 def _read_on(descriptor: int, block: int) -> bytes:
     """All that follows in a file. Python's own file objects take twice the time for a file of a few bytes."""
     data = os.read(descriptor, block)
+    if not 0 < len(data) < block:
+        # Asking costs a tenth of the reading: only what may be no file is asked about.
+        check_file(os.fstat(descriptor))
     while more := os.read(descriptor, block):
         # A file system may give less than there is; only nothing is the end.
         block = min(2 * block, BLOCK)
@@ -230,9 +253,10 @@ def _read_series(directory: str, known: dict[str, SeriesScan], problems: list[st
 
 def continue_series(path: str, known: SeriesScan | None) -> SeriesScan:
     """Read what was appended since `known`; the whole file when it is another file or was written anew."""
-    descriptor = os.open(path, READ)
+    descriptor = os.open(path, _READ)
     try:
         status = os.fstat(descriptor)
+        check_file(status)
         if known is None or not is_continued(descriptor, known, status):
             scan = SeriesScan(inode_of(status), 0, Summary(), renewed=True)
         else:
