@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Engine, select, update
 
+from millstream.drivers.artifacts import disk
 from millstream.drivers.files.atomic import failure
 from millstream.drivers.files.copying import copy_file
 from millstream.drivers.files.reader import read_fields
@@ -26,8 +28,14 @@ from millstream.stores.embedded import EmbeddedStore
 from millstream.values.databases import SQLITE
 from millstream.values.errors import DataDamaged, InvalidState, InvalidValue, MillstreamError
 from millstream.values.paths import Location
+from millstream.values.space import own_artifacts
 
 Progress = Callable[[int, int], None]
+# What has artifacts: its id, where they are, and the folder of an experiment's location that they are in.
+_URIS = (
+    (schema.runs.c.run_id, schema.runs.c.artifact_uri, ""),
+    (schema.logged_models.c.model_id, schema.logged_models.c.artifact_location, layout.MODELS),
+)
 
 
 def restore(home: Path, store: Store, progress: Progress | None = None) -> Manifest:
@@ -79,24 +87,32 @@ class _Restoring:
                 # Brings the copy of an older version to the schema of this one.
                 prepare(engine, str(copy), store.artifact_root)
                 with writing(engine) as connection:
-                    targets = _rewrite_rows(connection, store.artifact_root, self._manifest)
-                for run_id, target in targets.items():
-                    self._copy_below(f"{ARTIFACTS}/{run_id}", target)
-                with engine.connect() as connection:
-                    self._check(connection)
-                    if store.database.kind != SQLITE:
-                        store.fill(lambda target: copying.copy_rows(connection, target, self._progress))
+                    places = _rewrite_rows(connection, store, self._manifest)
+                with _taken(places):
+                    for run_id in self._manifest.roots.keys() & places.keys():
+                        self._copy_below(f"{ARTIFACTS}/{run_id}", places[run_id])
+                    self._put(store, engine, copy)
             finally:
                 engine.dispose()
-            if path is not None:
-                whole = Path(scratch, "whole.db")
-                copying.copy_sqlite(copy, whole)
-                try:
-                    os.link(whole, path)
-                except FileExistsError as error:
-                    raise InvalidState(f"{str(path)!r} is there already; restore into a file that is not.") from error
-                except OSError:
-                    whole.rename(path)
+
+    def _put(self, store: DatabaseStore, engine: Engine, copy: Path) -> None:
+        """Make the store what the database `copy`, which `engine` opens, is."""
+        with engine.connect() as connection:
+            self._check(connection)
+            if store.database.kind != SQLITE:
+                store.fill(lambda target: copying.copy_rows(connection, target, self._progress))
+        engine.dispose()
+        path = store.database.path
+        if path is None:
+            return
+        whole = copy.with_name("whole.db")
+        copying.copy_sqlite(copy, whole)
+        try:
+            os.link(whole, path)
+        except FileExistsError as error:
+            raise InvalidState(f"{str(path)!r} is there already; restore into a file that is not.") from error
+        except OSError:
+            whole.rename(path)
 
     def _check(self, connection: Connection) -> None:
         found = count_rows(connection)
@@ -142,11 +158,43 @@ def _clear_empty(root: Path) -> None:
         raise InvalidState(f"{str(root)!r} is there already; restore into a directory that is new or empty.")
 
 
+@contextmanager
+def _taken(places: dict[str, Path]) -> Iterator[None]:
+    """The artifact directories `places` are made for what is restored, and removed again after an error.
+
+    InvalidState, and nothing is made, when one is there: two stores that share one would remove each other's files.
+    """
+    for owner, place in places.items():
+        if os.path.lexists(place.parent):
+            raise _shared(owner, f"{str(place.parent)!r} is there already, perhaps from a restore that was cut off")
+    made = []
+    try:
+        for owner, place in places.items():
+            if not disk.take(place):
+                raise _shared(owner, f"{str(place.parent)!r} was just made by somebody else")
+            made.append(place)
+        yield
+    except BaseException:
+        for place in made:
+            disk.remove_own(place)
+        raise
+
+
+def _shared(owner: str, why: str) -> InvalidState:
+    return InvalidState(
+        f"The artifacts of {owner} cannot go where new ones of this store would: {why}. Name another directory with "
+        "--artifact-root, or remove that one if it is nobody's."
+    )
+
+
 def _rewrite_tree(partial: Path, old: Path, new: Path, outside: set[str]) -> None:
-    """Let artifact URIs below the tree's old place lead below its new one; those of `outside` lie in the run now."""
+    """Let artifact URIs below the tree's old place lead below its new one; those of `outside` lie in the run now.
+
+    Experiments of a tree in a new place have their location there: what lies in another one belongs to the old tree.
+    """
     tree = Tree(partial)
     for experiment_id, directory, in_trash in tree.experiment_dirs():
-        _rewrite_meta(directory, "artifact_location", old, new, None)
+        _rewrite_meta(directory, "artifact_location", old, new, None if old == new else new / experiment_id)
         for run_id in tree.run_ids(directory):
             home = new / layout.TRASH if in_trash else new
             inside = home / experiment_id / run_id / layout.ARTIFACTS if run_id in outside else None
@@ -162,10 +210,10 @@ def _rewrite_meta(directory: str, name: str, old: Path, new: Path, inside: Path 
         local = Location.parse(str(fields.get(name) or ""), base=old.parent).local
     except MillstreamError:
         return
-    if inside is not None:
-        place = inside
-    elif local is not None and local.is_relative_to(old):
+    if local is not None and local.is_relative_to(old):
         place = new / local.relative_to(old)
+    elif inside is not None and local is not None:
+        place = inside
     else:
         return
     fields[name] = str(Location("file", "", place.as_posix()))
@@ -176,34 +224,37 @@ def _rewrite_meta(directory: str, name: str, old: Path, new: Path, inside: Path 
         raise failure("write", path, error) from error
 
 
-def _rewrite_rows(connection: Connection, root: Location, manifest: Manifest) -> dict[str, Path]:
-    """Let artifact URIs of local runs and experiments lead below `root`; where the artifacts of which run go."""
-    if not manifest.artifacts:
+def _rewrite_rows(connection: Connection, store: DatabaseStore, manifest: Manifest) -> dict[str, Path]:
+    """Let artifact URIs of local runs and experiments lead below the store's root; where the artifacts of which run go.
+
+    Without artifacts in the backup those of runs stay, and new runs only go there. InvalidState when `gc` would take
+    artifacts of the store that was backed up, which may be there still, for those of this one.
+    """
+    moved = store.database.public != manifest.place
+    if not (manifest.artifacts or moved):
         return {}
-    experiments, runs, models = schema.experiments, schema.runs, schema.logged_models
-    for row in connection.execute(select(experiments)).all():
+    root, table = store.artifact_root, schema.experiments
+    rows = connection.execute(select(table)).all()
+    for row in rows:
         if _is_local(row.artifact_location):
-            place = str(root / row.experiment_id)
-            connection.execute(
-                update(experiments)
-                .where(experiments.c.experiment_id == row.experiment_id)
-                .values(artifact_location=place)
-            )
+            named = table.c.experiment_id == row.experiment_id
+            connection.execute(update(table).where(named).values(artifact_location=str(root / row.experiment_id)))
     targets = {}
-    for row in connection.execute(select(runs)).all():
-        if _is_local(row.artifact_uri):
-            place = root / row.experiment_id / row.run_id / layout.ARTIFACTS
-            connection.execute(update(runs).where(runs.c.rid == row.rid).values(artifact_uri=str(place)))
-            if row.run_id in manifest.roots and place.local is not None:
-                targets[row.run_id] = place.local
-    for row in connection.execute(select(models)).all():
-        if _is_local(row.artifact_location):
-            place = root / row.experiment_id / layout.MODELS / row.model_id / layout.ARTIFACTS
-            connection.execute(
-                update(models).where(models.c.model_id == row.model_id).values(artifact_location=str(place))
-            )
-            if row.model_id in manifest.roots and place.local is not None:
-                targets[row.model_id] = place.local
+    for column, uri, folder in _URIS:
+        homes = {row.experiment_id: root / row.experiment_id / folder for row in rows}
+        found = select(column, column.table.c.experiment_id, uri).where(uri != "")
+        for owner, experiment_id, old in connection.execute(found).all():
+            if not _is_local(old):
+                continue
+            # A run that was moved to another experiment keeps the place that it had in the first.
+            near = [homes[experiment_id]] if manifest.artifacts else list(homes.values())
+            if moved and own_artifacts(old, owner, map(str, near)) is not None:
+                raise _shared(owner, f"those of the store that was backed up, {manifest.place}, lie there")
+            if manifest.artifacts:
+                place = homes[experiment_id] / owner / layout.ARTIFACTS
+                connection.execute(update(column.table).where(column == owner).values({uri.key: str(place)}))
+                if place.local is not None:
+                    targets[owner] = place.local
     return targets
 
 

@@ -13,6 +13,8 @@ from millstream.values.paths import Location
 
 _AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _MILLISECONDS = (86_400_000, 3_600_000, 60_000, 1000)
+# Below an artifact location: where an import puts what has its usual place taken by another store.
+_ASIDE = re.compile(r"imported-[1-9][0-9]*")
 
 
 class RunSpace(Struct, frozen=True):
@@ -107,6 +109,16 @@ def is_named_after(path: PurePath, owner_id: str) -> bool:
     return path.name == "artifacts" and path.parent.name == owner_id
 
 
+def aside(number: int) -> str:
+    """The folder in an artifact location for runs that another store has artifacts of there; there may be several."""
+    return f"imported-{number}"
+
+
+def is_aside(name: str) -> bool:
+    """Whether a folder's name is one that `aside` gives."""
+    return _ASIDE.fullmatch(name) is not None
+
+
 def own_artifacts(uri: str, run_id: str, locations: Iterable[str]) -> Location | None:
     """The local directory `uri`, when it is that of exactly the run `run_id` in one of the experiments' `locations`.
 
@@ -117,8 +129,13 @@ def own_artifacts(uri: str, run_id: str, locations: Iterable[str]) -> Location |
         if found.local is None:
             return None
         for text in locations:
-            if text and found == Location.parse(text) / run_id / "artifacts":
+            if text and found in _places(Location.parse(text), run_id, PurePath(found.path).parent.parent.name):
                 return found
     except InvalidValue:
         return None
     return None
+
+
+def _places(location: Location, run_id: str, folder: str) -> list[Location]:
+    homes = [location, location / folder] if is_aside(folder) else [location]
+    return [home / run_id / "artifacts" for home in homes]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from millstream.formats.mlruns.layout import META
 from millstream.values.errors import StorageFailed
+from millstream.values.space import is_aside
 
 
 def measure(directory: str | Path) -> tuple[int, int]:
@@ -47,10 +48,27 @@ def remove(directory: str | Path) -> None:
         ) from error
 
 
-def is_own(directory: Path) -> bool:
-    """Whether ``<location>/<run id>/artifacts`` is a directory of its own: no link on the last two steps, and not
-    the inside of a run of some `mlruns` tree, which may be another store's."""
+def take(directory: Path) -> bool:
+    """Make ``<location>/<run id>`` for the artifacts that will be in it; False when it is there: somebody has it.
+
+    Of several who ask at the same time one gets it. Where nothing is there and nothing can be made, it is free.
+    """
     owner = directory.parent
+    try:
+        with suppress(FileExistsError):
+            owner.parent.mkdir(parents=True)
+        owner.mkdir()
+    except OSError:
+        return not os.path.lexists(owner)
+    return True
+
+
+def is_own(directory: Path) -> bool:
+    """Whether ``<location>/<run id>/artifacts`` is a directory of its own: no link on the last steps, and not the
+    inside of a run of some `mlruns` tree, which may be another store's."""
+    owner = directory.parent
+    if is_aside(owner.parent.name) and owner.parent.is_symlink():
+        return False
     return not directory.is_symlink() and not owner.is_symlink() and not (owner / META).exists()
 
 
@@ -59,3 +77,5 @@ def remove_own(directory: Path) -> None:
     remove(directory)
     with suppress(OSError):
         directory.parent.rmdir()
+        if is_aside(directory.parent.parent.name):
+            directory.parent.parent.rmdir()

@@ -26,12 +26,11 @@ class Goal(Struct, frozen=True):
 class Experiments:
     """Finds or makes the experiments of the target."""
 
-    def __init__(self, target: Store, summary: Summary, prefix: str, *, keep_places: bool, overwrite: bool) -> None:
-        """Names get `prefix`; artifact locations are kept when `keep_places`, tags replaced when `overwrite`."""
+    def __init__(self, target: Store, summary: Summary, prefix: str, *, overwrite: bool) -> None:
+        """Names get `prefix`, tags are replaced when `overwrite`."""
         self._target = target
         self._summary = summary
         self._prefix = prefix
-        self._keep_places = keep_places
         self._overwrite = overwrite
         self._given: dict[str, str] = {}
 
@@ -75,7 +74,8 @@ class Experiments:
         made = structs.replace(
             experiment,
             experiment_id=experiment.experiment_id if free else "",
-            artifact_location=experiment.artifact_location if self._keep_places else "",
+            # Never the source's: what lies there belongs to the source, and `gc` goes by the location.
+            artifact_location="",
             tags=self._good_tags(experiment),
             creation_time=experiment.creation_time or now,
             last_update_time=experiment.last_update_time or experiment.creation_time or now,

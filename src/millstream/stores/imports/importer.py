@@ -14,7 +14,7 @@ from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
 from millstream.stores.histories import history_pages
 from millstream.stores.imports.additions import additions, new_points
-from millstream.stores.imports.base import LINK, Options, Source, SourceRun
+from millstream.stores.imports.base import Options, Source, SourceRun
 from millstream.stores.imports.cleaning import cleaned
 from millstream.stores.imports.databases import DatabaseSource
 from millstream.stores.imports.experiments import Experiments, Goal
@@ -45,14 +45,8 @@ class Importer:
         self._options = options
         self._progress = progress
         self.summary = Summary(source.place, _place(target), options.dry_run)
-        self._experiments = Experiments(
-            target,
-            self.summary,
-            options.prefix,
-            keep_places=options.artifacts == LINK,
-            overwrite=options.overwrite,
-        )
-        self._transport = Transport(options, self.summary)
+        self._experiments = Experiments(target, self.summary, options.prefix, overwrite=options.overwrite)
+        self._transport = Transport(target, options, self.summary)
         self._models = Models(source, target, options, self.summary)
         self._problem = self.summary.problems.append
         self._done = 0
@@ -108,12 +102,9 @@ class Importer:
         blocks = _pieces(run.points())
         first = next(blocks, ())
         if not self._options.dry_run:
+            experiment_id = goal.experiment_id or ""
             op = ops.ImportRun(
-                info=structs.replace(
-                    run.info,
-                    experiment_id=goal.experiment_id or "",
-                    artifact_uri=self._transport.new_uri(run.info.artifact_uri, artifacts),
-                ),
+                info=structs.replace(run.info, experiment_id=experiment_id),
                 deleted_time=_deleted_time(run.info, run.deleted_time),
                 params=run.params,
                 tags=run.tags,
@@ -121,7 +112,10 @@ class Importer:
                 inputs=run.inputs,
                 outputs=run.outputs,
             )
-            info = self._target.write(op)
+            old = run.info
+            with self._transport.placing(experiment_id, old.run_id, old.artifact_uri, artifacts) as uri:
+                placed = structs.replace(op, info=structs.replace(op.info, artifact_uri=uri))
+                info = self._target.write(placed)
             self._append(info, op.deleted_time, first, blocks, {})
         else:
             self.summary.points += len(first) + sum(map(len, blocks))

@@ -6,6 +6,8 @@ from functools import partial
 
 from msgspec import structs
 
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.formats.mlruns import layout
 from millstream.stores.base import Store
 from millstream.stores.embedded import EmbeddedStore
 from millstream.stores.imports.additions import model_additions
@@ -28,7 +30,7 @@ class Models:
         self._target = target
         self._options = options
         self._summary = summary
-        self._transport = Transport(options, summary)
+        self._transport = Transport(target, options, summary, layout.MODELS)
 
     def bring(self, model: LoggedModel, goal: Goal) -> None:
         """Make `model` in the target, or add what it lacks there; an error is about this model alone."""
@@ -38,13 +40,17 @@ class Models:
         artifacts = self._transport.find(whose, partial(self._source.model_artifacts, model))
         present = self._present(model_id)
         if present is None:
-            location = self._transport.new_uri(model.artifact_location, artifacts)
-            experiment_id = goal.experiment_id or ""
-            self._write(structs.replace(model, experiment_id=experiment_id, artifact_location=location), known=False)
+            self._create(model, goal.experiment_id or "", artifacts)
             self._summary.logged_models_created += 1
         else:
             self._extend(model, present)
         self._transport.copy(whose, artifacts, partial(self._target.model_artifacts, model_id, deleted=True))
+
+    def _create(self, model: LoggedModel, experiment_id: str, artifacts: Artifacts | None) -> None:
+        if self._options.dry_run:
+            return
+        with self._transport.placing(experiment_id, model.model_id, model.artifact_location, artifacts) as location:
+            self._write(structs.replace(model, experiment_id=experiment_id, artifact_location=location), known=False)
 
     def _present(self, model_id: str) -> LoggedModel | None:
         try:

@@ -22,8 +22,8 @@ def find(
     """The artifact directory of `owner`, None when it is nowhere; NotSupported for one that is not on this machine.
 
     Looked at in this order: `uri` (a relative one from `base`), `beside`, and below each of `roots` the last `depth`
-    parts of the URI's path. Directories that are not named after the run or the model are refused with InvalidValue:
-    an artifact URI can be anything, and a copy of /etc is not what anybody wants to import.
+    parts of the URI's path, or one more. Directories that are not named after the run or the model are refused with
+    InvalidValue: an artifact URI can be anything, and a copy of /etc is not what anybody wants to import.
     """
     if not uri:
         return _first([beside])
@@ -36,7 +36,8 @@ def find(
             f"its artifacts are said to be at {str(location)!r}, which is not named after it; they are not copied"
         )
     named = location.local
-    moved = [root.joinpath(*segments[-depth:]) for root in roots]
+    # One more where an import put them aside.
+    moved = [root.joinpath(*segments[-parts:]) for root in roots for parts in (depth, depth + 1)]
     if location.scheme == PROXIED:
         moved = [path for root in roots for path in (root.joinpath(*segments), root.joinpath(*segments[-depth:]))]
     return _first([named, beside, *moved])

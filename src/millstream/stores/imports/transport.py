@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from millstream.drivers.artifacts.base import Artifacts
+from millstream.stores.base import Store
 from millstream.stores.imports.base import COPY, NONE, Options
+from millstream.stores.imports.berths import Berths
 from millstream.stores.imports.copies import copy_artifacts
 from millstream.stores.imports.summary import Summary
-from millstream.values.errors import InvalidValue, NotSupported
+from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, NotFound, NotSupported
 from millstream.values.paths import Location
+
+# The target took nothing, for certain.
+_REFUSALS = (AlreadyExists, InvalidState, InvalidValue, NotFound)
 
 
 class Transport:
     """Finds, places and copies artifacts as the options say. `whose` is "run …" or "logged model …"."""
 
-    def __init__(self, options: Options, summary: Summary) -> None:
-        """What is copied and what is wrong goes into `summary`."""
+    def __init__(self, target: Store, options: Options, summary: Summary, folder: str = "") -> None:
+        """What is copied and what is wrong goes into `summary`. `folder` is where artifacts lie in their experiment."""
+        self._berths = Berths(target, folder)
         self._options = options
         self._summary = summary
 
@@ -36,8 +43,25 @@ class Transport:
                 self._summary.problems.append(f"{whose}: {error.message}")
         return None
 
-    def new_uri(self, uri: str, artifacts: Artifacts | None) -> str:
-        """The URI in the target of artifacts that have `uri` in the source; "" for the place that it has for them."""
+    @contextmanager
+    def placing(self, experiment_id: str, owner: str, uri: str, artifacts: Artifacts | None) -> Iterator[str]:
+        """The URI in the target of artifacts that have `uri` in the source; "" for the place that it has for them.
+
+        A place that was made here goes again when the target refuses the run or model in the block.
+        """
+        kept = self._kept_uri(uri, artifacts)
+        if kept:
+            self._berths.check_linked(experiment_id, owner, kept)
+            yield kept
+            return
+        place = self._berths.take(experiment_id, owner, uri)
+        try:
+            yield place
+        except _REFUSALS:
+            self._berths.give_back(place)
+            raise
+
+    def _kept_uri(self, uri: str, artifacts: Artifacts | None) -> str:
         if self._options.artifacts == NONE:
             return ""
         if self._options.artifacts == COPY:
