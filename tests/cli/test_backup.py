@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from millstream.values.paths import RelPath
 from tests.cli.conftest import Cli, Filled
 
 
@@ -27,6 +28,34 @@ def test_a_backup_is_made_checked_and_restored(cli: Cli, filled: Filled, tmp_pat
         del os.environ["MLFLOW_TRACKING_URI"]
     assert [run["data"] for run in again] == [run["data"] for run in found]
     assert "not empty" in cli("restore", "내 backup", "--into", "restored/mlruns", code=1).stderr
+
+
+def test_gc_in_a_database_removes_nothing_of_the_one_beside_it(
+    cli: Cli, filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = filled.ended
+    filled.store.artifacts(run).put_bytes(b"x", RelPath.parse("한글 파일.txt"))
+
+    def purge(uri: str) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        cli("runs", "delete", run)
+        cli("gc", "--run-ids", run)
+
+    def listed(uri: str) -> list[str]:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        return [item["path"] for item in json.loads(cli("artifacts", "list", "-r", run, "--json").stdout)]
+
+    for name in ("a", "b"):
+        cli("import", "mlruns", "--into", f"sqlite:///{name}.db")
+    cli("backup", "sqlite:///a.db", "bk")
+    error = cli("restore", "bk", "--into", "sqlite:///refused.db", code=1).stderr
+    assert "--artifact-root" in error
+    assert not (tmp_path / "refused.db").exists()
+    cli("restore", "bk", "--into", "sqlite:///c.db", "--artifact-root", "dort drüben")
+    for name in ("b", "c"):
+        purge(f"sqlite:///{name}.db")
+        assert listed("sqlite:///a.db") == ["한글 파일.txt"]
+    assert not list((tmp_path / "dort drüben").rglob("*.txt"))
 
 
 def test_damage_ends_with_1_and_restores_nothing(cli: Cli, filled: Filled, tmp_path: Path) -> None:

@@ -230,3 +230,23 @@ def test_a_restored_tree_removes_nothing_of_the_old_one(store: EmbeddedStore, tm
     remove_all(other, full)
     assert read(store, full) == (b"x", b"m")
     assert (artifact_place(store, bare) / str(FILE)).read_bytes() == b"later"
+
+
+@pytest.mark.parametrize("make", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("artifacts", [True, False])
+def test_a_lost_database_comes_back_in_its_place(make: Maker, tmp_path: Path, *, artifacts: bool) -> None:
+    source = make("a")
+    full, _ = fill(source, new_experiment(source))
+    place = artifact_place(source, full)
+    back_up(source, tmp_path / "bk", artifacts=artifacts)
+    source.close()
+    for path in tmp_path.glob("a.db*"):
+        path.unlink()
+    if artifacts:
+        (tmp_path / "파일 files").rename(tmp_path / "set aside")
+    again = make("a")
+    restore(tmp_path / "bk", again)
+    assert artifact_place(again, full) == place
+    assert read(again, full) == (b"x", b"m")
+    assert remove_all(again, full) == ()
+    assert not place.exists()
