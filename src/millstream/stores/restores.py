@@ -166,7 +166,9 @@ def _taken(places: dict[str, Path]) -> Iterator[None]:
     """
     for owner, place in places.items():
         if os.path.lexists(place.parent):
-            raise _shared(owner, f"{str(place.parent)!r} is there already, perhaps from a restore that was cut off")
+            raise _shared(
+                owner, f"{str(place.parent)!r} is there already (remove it if a restore that was cut off left it)"
+            )
     made = []
     try:
         for owner, place in places.items():
@@ -183,7 +185,7 @@ def _taken(places: dict[str, Path]) -> Iterator[None]:
 def _shared(owner: str, why: str) -> InvalidState:
     return InvalidState(
         f"The artifacts of {owner} cannot go where new ones of this store would: {why}. Name another directory with "
-        "--artifact-root, or remove that one if it is nobody's."
+        "--artifact-root."
     )
 
 
