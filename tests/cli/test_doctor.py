@@ -41,9 +41,9 @@ def test_problems_are_named(cli: Cli, filled: Filled, tmp_path: Path) -> None:
     meta = tmp_path / "mlruns" / filled.experiment_id / filled.ended / "meta.yaml"
     meta.write_text("{ not yaml", encoding="utf-8")
     cli("db", "reindex")
-    problems = report(cli)["store"]["problems"]
+    problems = report(cli, code=1)["store"]["problems"]
     assert [filled.ended in problem for problem in problems] == [True]
-    assert f"  - {problems[0]}" in cli("doctor").stdout.splitlines()
+    assert f"  - {problems[0]}" in cli("doctor", code=1).stdout.splitlines()
 
 
 def test_settings_say_where_their_value_comes_from(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ _SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|CREDENTIAL|(^|_)KEY", re.IGNORECASE
 def doctor(mask_envs: bool, check: bool, fix: bool, as_json: bool) -> None:
     """Show the version, the store and how it was found, its problems, and every setting with its origin.
 
-    Ends with code 1 when the store cannot be used, and with --check or --fix when something is (still) wrong.
+    Ends with code 1 when the store cannot be used, or when something in it is (still) wrong.
     """
     if check or fix:
         _examine(fix, as_json)
@@ -46,7 +46,7 @@ def doctor(mask_envs: bool, check: bool, fix: bool, as_json: bool) -> None:
         echo_json(report)
     else:
         _echo_report(report)
-    if report["store"]["error"]:
+    if report["store"]["error"] or report["store"]["problems"]:
         sys.exit(1)
 
 
@@ -139,6 +139,8 @@ def _echo_report(report: dict[str, Any]) -> None:
         click.echo(f"{label:<12} {visible(text)}")
     for problem in store["problems"]:
         click.echo(f"  - {visible(problem)}")
+    if store["problems"]:
+        click.echo("millstream doctor --check says what can be done about each, --fix does it.")
     click.echo()
     echo_table(("Setting", "Value", "From", "Meaning"), [_row(item) for item in report["settings"]])
 

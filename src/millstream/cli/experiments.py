@@ -13,7 +13,7 @@ from millstream.cli.options import (
     filter_option,
     find_experiment,
     json_option,
-    note_missing_store,
+    note_gaps,
     one_experiment,
     open_store,
     order_option,
@@ -57,8 +57,8 @@ def create(name: str, location: str | None, as_json: bool) -> None:
 def search(view: str, filter_text: str, order_by: tuple[str, ...], max_results: int | None, as_json: bool) -> None:
     """List experiments, the newest first."""
     store = open_store()
+    note_gaps(store)
     found = search_experiments(store, view_number(view), filter_text, order_by, max_results)
-    note_missing_store(store)
     if as_json:
         echo_json(found)
         return
@@ -148,6 +148,7 @@ def restore(experiment_id: str | None, name: str | None, as_json: bool) -> None:
 def export(experiment_id: str, target: TextIO) -> None:
     """Export the runs of an experiment, with metrics, params and tags, as CSV."""
     store = open_store()
+    note_gaps(store)
     store.read(GetExperiment(experiment_id=experiment_id))
     table = store.read(TabulateRuns(experiment_ids=(experiment_id,), limit=ALL_RUNS))
     columns = _columns(table)

@@ -86,13 +86,22 @@ def open_store(uri: str | None = None) -> Store:
     return store
 
 
-def note_missing_store(store: Store) -> None:
-    """Say on stderr when there is no store where one was looked for: an empty list alone would not tell."""
+def note_gaps(store: Store, uri: str | None = None) -> None:
+    """Say on stderr what a list does not: that there is no store yet, or that damaged runs are left out of all lists.
+
+    `uri` is the one that `store` was opened with.
+    """
     from millstream.stores.open import find_store
 
     facts = store.read(DescribeStore())
     if not facts.exists:
-        click.echo(f"There is no store at {facts.location} yet ({find_store().how}).", err=True)
+        click.echo(f"There is no store at {facts.location} yet ({find_store(uri).how}).", err=True)
+    if facts.left_out:
+        one = facts.left_out == 1
+        what = "1 run or experiment" if one else f"{facts.left_out} runs or experiments"
+        verb, them = ("is", "it") if one else ("are", "them")
+        said = f"warning: {what} cannot be read and {verb} left out; `millstream doctor --check` names {them}."
+        click.echo(said, err=True)
 
 
 __all__ = [
@@ -100,7 +109,7 @@ __all__ = [
     "filter_option",
     "find_experiment",
     "json_option",
-    "note_missing_store",
+    "note_gaps",
     "one_experiment",
     "open_store",
     "order_option",

@@ -11,7 +11,7 @@ from millstream.cli.options import (
     filter_option,
     find_experiment,
     json_option,
-    note_missing_store,
+    note_gaps,
     open_store,
     order_option,
     search_experiments,
@@ -72,7 +72,7 @@ def search(
 ) -> None:
     """List runs, the newest first: of the experiments given, else of MLFLOW_EXPERIMENT_ID or _NAME, else of all."""
     store = open_store()
-    note_missing_store(store)
+    note_gaps(store)
     chosen = _experiments(store, ids, names, view_number(view))
     shared: dict[str, Any] = {
         "experiment_ids": chosen, "filter": filter_text, "order_by": order_by, "view": view_number(view),
@@ -136,7 +136,7 @@ def _cell(value: Any) -> str:
 def count(ids: tuple[str, ...], names: tuple[str, ...], filter_text: str, view: str, as_json: bool) -> None:
     """Print how many runs match, of the experiments that `search` would list."""
     store = open_store()
-    note_missing_store(store)
+    note_gaps(store)
     number = view_number(view)
     query = CountRuns(experiment_ids=_experiments(store, ids, names, number), filter=filter_text, view=number)
     found = store.read(query)
@@ -166,7 +166,7 @@ def facets(
 ) -> None:
     """Print which values the matching runs have under each KEY, e.g. params.lr, metrics.loss.min or status."""
     store = open_store()
-    note_missing_store(store)
+    note_gaps(store)
     number = view_number(view)
     chosen = _experiments(store, ids, names, number)
     query = FacetRuns(experiment_ids=chosen, keys=keys, filter=filter_text, view=number, limit=max_values)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from millstream.cli.options import json_option, open_store
+from millstream.cli.options import json_option, note_gaps, open_store
 from millstream.cli.output import count_text, echo_json, echo_table, local_time, size_text
 from millstream.cli.progress import show_progress
 from millstream.values.databases import hidden
@@ -140,7 +140,9 @@ def _plain(value: Any) -> dict[str, Any]:
 @json_option
 def du(ids: tuple[str, ...], by_run: bool, max_results: int | None, uri: str | None, as_json: bool) -> None:
     """Show what experiments and runs take up, the largest first; deleted ones too."""
-    found = open_store(uri).read(MeasureSpace(experiment_ids=ids))
+    store = open_store(uri)
+    note_gaps(store, uri)
+    found = store.read(MeasureSpace(experiment_ids=ids))
     runs = sorted(found.runs, key=lambda run: (-run.size, run.run_id))
     groups = sorted((_group(item, found) for item in found.experiments), key=lambda row: -row["bytes"])
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,7 +20,7 @@ from millstream.stores.searches import Searches, describe
 from millstream.stores.spaces import Spaces
 from millstream.stores.tree_spaces import TreeScale
 from millstream.values import queries
-from millstream.values.errors import InvalidValue
+from millstream.values.errors import InvalidValue, StorageFailed
 
 T = TypeVar("T")
 
@@ -83,7 +84,15 @@ class Answers:
         self._index.close()
 
     def _describe(self, _query: queries.DescribeStore) -> queries.StoreFacts:
+        root = self._tree.root
         if not self._tree.exists():
-            return queries.StoreFacts("directory", self._tree.root, False, 0, 0)
+            if os.path.lexists(root):
+                raise StorageFailed(
+                    f"{root!r} is no directory, and runs are kept in one. Name a directory; a SQLite database is named "
+                    "sqlite:///file.db."
+                )
+            return queries.StoreFacts("directory", root, False, 0, 0)
         with self._index.reading() as connection:
-            return describe(connection, "directory", self._tree.root, scanned.problems(connection))
+            problems = scanned.problems(connection)
+            left_out = scanned.left_out(connection) if problems else 0
+            return describe(connection, "directory", root, problems, left_out)

@@ -49,8 +49,9 @@ def back_up(store: Store, target: Path, *, artifacts: bool = True, progress: Pro
     Others may write meanwhile; what they write may be in it or not. `target` is there whole or not at all.
     """
     target = target.absolute()
-    if not store.read(DescribeStore()).exists:
-        raise NotFound("There is no store to back up.")
+    facts = store.read(DescribeStore())
+    if not facts.exists:
+        raise NotFound(f"There is no store at {facts.location} to back up.")
     if os.path.lexists(target):
         raise InvalidValue(f"{str(target)!r} is there already; name a directory that is not.")
     if isinstance(store, EmbeddedStore) and target.is_relative_to(os.path.realpath(store.root)):

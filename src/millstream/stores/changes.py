@@ -127,8 +127,10 @@ class Looker:
             close.add(focus)
         asking = _Asking(state, sweep, close, self._tree.take_touched() | close)
         present: set[str] = set()
-        for experiment_id, directory, in_trash in self._tree.experiment_dirs():
-            if experiment_id in present or not os.path.exists(os.path.join(directory, layout.META)):
+        # One that lost its meta.yaml is looked at last: there may be a good one of its id in the trash.
+        found = [(*one, os.path.exists(os.path.join(one[1], layout.META))) for one in self._tree.experiment_dirs()]
+        for experiment_id, directory, in_trash, good in sorted(found, key=lambda one: not one[3]):
+            if experiment_id in present or not (good or self._tree.holds_runs(directory)):
                 continue
             present.add(experiment_id)
             self._look_at_experiment(ChangedExperiment(experiment_id, directory, in_trash, ""), asking, changes)

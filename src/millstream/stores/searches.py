@@ -157,7 +157,9 @@ class _Asked(Struct, frozen=True):
         return int(connection.execute(search.runs_count(self.ids, self.node, self.stages)).scalar_one())
 
 
-def describe(connection: Connection, kind: str, location: str, problems: tuple[str, ...] = ()) -> queries.StoreFacts:
+def describe(
+    connection: Connection, kind: str, location: str, problems: tuple[str, ...] = (), left_out: int = 0
+) -> queries.StoreFacts:
     """Facts of a store that exists: its active experiments and runs are counted."""
     return queries.StoreFacts(
         kind=kind,
@@ -166,6 +168,7 @@ def describe(connection: Connection, kind: str, location: str, problems: tuple[s
         experiments=read.count(connection, schema.experiments, schema.experiments.c.lifecycle_stage == ACTIVE),
         runs=read.count(connection, schema.runs, schema.runs.c.lifecycle_stage == ACTIVE),
         problems=problems,
+        left_out=left_out,
     )
 
 

@@ -274,7 +274,11 @@ class ListModelArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):
 
 
 class StoreFacts(Struct, frozen=True):
-    """What a store says of itself: kind, place, whether it exists yet, how much it holds, what it cannot read."""
+    """What a store says of itself: kind, place, whether it exists yet, how much it holds, what it cannot read.
+
+    `problems` are sentences about everything that cannot be read; so many as `left_out` runs and experiments are
+    missing in every answer for it.
+    """
 
     kind: str
     location: str
@@ -282,6 +286,7 @@ class StoreFacts(Struct, frozen=True):
     experiments: int
     runs: int
     problems: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 class DescribeStore(Query[StoreFacts], frozen=True, kw_only=True):

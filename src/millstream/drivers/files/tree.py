@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Container, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from pathlib import Path
 
 from millstream.drivers.files.atomic import failure, held, locked
@@ -13,6 +14,9 @@ from millstream.drivers.files.reader import is_text
 from millstream.formats.mlruns import layout
 from millstream.values.names import check_run_id
 from millstream.values.refusals import no_experiment, no_run
+
+# Directories that are looked into to see whether others of their kind are runs.
+SOME = 8
 
 
 class Tree:
@@ -133,6 +137,18 @@ class Tree:
                 ]
         except OSError:
             return []
+
+    def holds_runs(self, directory: str) -> bool:
+        """Whether one of the first directories in `directory` looks like a run, be its meta.yaml there or not.
+
+        Of an experiment nearly all are runs: a directory of something else is not read to its end.
+        """
+        try:
+            with os.scandir(directory) as entries:
+                some = islice((item for item in entries if item.name not in layout.NOT_RUNS and _may_be_id(item)), SOME)
+                return any(os.path.isdir(os.path.join(item.path, part)) for item in some for part in layout.RUN_PARTS)
+        except OSError:
+            return False
 
 
 def _may_be_id(entry: os.DirEntry[str]) -> bool:

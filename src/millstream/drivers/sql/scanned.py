@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import DatabaseError
 
 from millstream.drivers.sql import scan, schema
@@ -297,6 +297,20 @@ def put_problems(connection: Connection, problems: dict[str, list[str]]) -> None
 def problems(connection: Connection) -> tuple[str, ...]:
     """Everything that could not be read."""
     return tuple(row.text for row in connection.execute(select(scan.problems).order_by(scan.problems.c.owner)))
+
+
+def left_out(connection: Connection) -> int:
+    """How many experiments and runs cannot be read at all: owners of problems that are in no table."""
+    owner, experiments, runs = scan.problems.c.owner, schema.experiments.c, schema.runs.c
+    slash = func.instr(owner, "/")
+    experiment_id, run_id = func.substr(owner, 1, slash - 1), func.substr(owner, slash + 1)
+    is_known = or_(
+        exists().where(experiments.experiment_id == owner),
+        exists().where(runs.run_id == run_id, runs.experiment_id == experiment_id),
+    )
+    # Models are known from the first question about them on only.
+    statement = select(func.count()).where(scan.problems.c.number == 0, func.instr(run_id, "/") == 0, ~is_known)
+    return int(connection.execute(statement).scalar_one())
 
 
 def _delete(connection: Connection, table: Table, column: Any, values: Sequence[Any]) -> None:

@@ -15,7 +15,7 @@ from millstream.formats.mlruns import layout, meta
 from millstream.stores.imports import places
 from millstream.stores.imports.base import Problem, SourceRun, Unmoved
 from millstream.values.entities import DELETED, Experiment, LoggedModel, Metric, RunInfo, RunInputs, RunOutputs
-from millstream.values.errors import DataDamaged, NotFound
+from millstream.values.errors import DataDamaged, InvalidValue, NotFound
 
 _BLOCK = 65_536
 
@@ -28,6 +28,10 @@ class TreeSource:
         self.place = str(root)
         self._tree = Tree(root)
         self._roots = [path for path in (artifact_root, root.parent / "mlartifacts") if path is not None]
+        if root.is_file():
+            raise InvalidValue(
+                f"{str(root)!r} is neither a directory of runs nor a SQLite database; nothing to import."
+            )
         if not self._tree.exists():
             raise NotFound(f"There is no directory {str(root)!r} to import from.")
 
