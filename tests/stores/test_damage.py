@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -18,7 +19,7 @@ from millstream.formats.mlruns import meta
 from millstream.stores.embedded import EmbeddedStore
 from millstream.values import ops, queries
 from millstream.values.entities import Dataset, DatasetInput, Experiment, ModelOutput, RunInfo
-from millstream.values.errors import DataDamaged, MillstreamError, StorageFailed
+from millstream.values.errors import DataDamaged, InvalidValue, MillstreamError, StorageFailed
 from tests.stores.calls import T0, experiment_names, get, history, log, new_experiment, new_run, search
 from tests.stores.snapshots import snapshot
 
@@ -313,3 +314,25 @@ def test_any_bytes_are_a_mapping_or_damaged(data: bytes) -> None:
             read()
         except DataDamaged:
             pass
+
+
+@pytest.mark.parametrize("part", ["metrics", "params", "tags"])
+def test_what_is_in_the_way_of_a_key_is_named(store: EmbeddedStore, root: Path, part: str) -> None:
+    run = new_run(store)
+    folder = root / "0" / run / part
+
+    def put(key: str) -> None:
+        given: dict[str, Any] = {"metrics": {"metrics": [(key, 1.0, 1)]}, "params": {"params": {key: "v"}}}
+        log(store, run, **given.get(part, {"tags": {key: "v"}}))
+
+    (folder / "acc" / "deep").mkdir(parents=True)
+    with pytest.raises(InvalidValue, match="in which there is no file") as raised:
+        put("acc")
+    assert repr(str(folder / "acc")) in raised.value.message
+    put("acc/deep/one")
+    with pytest.raises(InvalidValue, match="and begin with it") as raised:
+        put("acc")
+    assert repr(str(folder / "acc")) in raised.value.message
+    with pytest.raises(InvalidValue, match="collides with the file") as raised:
+        put("acc/deep/one/two/three")
+    assert repr(str(folder / "acc" / "deep" / "one")) in raised.value.message

@@ -98,6 +98,33 @@ def test_files_that_cannot_be_read_are_set_aside(store: EmbeddedStore, root: Pat
     assert [path.name for path in folder.glob(".millstream-*")] == [".millstream-99-0-012345.tmp"]
 
 
+@pytest.mark.parametrize("part", ["metrics", "params", "tags", "artifacts", "inputs"])
+def test_a_file_in_place_of_a_directory_is_set_aside(store: EmbeddedStore, root: Path, part: str) -> None:
+    run = filled_run(store)
+    before = get(store, run)
+    place = root / "0" / run / part
+    place.rename(root.parent / "aside")
+    place.write_bytes(b"x")
+    quarantine = mended(store)
+    assert (quarantine / "0" / run / part).read_bytes() == b"x"
+    assert place.is_dir()
+    assert search(store) == [run]
+    place.rmdir()
+    (root.parent / "aside").rename(place)
+    assert get(store, run).data == before.data
+
+
+def test_a_link_that_leads_nowhere_is_left(store: EmbeddedStore, root: Path) -> None:
+    run = filled_run(store)
+    place = root / "0" / run / "artifacts"
+    aside = place.rename(root.parent / "aside")
+    place.symlink_to(root.parent / "away", target_is_directory=True)
+    found, quarantine = repair(store, fix=True)
+    assert [(finding.path, finding.fixed, quarantine) for finding in found] == [(str(place), False, None)]
+    aside.rename(root.parent / "away")
+    assert repair(store, fix=False)[0] == []
+
+
 def test_a_file_that_may_still_be_written_is_left(store: EmbeddedStore, root: Path) -> None:
     run = filled_run(store)
     with open(root / "0" / run / "metrics" / "손실" / "a", "ab") as file:

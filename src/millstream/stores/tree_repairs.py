@@ -140,9 +140,12 @@ class TreeRepairs:
             )
             return
         yield from self._run_meta(directory)
-        missing = [part for part in layout.RUN_PARTS if part not in parts]
+        if not os.path.isdir(directory):
+            return
+        yield from self._misplaced(directory)
+        missing = [part for part in layout.RUN_PARTS if not os.path.lexists(os.path.join(directory, part))]
         if missing:
-            make = partial(_make_folders, directory, missing)
+            make = partial(_make_folders, directory, *missing)
             yield Problem(directory, f"has no {', '.join(missing)}", "made", make)
         if not os.path.isfile(os.path.join(directory, layout.META)):
             return
@@ -151,6 +154,21 @@ class TreeRepairs:
         for _, entry in reader.walk_keys(os.path.join(directory, layout.METRICS)):
             yield from self._metric(entry.path)
         yield from self._links(directory)
+
+    def _misplaced(self, directory: str) -> Iterator[Problem]:
+        """Files in place of directories."""
+        for part in (*layout.RUN_PARTS, layout.TAGS, layout.INPUTS, layout.OUTPUTS):
+            path = os.path.join(directory, part)
+            if os.path.islink(path) and not os.path.exists(path):
+                # What it leads to may be away for a while, such as a disk.
+                yield Problem(path, "is a link that leads nowhere", "bring back what it leads to, or remove it")
+            elif os.path.lexists(path) and not os.path.isdir(path):
+                make = partial(self._make_part, path)
+                yield Problem(path, "is no directory", "moved to the quarantine, and the directory made", make)
+
+    def _make_part(self, path: str) -> None:
+        self.quarantine.take(path, "a file in place of a directory")
+        _make_folders(*os.path.split(path))
 
     def _run_meta(self, directory: str) -> Iterator[Problem]:
         run_id = os.path.basename(directory)
@@ -286,7 +304,7 @@ def _reads_as(fields: dict[str, object], directory: str) -> bool:
     return info.status in RunStatus.NAMES
 
 
-def _make_folders(directory: str, parts: list[str]) -> None:
+def _make_folders(directory: str, *parts: str) -> None:
     for part in parts:
         os.makedirs(os.path.join(directory, part), exist_ok=True)
 

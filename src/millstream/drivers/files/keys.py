@@ -45,10 +45,26 @@ def keeping_key(what: str, key: str) -> Iterator[None]:
     except StorageFailed as error:
         if not isinstance(error.__cause__, _COLLISIONS):
             raise
-        raise InvalidValue(
-            f"The {what} name {key!r} collides with another one: 'a' and 'a/b' cannot both be used, because '/' stands "
-            "for a directory. Use another name."
-        ) from error
+        raise InvalidValue(f"The {what} name {key!r} {_collision(error.__cause__)}") from error
+
+
+def _collision(error: BaseException) -> str:
+    """What is in the way of the file that could not be written, and what to do."""
+    path = getattr(error, "filename2", None) or getattr(error, "filename", None) or ""
+    if os.path.isdir(path):
+        if any(files for _, _, files in os.walk(path)):
+            return f"collides with those that are kept in the directory {path!r} and begin with it. Use another name."
+        return (
+            f"collides with the directory {path!r}, in which there is no file. Remove that directory, or use another "
+            "name."
+        )
+    while path and not os.path.lexists(path):
+        path = os.path.dirname(path)
+    there = f"the file {path!r}" if path and not os.path.isdir(path) else "another one"
+    return (
+        f"collides with {there}: 'a' and 'a/b' cannot both be used, because '/' stands for a directory. Use another "
+        "name."
+    )
 
 
 def add_params(directory: str, params: Mapping[str, str], changed: Callable[[str, str, str], Exception]) -> None:
