@@ -66,7 +66,7 @@ def test_views_filters_and_limits(cli: Cli, filled: Filled) -> None:
     assert len(names(cli, "--view", "all")) == 4
     assert names(cli, "--filter", "name LIKE 'al%'") == ["alpha"]
     assert names(cli, "--order-by", "name DESC", "--max-results", "2") == ["실험 하나", "alpha"]
-    assert "character 6" in cli("experiments", "search", "--filter", "name == 'x'", code=1).stderr
+    assert "character 6" in cli("experiments", "search", "--filter", "name == 'x'", code=2).stderr
     cli("experiments", "search", "--max-results", "0", code=2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -110,3 +111,31 @@ def test_the_table_names_click_commands(cli: Cli) -> None:
 
     context = click.Context(group)
     assert all(isinstance(group.get_command(context, name), click.Command) for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("gc --older-than 3x", "--older-than"),
+        ("gc --tracking-uri nope://x", "--backend-store-uri"),
+        ("du --tracking-uri nope://x", "--backend-store-uri"),
+        ("import mlruns --into nope://x", "--into"),
+        ("restore backup --into nope://x", "--into"),
+        ("backup nope://x target", "URI"),
+        ("runs list --filter loss<", "--filter"),
+        ("runs count --filter loss<", "--filter"),
+        ("runs facets params.a --filter loss<", "--filter"),
+        ("runs facets nope.a", "KEY"),
+        ("runs list --order-by params.a,params.b", "--order-by"),
+        ("runs list --column nope", "--column"),
+        ("experiments list --filter nope=1", "--filter"),
+        ("experiments list --order-by nope", "--order-by"),
+        ("server --static-prefix nope", "--static-prefix"),
+        ("server --allowed-hosts a,::", "--allowed-hosts"),
+        ("ui --tracking-uri nope://x", "--backend-store-uri"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_wrong_usage(cli: Cli, command: str, option: str) -> None:
+    done = cli(*command.split(), code=2)
+    assert done.stdout == ""
+    assert re.search(rf"Error: Invalid value for '[^:]*{option}", done.stderr)

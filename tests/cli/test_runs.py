@@ -39,7 +39,7 @@ def test_filter_order_view_and_limit(cli: Cli, filled: Filled) -> None:
     cli("runs", "delete", "--run-id", filled.ended)
     assert ids(cli, "-v", "deleted_only") == [filled.ended]
     assert ids(cli, "--view", "ALL") == [filled.running, filled.ended]
-    assert "character 1" in cli("runs", "search", "--filter", "loss < 1", code=1).stderr
+    assert "character 1" in cli("runs", "search", "--filter", "loss < 1", code=2).stderr
 
 
 def test_the_experiment_comes_from_option_then_setting_then_all(
@@ -62,7 +62,7 @@ def test_columns(cli: Cli, filled: Filled) -> None:
     assert header.split()[-3:] == ["metrics.loss", "params.lr", "tags.nope"]
     assert first.split()[-2:] == ["NaN", "0,1"]
     assert newest.endswith("RUNNING")
-    assert "Other keys need a prefix" in cli("runs", "list", "-c", "loss", code=1).stderr
+    assert "Other keys need a prefix" in cli("runs", "list", "-c", "loss", code=2).stderr
     wide = cli("runs", "list", "-c", "params.*", "-c", "metrics.한글.count", "-c", "user_id").stdout.splitlines()
     assert wide[0].split()[5:] == ["params.lr", "metrics.한글.count", "user_id"]
     assert "0,1" in wide[3]
@@ -83,7 +83,7 @@ def test_counting_and_values(cli: Cli, filled: Filled) -> None:
     ]
     (facet,) = json.loads(cli("runs", "facets", "--json", "params.lr").stdout)
     assert (facet["values"], facet["undefined"]) == ([["0,1", 1]], 1)
-    assert "Did you mean" in cli("runs", "facets", "statsu", code=1).stderr
+    assert "Did you mean" in cli("runs", "facets", "statsu", code=2).stderr
 
 
 def test_describe_prints_the_run_as_json(cli: Cli, filled: Filled) -> None:

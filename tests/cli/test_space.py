@@ -56,7 +56,7 @@ def test_gc_makes_a_database_file_smaller(cli: Cli, tmp_path: Path, monkeypatch:
 
 def test_gc_says_when_there_is_nothing_or_a_wrong_age(cli: Cli, filled: Filled, tmp_path: Path) -> None:
     assert "no store" in cli("gc", "--tracking-uri", str(tmp_path / "nowhere"), code=1).stderr
-    assert "not an age" in cli("gc", "--older-than", "soon", code=1).stderr
+    assert "not an age" in cli("gc", "--older-than", "soon", code=2).stderr
     assert list((tmp_path).glob("nowhere")) == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from millstream.cli.options import json_option, open_store
+from millstream.cli.options import check_uri, checked, json_option, open_store
 from millstream.cli.output import count_text, echo_json, size_text
 from millstream.cli.progress import progress_bar
 from millstream.values.databases import hidden
@@ -15,7 +15,7 @@ from millstream.values.errors import DataDamaged
 
 
 @click.command()
-@click.argument("uri")
+@click.argument("uri", callback=checked(check_uri))
 @click.argument("target", metavar="DEST", type=click.Path(path_type=Path))
 @click.option("--artifacts/--no-artifacts", default=True, show_default=True, help="Copy artifacts of this machine too.")
 @click.option("--verify", "checked", is_flag=True, help="Check the backup when it is made.")
@@ -31,7 +31,9 @@ def backup(uri: str, target: Path, artifacts: bool, checked: bool, as_json: bool
 
 @click.command()
 @click.argument("source", metavar="BACKUP", type=click.Path(path_type=Path))
-@click.option("--into", "uri", metavar="URI", help="The new store, of the kind that was backed up.")
+@click.option(
+    "--into", "uri", metavar="URI", callback=checked(check_uri), help="The new store, of the kind that was backed up."
+)
 @click.option("--artifact-root", metavar="DIR", help="Where a database's artifacts go (default: as for new ones).")
 @click.option("--verify", "checked", is_flag=True, help="Check every file of the backup, and that its store opens.")
 @json_option

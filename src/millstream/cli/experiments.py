@@ -22,6 +22,7 @@ from millstream.cli.options import (
     view_option,
 )
 from millstream.cli.output import echo_json, echo_table, local_time, number_text
+from millstream.formats.filters import EXPERIMENTS
 from millstream.values.entities import ACTIVE, DELETED, Experiment
 from millstream.values.ops import CreateExperiment, DeleteExperiment, RenameExperiment, RestoreExperiment
 from millstream.values.queries import GetExperiment, RunTable, TabulateRuns
@@ -50,8 +51,8 @@ def create(name: str, location: str | None, as_json: bool) -> None:
 
 @experiments.command()
 @view_option
-@filter_option
-@order_option
+@filter_option(EXPERIMENTS)
+@order_option(EXPERIMENTS)
 @click.option("--max-results", type=click.IntRange(min=1), help="Show at most so many (default: all).")
 @json_option
 def search(view: str, filter_text: str, order_by: tuple[str, ...], max_results: int | None, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from millstream.cli.options import json_option
+from millstream.cli.options import check_uri, checked, json_option
 from millstream.cli.output import echo_json, visible
 from millstream.cli.progress import progress_bar
 
@@ -54,7 +54,12 @@ def _shared(command: Command) -> Command:
 
 @click.command(name="import")
 @click.argument("source")
-@click.option("--into", metavar="URI", help="The store to import into; the one that all commands use when not given.")
+@click.option(
+    "--into",
+    metavar="URI",
+    callback=checked(check_uri),
+    help="The store to import into; the one that all commands use when not given.",
+)
 @_shared
 def import_(source: str, into: str | None, **options: Any) -> None:
     """Import runs and logged models from SOURCE.

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from millstream.cli.progress import progress_bar
+from millstream.formats.filters import Vocabulary, parse_filter, parse_order
 from millstream.values.entities import Experiment, ViewType
+from millstream.values.errors import InvalidValue
 from millstream.values.names import MAX_RESULTS
 from millstream.values.queries import DescribeStore, GetExperiment, GetExperimentByName, SearchExperiments
 
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-filter_option = click.option("--filter", "filter_text", default="", metavar="TEXT", help="Only those that match.")
-order_option = click.option(
-    "--order-by", "order_by", multiple=True, metavar="KEY [ASC|DESC]", help="Sort by; may be given several times."
-)
 view_option = click.option(
     "-v",
     "--view",
@@ -30,6 +28,43 @@ view_option = click.option(
     show_default=True,
     help="Which life-cycle stages to show.",
 )
+
+
+def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback for an option or argument: its value, a usage error when `check` finds that it cannot be read."""
+
+    def callback(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        for text in value if isinstance(value, tuple) else (value,):
+            if text is not None:
+                try:
+                    check(text)
+                except InvalidValue as error:
+                    raise click.BadParameter(error.message, context, parameter) from error
+        return value
+
+    return callback
+
+
+def filter_option(vocabulary: Vocabulary) -> Callable[[Command], Command]:
+    """Add `--filter`, a search in the words of `vocabulary`."""
+    check = checked(lambda text: parse_filter(text, vocabulary))
+    return click.option(
+        "--filter", "filter_text", default="", metavar="TEXT", callback=check, help="Only those that match."
+    )
+
+
+def order_option(vocabulary: Vocabulary) -> Callable[[Command], Command]:
+    """Add `--order-by`, any number of keys of `vocabulary`."""
+    check = checked(lambda text: parse_order((text,), vocabulary))
+    given = "Sort by; may be given several times."
+    return click.option("--order-by", "order_by", multiple=True, metavar="KEY [ASC|DESC]", callback=check, help=given)
+
+
+def check_uri(uri: str) -> None:
+    """Raise InvalidValue when `uri` can name no store; one that is not there is none of that."""
+    from millstream.stores.found import find_store
+
+    find_store(uri)
 
 
 def view_number(view: str) -> int:
@@ -106,6 +141,8 @@ def note_gaps(store: Store, uri: str | None = None) -> None:
 
 __all__ = [
     "Command",
+    "check_uri",
+    "checked",
     "filter_option",
     "find_experiment",
     "json_option",

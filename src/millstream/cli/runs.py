@@ -8,6 +8,7 @@ import click
 
 from millstream.cli.options import (
     Command,
+    checked,
     filter_option,
     find_experiment,
     json_option,
@@ -21,7 +22,7 @@ from millstream.cli.options import (
 from millstream.cli.output import duration, echo_json, echo_table, local_time, number_text
 from millstream.cli.placing import delete, move, restore
 from millstream.cli.tailing import tail
-from millstream.formats.filters import RUNS, parse_key
+from millstream.formats.filters import RUNS, parse_columns, parse_key
 from millstream.values.entities import Run, ViewType
 from millstream.values.names import MAX_RESULTS
 from millstream.values.queries import CountRuns, Facet, FacetRuns, GetRun, RunTable, SearchRuns, TabulateRuns
@@ -47,8 +48,8 @@ def runs() -> None:
 
 @runs.command()
 @experiments_options
-@filter_option
-@order_option
+@filter_option(RUNS)
+@order_option(RUNS)
 @view_option
 @click.option("--max-results", type=click.IntRange(1, MAX_RESULTS), default=1000, show_default=True, help="At most.")
 @click.option(
@@ -57,6 +58,7 @@ def runs() -> None:
     "columns",
     multiple=True,
     metavar="KEY",
+    callback=checked(lambda text: parse_columns((text,))),
     help="Show this too, e.g. metrics.loss, metrics.loss.min, 'params.*'; with --json, of the data this only.",
 )
 @json_option
@@ -130,7 +132,7 @@ def _cell(value: Any) -> str:
 
 @runs.command()
 @experiments_options
-@filter_option
+@filter_option(RUNS)
 @view_option
 @json_option
 def count(ids: tuple[str, ...], names: tuple[str, ...], filter_text: str, view: str, as_json: bool) -> None:
@@ -146,10 +148,14 @@ def count(ids: tuple[str, ...], names: tuple[str, ...], filter_text: str, view: 
         click.echo(str(found))
 
 
+def _facet_key(text: str) -> None:
+    parse_key(text, RUNS, "keys")
+
+
 @runs.command()
-@click.argument("keys", nargs=-1, required=True, metavar="KEY…")
+@click.argument("keys", nargs=-1, required=True, metavar="KEY…", callback=checked(_facet_key))
 @experiments_options
-@filter_option
+@filter_option(RUNS)
 @view_option
 @click.option(
     "--max-values", type=click.IntRange(0, MAX_RESULTS), default=20, show_default=True, help="At most, a key."

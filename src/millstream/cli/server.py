@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 from click.core import ParameterSource
 
+from millstream.cli.options import check_uri, checked
 from millstream.cli.progress import progress_bar
 from millstream.values.errors import MillstreamError
 from millstream.values.settings import setting, text_setting
@@ -26,18 +27,44 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def _check_prefix(text: str) -> None:
+    from millstream.server.static import check_prefix
+
+    check_prefix(text)
+
+
+def _check_hosts(text: str) -> None:
+    from millstream.server.guards import parse_allowed
+
+    for name in filter(None, text.split(",")):
+        parse_allowed(name)
+
+
 _OPTIONS = (
     click.option(
         "--backend-store-uri",
         "--tracking-uri",
         "store_uri",
         metavar="URI",
+        callback=checked(check_uri),
         help="Directory or database with the runs. Default: the mlruns found from the working directory upward.",
     ),
     click.option("-h", "--host", metavar="HOST", help="Address to listen on.  [default: 127.0.0.1]"),
     click.option("-p", "--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [default: 5000]"),
-    click.option("--static-prefix", default="", metavar="PATH", help="Path before every URL, behind a proxy."),
-    click.option("--allowed-hosts", metavar="NAMES", help="Host names to answer to, separated by commas."),
+    click.option(
+        "--static-prefix",
+        default="",
+        metavar="PATH",
+        callback=checked(_check_prefix),
+        help="Path before every URL, behind a proxy.",
+    ),
+    click.option(
+        "--allowed-hosts",
+        metavar="NAMES",
+        callback=checked(_check_hosts),
+        help="Host names to answer to, separated by commas.",
+    ),
     click.option(
         "--default-artifact-root",
         metavar="DIR",

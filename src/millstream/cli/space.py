@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from millstream.cli.options import json_option, note_gaps, open_store
+from millstream.cli.options import check_uri, checked, json_option, note_gaps, open_store
 from millstream.cli.output import count_text, echo_json, echo_table, local_time, size_text
 from millstream.cli.progress import show_progress
 from millstream.values.databases import hidden
@@ -20,14 +20,27 @@ from millstream.values.space import Compacted, ExperimentSpace, Freed, RunSpace,
 if TYPE_CHECKING:
     from millstream.stores.base import Store
 
+_store_option = click.option(
+    "--backend-store-uri",
+    "--tracking-uri",
+    "uri",
+    metavar="URI",
+    callback=checked(check_uri),
+    help="The store (default: as everywhere).",
+)
 _SIZES = ("Metrics", "Texts", "Artifacts", "Size")
 
 
 @click.command()
-@click.option("--older-than", metavar="AGE", help="Only what was deleted so long ago, e.g. 30d12h or 90m.")
+@click.option(
+    "--older-than",
+    metavar="AGE",
+    callback=checked(parse_age),
+    help="Only what was deleted so long ago, e.g. 30d12h or 90m.",
+)
 @click.option("--run-ids", metavar="ID,ID", help="Only these runs; each must be deleted.")
 @click.option("--experiment-ids", metavar="ID,ID", help="Only these experiments and their runs; each must be deleted.")
-@click.option("--backend-store-uri", "--tracking-uri", "uri", metavar="URI", help="The store (default: as everywhere).")
+@_store_option
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @click.option("--no-compact", is_flag=True, help="Do not make the database file smaller afterwards.")
 @json_option
@@ -136,7 +149,7 @@ def _plain(value: Any) -> dict[str, Any]:
 @click.option("-x", "--experiment-id", "ids", multiple=True, help="Only this experiment; may be given several times.")
 @click.option("--runs", "by_run", is_flag=True, help="Show each run.")
 @click.option("--max-results", type=click.IntRange(min=1), help="Show at most so many, the largest.")
-@click.option("--backend-store-uri", "--tracking-uri", "uri", metavar="URI", help="The store (default: as everywhere).")
+@_store_option
 @json_option
 def du(ids: tuple[str, ...], by_run: bool, max_results: int | None, uri: str | None, as_json: bool) -> None:
     """Show what experiments and runs take up, the largest first; deleted ones too."""

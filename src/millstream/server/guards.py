@@ -89,7 +89,7 @@ class Callers:
         self.app = app
         names = {name.strip() for name in allowed_hosts if name.strip()}
         self.any_host = "*" in names
-        self.hosts = {_parse_allowed(name) for name in names - {"*"}}
+        self.hosts = {parse_allowed(name) for name in names - {"*"}}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or raise NotPermitted."""
@@ -136,7 +136,8 @@ class Callers:
         return same or named in self.hosts
 
 
-def _parse_allowed(name: str) -> Host:
+def parse_allowed(name: str) -> Host:
+    """The host that an operator allows; InvalidValue for anything but an exact name."""
     host = Host.parse(name)
     if host is None:
         raise InvalidValue(

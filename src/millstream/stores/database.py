@@ -17,7 +17,7 @@ from millstream.drivers.artifacts.open import open_artifacts
 from millstream.drivers.sql import histories, ledger, read, schema
 from millstream.drivers.sql.apply.runs import seal
 from millstream.drivers.sql.apply.table import Applier
-from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
+from millstream.drivers.sql.engine import is_kept_from_writing, postgresql_engine, sqlite_engine, sqlite_reader
 from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.foreign import is_mlflows
 from millstream.drivers.sql.groups import Groups
@@ -249,7 +249,7 @@ class DatabaseStore:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageFailed(f"Cannot make the directory {str(path.parent)!r}: {error.strerror}.") from error
-        return sqlite_engine(path)
+        return sqlite_reader(path) if is_kept_from_writing(path) else sqlite_engine(path)
 
     def _rid(self, connection: Connection, run_id: str) -> int:
         names.check_run_id(run_id)

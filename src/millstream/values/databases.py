@@ -50,7 +50,7 @@ class DatabaseUri(Struct, frozen=True):
     @property
     def public(self) -> str:
         """The URI for people and logs: user name and password are hidden."""
-        return hidden(self.text)
+        return hidden(self.text) if self.path is None else self.text  # An @ in a path hides nothing.
 
     def artifact_root(self, named: str | None, base: Path) -> Location:
         """Where new experiments keep artifacts: `named`, else `mlartifacts` beside the SQLite file or in `base`."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, func, insert, select
 
 from millstream.drivers.sql import ledger
+from millstream.drivers.sql.engine import connect_to_read, is_kept_from_writing
 from millstream.values.errors import DataDamaged, StorageFailed
 
 PAGES = 2000
@@ -22,7 +23,7 @@ Progress = Callable[[int, int], None]
 def copy_sqlite(source: Path, target: Path, progress: Progress | None = None) -> None:
     """Copy a SQLite database as it is at the start of this call; nobody waits for it. One file, without a WAL."""
     try:
-        with closing(sqlite3.connect(source, isolation_level=None)) as old, closing(sqlite3.connect(target)) as new:
+        with closing(_connect(source)) as old, closing(sqlite3.connect(target)) as new:
             # With a snapshot of its own the copying need not begin again whenever somebody writes.
             old.execute("BEGIN")
             old.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -34,6 +35,12 @@ def copy_sqlite(source: Path, target: Path, progress: Progress | None = None) ->
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise DataDamaged(f"The database {str(source)!r} is damaged: {error}.") from error
         raise StorageFailed(f"Cannot copy the database {str(source)!r} to {str(target)!r}: {error}.") from error
+
+
+def _connect(source: Path) -> sqlite3.Connection:
+    connection = connect_to_read(source) if is_kept_from_writing(source) else sqlite3.connect(source)
+    connection.isolation_level = None
+    return connection
 
 
 def _reporter(progress: Progress | None) -> Callable[[int, int, int], object] | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from millstream.drivers.sql.plain import Driver
 from millstream.formats.patterns import matcher
@@ -37,6 +39,48 @@ def sqlite_engine(path: Path) -> Engine:
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def is_kept_from_writing(path: Path) -> bool:
+    """Whether the SQLite file `path` is there and nothing can be written beside it: SQLite cannot open it as usual."""
+    return path.is_file() and not os.access(path.parent, os.W_OK)
+
+
+def sqlite_reader(path: Path) -> Engine:
+    """An engine over a SQLite file that `is_kept_from_writing`; each transaction has a `connect_to_read` of its own."""
+    engine = create_engine(
+        f"sqlite:///{path}", creator=lambda: connect_to_read(path), poolclass=NullPool, query_cache_size=500
+    )
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection to a SQLite file; it refuses to write, and makes no file beside it where that cannot be.
+
+    A file in WAL mode that `is_kept_from_writing` is taken for one that nobody changes, unless there are changes beside
+    it that are not in it yet: those can only be read where another program has it open for writing. Without WAL, SQLite
+    reads with the usual locks there.
+    """
+    frozen = is_kept_from_writing(path) and not keeps_a_rollback_journal(path) and not _has_more_beside(path)
+    uri = f"file:{quote(path.as_posix())}?mode=ro{'&immutable=1' if frozen else ''}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+
+def _has_more_beside(path: Path) -> bool:
+    """Whether changes lie beside a file in WAL mode, or somebody who has it open may put some there."""
+    wal = Path(f"{path}-wal")
+    return wal.exists() and (wal.stat().st_size > 0 or Path(f"{path}-shm").exists())
+
+
+def keeps_a_rollback_journal(path: Path) -> bool:
+    """Byte 18 of a SQLite file is its write version: 1 for a rollback journal, 2 for WAL."""
+    try:
+        with path.open("rb") as file:
+            return file.read(19)[18:] == b"\x01"
+    except OSError:
+        return False
 
 
 def postgresql_engine(uri: str) -> Engine:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
@@ -12,6 +14,7 @@ from millstream.values.errors import DataDamaged, MillstreamError, StorageFailed
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # SQLite: no room; a write that went wrong, which is how some full disks show. PostgreSQL: disk full.
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_CLOSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # PostgreSQL: serialization failure, deadlock; the transaction may be tried again.
 _TRY_AGAIN = ("40001", "40P01")
@@ -37,7 +40,25 @@ def failure(error: DBAPIError, place: str) -> MillstreamError:
             f"The database {place} refused: {reason}. See whether its disk is full; free some space and "
             "try again; what was written before is safe."
         )
+    if code in _CLOSED:
+        reason = f"{reason}. {_obstacle(place)}"
     return StorageFailed(f"The database {place} refused: {reason}.")
+
+
+def _obstacle(place: str) -> str:
+    """Why the SQLite file at `place` cannot be opened or written to, and what to do."""
+    path = Path(place.removeprefix("sqlite:///"))
+    if path.is_dir():
+        return "It is a directory; name a file"
+    if path.is_file() and not os.access(path, os.R_OK):
+        return "The file may not be read; check its permissions"
+    if not os.access(path.parent, os.W_OK):
+        return (
+            f"Nothing can be written in the directory {str(path.parent)!r}: check its permissions and whether its file "
+            "system is read-only, or copy the file, with those beside it whose names begin with its name, to a place "
+            "that can be written to"
+        )
+    return "See whether its permissions let it be written to, and whether its file system is read-only"
 
 
 def is_disconnected(error: DBAPIError) -> bool:

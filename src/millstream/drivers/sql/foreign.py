@@ -12,16 +12,14 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Select, column, create_engine, func, inspect, null, select, table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from millstream.drivers.sql import ledger
-from millstream.drivers.sql.engine import BUSY_SECONDS, postgresql_engine
+from millstream.drivers.sql.engine import connect_to_read, keeps_a_rollback_journal, postgresql_engine
 from millstream.drivers.sql.failures import failure
 from millstream.values.databases import DatabaseUri
 from millstream.values.entities import Dataset, DatasetInput, InputTag, Metric, ModelInput, ModelOutput
@@ -183,7 +181,7 @@ def is_mlflows(database: DatabaseUri) -> bool:
 
     Opening a file the way stores do puts it into WAL mode, and it stays so; a file of ours is in that mode already.
     """
-    if database.path is None or not _keeps_a_rollback_journal(database.path):
+    if database.path is None or not keeps_a_rollback_journal(database.path):
         return False
     foreign = ForeignDatabase(database)
     try:
@@ -192,15 +190,6 @@ def is_mlflows(database: DatabaseUri) -> bool:
         return False  # Opening it says what is wrong.
     finally:
         foreign.close()
-
-
-def _keeps_a_rollback_journal(path: Path) -> bool:
-    """Byte 18 of a SQLite file is its write version: 1 for a rollback journal, 2 for WAL."""
-    try:
-        with path.open("rb") as file:
-            return file.read(19)[18:] == b"\x01"
-    except OSError:
-        return False
 
 
 def _dataset(name: Any, digest: Any, kind: Any, source: Any, schema: Any, profile: Any) -> Dataset:
@@ -220,9 +209,7 @@ def _sqlite_reader(database: DatabaseUri) -> Engine:
         raise NotFound(f"There is no database {database.public}.")
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"file:{quote(path.as_posix())}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
-        )
+        connection = connect_to_read(path)
         # SQLite keeps any bytes as text; one damaged value must not hide all others.
         connection.text_factory = lambda data: data.decode(errors="replace")
         return connection
