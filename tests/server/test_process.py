@@ -155,8 +155,8 @@ def test_a_port_held_by_something_else(tmp_path: Path) -> None:
         (["--port", "65536"], 2, "65536"),
         (["--host", "no such host"], 1, "does not know the host 'no such host'"),
         (["--host", "203.0.113.7"], 1, "Cannot listen on 203.0.113.7"),
-        (["--static-prefix", "ml"], 1, "cannot be a static prefix"),
-        (["--allowed-hosts", "10.*"], 1, "'10.*' is not a host name"),
+        (["--static-prefix", "ml"], 2, "cannot be a static prefix"),
+        (["--allowed-hosts", "10.*"], 2, "'10.*' is not a host name"),
         (["--backend-store-uri", "mysql://h/x"], 1, "MySQL is not supported"),
     ],
 )

@@ -10,7 +10,7 @@ import click
 from millstream.cli.progress import progress_bar
 from millstream.formats.filters import Vocabulary, parse_filter, parse_order
 from millstream.values.entities import Experiment, ViewType
-from millstream.values.errors import InvalidValue
+from millstream.values.errors import InvalidValue, MillstreamError
 from millstream.values.names import MAX_RESULTS
 from millstream.values.queries import DescribeStore, GetExperiment, GetExperimentByName, SearchExperiments
 
@@ -40,6 +40,8 @@ def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Pa
                     check(text)
                 except InvalidValue as error:
                     raise click.BadParameter(error.message, context, parameter) from error
+                except MillstreamError as error:
+                    raise click.ClickException(error.message) from error
         return value
 
     return callback
