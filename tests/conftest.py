@@ -13,6 +13,7 @@ import pytest
 # Before any of them is imported: their asserts tell what went wrong as those of tests do.
 pytest.register_assert_rewrite("tests.faults", "tests.machine", "tests.stores")
 
+from millstream.tracking import state  # noqa: E402
 from tests import servers  # noqa: E402
 
 # A shell that starts something in the background, or nohup, lets it ignore these, and so would all that tests start.
@@ -52,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def bare_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start each test without MILLSTREAM_* and MLFLOW_* variables and with caches of its own."""
+    """Each test without MILLSTREAM_* and MLFLOW_* variables, with caches of its own and no experiment chosen before."""
     for variable in list(os.environ):
         if variable.startswith(("MILLSTREAM_", "MLFLOW_")):
             monkeypatch.delenv(variable)
@@ -60,6 +61,8 @@ def bare_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     monkeypatch.setenv("MILLSTREAM_INDEX_DIR", str(caches / "index"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    state.set_uri(None)
+    state.set_active_experiment(None)
 
 
 @pytest.fixture(scope="session")
