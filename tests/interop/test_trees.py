@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from millstream.stores.embedded import EmbeddedStore
+from millstream.stores.repairs import repair
 from tests.golden.queries import BETTER, EXPERIMENT_QUERIES, NEW_RUN_QUERIES, RUN_QUERIES
 from tests.interop import generator
 from tests.interop.conftest import Peer
@@ -157,3 +159,16 @@ def test_an_experiment_deleted_by_one_is_restored_by_the_other(mlflow: Peer, mil
         for peer, method in ((one, "delete_experiment"), (other, "restore_experiment"), (other, "delete_experiment")):
             peer("call", store=root, method=method, arguments={"experiment_id": experiment})
             assert millstream("describe", store=root) == mlflow("describe", store=root), f"{peer.library} {method}"
+
+
+def test_mlflow_lists_a_tree_that_was_mended(mlflow: Peer, millstream: Peer, root: str) -> None:
+    rows = generator.rows(5, 3)
+    millstream("write_rows", store=root, name="실험", rows=rows)
+    before = mlflow("describe", store=root)
+    odd = Path(root, "0", "no-run", "empty")
+    odd.mkdir(parents=True)
+    found, quarantine = repair(EmbeddedStore(Path(root)), fix=True)
+    assert len(found) == 1
+    assert quarantine is not None
+    assert Path(root) in quarantine.parents
+    assert mlflow("describe", store=root) == before == millstream("describe", store=root)

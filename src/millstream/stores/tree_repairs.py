@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from millstream.drivers.files import movement, reader
 from millstream.drivers.files.atomic import create_file, failure, replace_file
-from millstream.drivers.files.quarantine import FOLDER, Quarantine
+from millstream.drivers.files.quarantine import Quarantine
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import parse_points
@@ -49,7 +49,7 @@ class TreeRepairs:
     def __init__(self, tree: Tree) -> None:
         """Look at `tree`, and put what is damaged into a hidden directory in it, beside the trash."""
         self._tree = tree
-        self.quarantine = Quarantine(Path(tree.root, FOLDER))
+        self.quarantine = Quarantine(Path(tree.root, layout.QUARANTINE))
         self._homes: dict[str, list[str]] = {}
 
     def repair(self, *, fix: bool) -> list[Finding]:
@@ -83,7 +83,7 @@ class TreeRepairs:
     def _leftovers(self) -> Iterator[Problem]:
         now = time.time()
         for folder, folders, files in os.walk(self._tree.root):
-            folders[:] = [name for name in folders if name != FOLDER]
+            folders[:] = [name for name in folders if name != layout.QUARANTINE]
             for name in (*files, *folders):
                 path = os.path.join(folder, name)
                 if name.startswith(layout.GONE_PREFIX):

@@ -154,7 +154,8 @@ def copy_tree(tree: Tree, copies: Copies, target: str, *, artifacts: bool) -> No
 
 def _is_skipped(path: str, *, artifacts: bool) -> bool:
     parts, place = _parts(path)
-    if parts[-1].startswith(layout.TEMPORARY_PREFIX) and parts[-1] != layout.MOVING:
+    temporary = parts[-1].startswith(layout.TEMPORARY_PREFIX) and parts[-1] != layout.MOVING
+    if temporary or parts[0] == layout.QUARANTINE:
         return True
     # The directory itself stays: without it a run is no run.
     return not artifacts and len(parts) > place and parts[place - 1] == layout.ARTIFACTS

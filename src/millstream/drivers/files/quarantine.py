@@ -10,9 +10,7 @@ import msgspec
 
 from millstream.drivers.files.atomic import failure
 from millstream.drivers.files.reader import printable
-from millstream.formats.mlruns.layout import TEMPORARY_PREFIX
 
-FOLDER = TEMPORARY_PREFIX + "quarantine"
 RECORD = "quarantine.jsonl"
 
 

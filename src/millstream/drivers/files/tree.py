@@ -153,7 +153,7 @@ class Tree:
 
 def _may_be_id(entry: os.DirEntry[str]) -> bool:
     """Whether a directory's name could be an id: not hidden, and of UTF-8 bytes."""
-    if entry.name.startswith(".") or not is_text(entry.name):
+    if entry.name.startswith(".") or entry.name == layout.QUARANTINE or not is_text(entry.name):
         return False
     try:
         return entry.is_dir()

@@ -34,8 +34,10 @@ NOT_RUNS = frozenset({TAGS, DATASETS, MODELS, "traces"})
 # A directory is a run only when all of these are there.
 RUN_PARTS = (METRICS, PARAMS, ARTIFACTS)
 
-# Ours, invisible to MLflow, which looks only at the names above.
+# Ours. MLflow looks only at the names above, and at directories in the places of experiments and runs.
 TEMPORARY_PREFIX = ".millstream-"
+# Lies in the tree for good. MLflow cannot list a tree with a directory whose name begins with a dot and is not its own.
+QUARANTINE = "millstream-quarantine"
 # A run or experiment that is being removed for good: renamed first, so that nobody sees half of it.
 GONE_PREFIX = TEMPORARY_PREFIX + "gone-"
 # In a run that is being moved: the ids of the experiments that it comes from and goes to, one a line.
