@@ -261,11 +261,10 @@ def test_a_store_that_fails_on_the_way_leaves_no_running_run(project: Path, monk
     def refuse(*_arguments: object, **_named: object) -> None:
         raise NotSupported("no params today")
 
-    monkeypatch.setattr(MlflowClient, "log_batch", refuse)
-    with pytest.raises(NotSupported):
-        run(str(project))
-    monkeypatch.undo()
-    os.chdir(project.parent)
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_batch", refuse)
+        with pytest.raises(NotSupported):
+            run(str(project))
     assert [found.info.status for found in runs()] == ["FAILED"]
 
 

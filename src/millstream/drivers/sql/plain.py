@@ -8,7 +8,8 @@ for all rows: its time goes to messages.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from types import TracebackType
 from typing import Any, TypeVar
@@ -126,14 +127,24 @@ class Driver:
 
     def __exit__(self, _type: type | None, error: BaseException | None, _traceback: TracebackType | None) -> None:
         """Close the cursor; the driver's errors become those of SQLAlchemy."""
-        dialect = self.connection.dialect
-        base: Any = dialect.loaded_dbapi.Error
-        if isinstance(error, base):
-            lost = dialect.is_disconnect(error, self._raw, self.cursor)
-            if lost:
-                self.connection.invalidate(error)
-            raise DBAPIError.instance(None, None, error, base, connection_invalidated=lost, dialect=dialect) from error
+        if isinstance(error, self.connection.dialect.loaded_dbapi.Error):
+            with translated(self.connection, self._raw, self.cursor):
+                raise error
         self.cursor.close()
+
+
+@contextmanager
+def translated(connection: Connection, raw: Any, cursor: Any) -> Iterator[None]:
+    """Errors of the driver, whose connection `raw` and `cursor` are used here, become those of SQLAlchemy."""
+    dialect = connection.dialect
+    base: Any = dialect.loaded_dbapi.Error
+    try:
+        yield
+    except base as error:
+        lost = dialect.is_disconnect(error, raw, cursor)
+        if lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(None, None, error, base, connection_invalidated=lost, dialect=dialect) from error
 
 
 class Plain(Driver):

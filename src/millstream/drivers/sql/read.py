@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice, starmap
+from itertools import chain, islice, starmap
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, sele
 
 from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.functions import AmongNumbers
+from millstream.drivers.sql.plain import translated
 from millstream.formats.filters import Columns
 from millstream.formats.sources import source_of
 from millstream.values.entities import (
@@ -32,6 +33,7 @@ from millstream.values.entities import (
 
 # SQLite takes at most 32,766 values in one statement; smaller ones are prepared faster.
 BATCH = 1000
+SOME = 5000
 EVERYTHING = Columns()
 INFO = tuple(schema.runs.c[name] for name in RunInfo.__struct_fields__)
 
@@ -84,7 +86,7 @@ def runs(connection: Connection, rids: Sequence[int], wanted: Columns = EVERYTHI
     found: dict[int, Run] = {}
     for batch in batches(rids):
         named = select(schema.runs.c.rid, *INFO).where(AmongNumbers.these(schema.runs.c.rid, batch))
-        infos = {row[0]: RunInfo(*row[1:]) for row in raw(connection, named).fetchall()}
+        infos = {row[0]: RunInfo(*row[1:]) for row in chain.from_iterable(rows(connection, named))}
         params = _texts(connection, schema.params, batch, wanted.params)
         tags = _texts(connection, schema.tags, batch, wanted.tags)
         latest = _latest(connection, batch, None if wanted.all_metrics else [key.key for key in wanted.metrics])
@@ -101,11 +103,13 @@ def runs(connection: Connection, rids: Sequence[int], wanted: Columns = EVERYTHI
     return [found[rid] for rid in rids if rid in found]
 
 
-def raw(connection: Connection, statement: Select[Any]) -> Any:
-    """The driver's cursor over the rows of `statement`: SQLAlchemy's own rows cost as much again as reading them."""
+def rows(connection: Connection, statement: Select[Any]) -> Iterator[Sequence[Any]]:
+    """Rows as the driver gives them, some thousands at a time: SQLAlchemy's own cost as much again as reading them."""
     cursor = connection.execute(statement).cursor
     assert cursor is not None
-    return cursor
+    with translated(connection, connection.connection, cursor):
+        while some := cursor.fetchmany(SOME):
+            yield some
 
 
 def count(connection: Connection, source: Table, *conditions: Any) -> int:
@@ -138,7 +142,7 @@ def _texts(
     if keys == ():
         return texts
     statement = select(source.c.rid, source.c.key, source.c.value).where(*keyed(source, rids, keys))
-    for rid, key, value in raw(connection, statement).fetchall():
+    for rid, key, value in chain.from_iterable(rows(connection, statement)):
         texts[rid][key] = value
     return texts
 
@@ -155,7 +159,7 @@ def _latest(connection: Connection, rids: list[int], keys: Sequence[str] | None)
         columns.last_source,
     ).where(*keyed(schema.series, rids, keys))
     latest: defaultdict[int, list[Metric]] = defaultdict(list)
-    for rid, key, value, is_nan, time, step, source in raw(connection, statement).fetchall():
+    for rid, key, value, is_nan, time, step, source in chain.from_iterable(rows(connection, statement)):
         latest[rid].append(Metric(key, math.nan if is_nan else value, time, step, None, *source_of(source)))
     return latest
 

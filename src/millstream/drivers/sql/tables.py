@@ -12,11 +12,9 @@ from sqlalchemy import Connection, Select, Table, select
 from millstream.drivers.sql import schema
 from millstream.drivers.sql.conditions import Condition, part_of
 from millstream.drivers.sql.functions import AmongNumbers
-from millstream.drivers.sql.read import INFO, raw
+from millstream.drivers.sql.read import INFO, rows
 from millstream.formats.filters import Columns
 from millstream.values.queries import RunTable
-
-SOME = 5000
 
 
 def table(connection: Connection, rids: Sequence[int], total: int, wanted: Columns) -> RunTable:
@@ -57,9 +55,7 @@ class Source:
 
     def rows(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
         """Rows, some thousands at a time."""
-        cursor = raw(self.connection, statement)
-        while some := cursor.fetchmany(SOME):
-            yield some
+        return rows(self.connection, statement)
 
     def texts(self, table: Table, keys: Sequence[str] | None) -> dict[str, list[str | None]]:
         """Columns of `keys`, all for None, out of params or tags."""
