@@ -6,7 +6,6 @@ exact complement.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -87,7 +86,7 @@ def among(column: ColumnElement[Any], ids: list[str]) -> Condition:
     """Whether `column` is one of `ids`, however many they are: a statement takes only so many values."""
     if len(ids) <= MANY:
         return column.in_(ids)
-    return Among(column, literal(json.dumps(ids), Text()))
+    return Among.texts(column, ids)
 
 
 def part_of(table: FromClause, part: str) -> tuple[ColumnElement[Any], ColumnElement[bool]]:

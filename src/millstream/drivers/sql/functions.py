@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,25 +39,6 @@ class Like(_Test):
     """``text LIKE pattern``, case-sensitive, with % and _ and no escape character."""
 
     inherit_cache = True
-
-
-class Among(_Test):
-    """``text IN (the texts of a JSON array)``."""
-
-    inherit_cache = True
-
-
-@compiles(Among)
-def _render_among(element: Among, compiler: SQLCompiler, **keywords: Any) -> str:
-    column, ids = (compiler.process(clause, **keywords) for clause in element.clauses)
-    return f"({column} IN (SELECT jsonb_array_elements_text(CAST({ids} AS jsonb))))"
-
-
-@compiles(Among, "sqlite")
-def _render_sqlite_among(element: Among, compiler: SQLCompiler, **keywords: Any) -> str:
-    column, ids = (compiler.process(clause, **keywords) for clause in element.clauses)
-    # Both pieces are SQL already: a column and the mark of a bound value.
-    return f"({column} IN (SELECT value FROM json_each({ids})))"  # noqa: S608
 
 
 @compiles(Fold)
@@ -156,40 +138,54 @@ def _render_sqlite_ascii_lower(element: AsciiLower, compiler: SQLCompiler, **key
     return f"lower({compiler.process(element.clauses, **keywords)})"
 
 
-class AmongNumbers(_Test):
-    """Whether a whole number is one of a list, which is sent as one value however long it is."""
+class Among(_Test):
+    """Whether a text is one of a list, which is sent as one value, a JSON array, however long it is."""
 
     inherit_cache = True
 
     @staticmethod
-    def these(number: ColumnElement[Any], listed: Sequence[int]) -> ColumnElement[bool]:
-        """Whether `number` is among `listed`."""
-        among = AmongNumbers if len(listed) > FEW else AmongFew
-        return among(number, literal(",".join(map(str, listed)), Text()))
+    def texts(text: ColumnElement[Any], listed: Sequence[str]) -> ColumnElement[bool]:
+        """Whether `text` is among `listed`."""
+        return Among(text, literal(json.dumps(listed), Text()))
+
+    @staticmethod
+    def numbers(number: ColumnElement[Any], listed: Sequence[int]) -> ColumnElement[bool]:
+        """Whether the whole number is among `listed`."""
+        among = _AmongNumbers if len(listed) > FEW else _AmongFew
+        return among(number, literal(json.dumps(listed), Text()))
 
 
-class AmongFew(_Test):
-    """The same of a short list, whose numbers are looked up one by one."""
-
+class _AmongNumbers(_Test):
     inherit_cache = True
 
 
-@compiles(AmongFew)
-def _render_among_few(element: AmongFew, compiler: SQLCompiler, **keywords: Any) -> str:
+class _AmongFew(_Test):
+    inherit_cache = True
+
+
+# All pieces are SQL already: a column and the mark of a bound value.
+@compiles(Among, "sqlite")
+@compiles(_AmongNumbers, "sqlite")
+@compiles(_AmongFew, "sqlite")
+def _render_sqlite_among(element: _Test, compiler: SQLCompiler, **keywords: Any) -> str:
+    one, listed = (compiler.process(clause, **keywords) for clause in element.clauses)
+    return f"({one} IN (SELECT value FROM json_each({listed})))"  # noqa: S608
+
+
+@compiles(Among)
+def _render_among(element: Among, compiler: SQLCompiler, **keywords: Any) -> str:
+    text, listed = (compiler.process(clause, **keywords) for clause in element.clauses)
+    return f"({text} IN (SELECT jsonb_array_elements_text(CAST({listed} AS jsonb))))"
+
+
+@compiles(_AmongNumbers)
+def _render_among_numbers(element: _AmongNumbers, compiler: SQLCompiler, **keywords: Any) -> str:
     number, listed = (compiler.process(clause, **keywords) for clause in element.clauses)
-    return f"({number} = ANY(CAST('{{' || {listed} || '}}' AS integer[])))"
+    # A join: `= ANY(…)` would go through the whole list for every row.
+    return f"({number} IN (SELECT unnest(CAST(translate({listed}, '[]', '{{}}') AS integer[]))))"
 
 
-@compiles(AmongNumbers)
-def _render_among_numbers(element: AmongNumbers, compiler: SQLCompiler, **keywords: Any) -> str:
+@compiles(_AmongFew)
+def _render_among_few(element: _AmongFew, compiler: SQLCompiler, **keywords: Any) -> str:
     number, listed = (compiler.process(clause, **keywords) for clause in element.clauses)
-    # A join: `= ANY(…)` would go through the whole list for every row. Both pieces are SQL already.
-    return f"({number} IN (SELECT unnest(CAST('{{' || {listed} || '}}' AS integer[]))))"
-
-
-@compiles(AmongFew, "sqlite")
-@compiles(AmongNumbers, "sqlite")
-def _render_sqlite_among_numbers(element: AmongNumbers, compiler: SQLCompiler, **keywords: Any) -> str:
-    number, listed = (compiler.process(clause, **keywords) for clause in element.clauses)
-    # Both pieces are SQL already: a column and the mark of a bound value.
-    return f"({number} IN (SELECT value FROM json_each('[' || {listed} || ']')))"  # noqa: S608
+    return f"({number} = ANY(CAST(translate({listed}, '[]', '{{}}') AS integer[])))"

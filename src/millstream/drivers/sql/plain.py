@@ -7,6 +7,7 @@ for all rows: its time goes to messages.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ Arrange = Callable[[Any], Any]
 D = TypeVar("D", bound="Driver")
 
 
-class _Statement:
+class _Statement(ABC):
     """A statement about many rows. Its text is made at the first use."""
 
     def __init__(self) -> None:
@@ -41,8 +42,8 @@ class _Statement:
             made = self._made[plain] = self._make(plain)
         return made
 
-    def _make(self, plain: bool) -> tuple[str, Arrange]:
-        raise NotImplementedError
+    @abstractmethod
+    def _make(self, plain: bool) -> tuple[str, Arrange]: ...
 
 
 class Find(_Statement):

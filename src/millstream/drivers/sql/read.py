@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 
 from millstream.drivers.sql import ledger, schema
-from millstream.drivers.sql.functions import AmongNumbers
+from millstream.drivers.sql.functions import Among
 from millstream.drivers.sql.plain import translated
 from millstream.formats.filters import Columns
 from millstream.formats.sources import source_of
@@ -85,7 +85,7 @@ def runs(connection: Connection, rids: Sequence[int], wanted: Columns = EVERYTHI
     """The runs with these `rid`s, in this order, with the data that is wanted."""
     found: dict[int, Run] = {}
     for batch in batches(rids):
-        named = select(schema.runs.c.rid, *INFO).where(AmongNumbers.these(schema.runs.c.rid, batch))
+        named = select(schema.runs.c.rid, *INFO).where(Among.numbers(schema.runs.c.rid, batch))
         infos = {row[0]: RunInfo(*row[1:]) for row in chain.from_iterable(rows(connection, named))}
         params = _texts(connection, schema.params, batch, wanted.params)
         tags = _texts(connection, schema.tags, batch, wanted.tags)
@@ -131,7 +131,7 @@ def info(row: Row[Any]) -> RunInfo:
 
 def keyed(source: Table, rids: Sequence[int], keys: Sequence[str] | None) -> list[ColumnElement[bool]]:
     """What holds for the rows of `source` that belong to these runs and keys; None means all keys."""
-    conditions: list[ColumnElement[bool]] = [AmongNumbers.these(source.c.rid, rids)]
+    conditions: list[ColumnElement[bool]] = [Among.numbers(source.c.rid, rids)]
     return conditions if keys is None else [*conditions, source.c.key.in_(keys)]
 
 
@@ -171,11 +171,11 @@ def _inputs(
     used: defaultdict[int, list[ModelInput]] = defaultdict(list)
     made: defaultdict[int, list[ModelOutput]] = defaultdict(list)
     source, links = schema.dataset_inputs, schema.model_links
-    for row in connection.execute(select(source).where(AmongNumbers.these(source.c.rid, rids))).all():
+    for row in connection.execute(select(source).where(Among.numbers(source.c.rid, rids))).all():
         dataset = Dataset(row.name, row.digest, row.source_type, row.source, row.schema, row.profile)
         tags = msgspec.json.decode(row.tags, type=dict[str, str])
         datasets[row.rid].append(DatasetInput(dataset, tuple(starmap(InputTag, tags.items()))))
-    for row in connection.execute(select(links).where(AmongNumbers.these(links.c.rid, rids))).all():
+    for row in connection.execute(select(links).where(Among.numbers(links.c.rid, rids))).all():
         if row.direction == "in":
             used[row.rid].append(ModelInput(row.model_id))
         else:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, Table, select
 
 from millstream.drivers.sql import schema
 from millstream.drivers.sql.conditions import Condition, part_of
-from millstream.drivers.sql.functions import AmongNumbers
+from millstream.drivers.sql.functions import Among
 from millstream.drivers.sql.read import INFO, rows
 from millstream.formats.filters import Columns
 from millstream.values.queries import RunTable
@@ -51,7 +51,7 @@ class Source:
 
     def holds(self, table: Table) -> Condition:
         """Whether a row of `table` belongs to one of the runs."""
-        return AmongNumbers.these(table.c.rid, self.rids)
+        return Among.numbers(table.c.rid, self.rids)
 
     def rows(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
         """Rows, some thousands at a time."""
