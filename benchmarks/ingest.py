@@ -173,12 +173,34 @@ def size(store: Any) -> int:
         return int(pages[0] - pages[1]) * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())
 
 
-def compare(kind: str, uri: Callable[[], str], points: int, singles: int, writers: int) -> dict[str, Answer]:
+class Table:
+    """The rows; each is printed when it is known, as the whole takes minutes."""
+
+    columns = ("points/s", "cpu µs", "p99 ms", "bytes", "bytes next")
+
+    def __init__(self, silent: bool) -> None:
+        """Print the head, or nothing at all when `silent`."""
+        self.silent = silent
+        self.rows: dict[str, Answer] = {}
+        names = "".join(f"{name:>12}" for name in self.columns)
+        self._print(f"ingest, each figure for one point, p99 for one write\n  {'':54}{names}")
+
+    def add(self, name: str, row: Answer) -> None:
+        """One more row."""
+        self.rows[name] = row
+        figures = (f"{row[column]:12.1f}" if column in row else f"{'':12}" for column in self.columns)
+        self._print(f"  {name:54}{''.join(figures)}")
+
+    def _print(self, line: str) -> None:
+        if not self.silent:
+            print(line, flush=True)
+
+
+def compare(table: Table, kind: str, uri: Callable[[], str], points: int, singles: int, writers: int) -> None:
     """All ways to write to one kind of database."""
-    rows: dict[str, Answer] = {}
 
     def add(name: str, count: int, work: Callable[[Any, str], Answer]) -> None:
-        rows[f"{kind}: {name}"] = with_size(uri, count, work)
+        table.add(f"{kind}: {name}", with_size(uri, count, work))
 
     for keys, each in SHAPES:
 
@@ -207,7 +229,6 @@ def compare(kind: str, uri: Callable[[], str], points: int, singles: int, writer
         to = "one run" if shared else "a run each"
         add(f"single points, {writers} threads, {to}", writers * singles, threads)
         add(f"single points, {writers} processes, {to}", writers * singles, processes)
-    return rows
 
 
 def main() -> None:
@@ -217,20 +238,14 @@ def main() -> None:
         return
     options = arguments(__doc__, points=100_000, singles=100, writers=64)
     sizes = (options.points, options.singles, options.writers)
+    table = Table(options.json)
     with tempfile.TemporaryDirectory() as folder:
-        rows = compare("SQLite", lambda: f"sqlite:///{folder}/{time.time_ns()}.db", *sizes)
+        compare(table, "SQLite", lambda: f"sqlite:///{folder}/{time.time_ns()}.db", *sizes)
     if servers.missing() is None:
         with servers.running() as server:
-            rows |= compare("PostgreSQL", lambda: servers.new_schema(server), *sizes)
+            compare(table, "PostgreSQL", lambda: servers.new_schema(server), *sizes)
     if options.json:
-        print(json.dumps({"title": "ingest", "rows": rows}, indent=1))
-        return
-    columns = ("points/s", "cpu µs", "p99 ms", "bytes", "bytes next")
-    print(
-        f"ingest, each figure for one point, p99 for one write\n  {'':54}" + "".join(f"{name:>12}" for name in columns)
-    )
-    for name, row in rows.items():
-        print(f"  {name:54}" + "".join(f"{row[column]:12.1f}" if column in row else f"{'':12}" for column in columns))
+        print(json.dumps({"title": "ingest", "rows": table.rows}, indent=1))
 
 
 if __name__ == "__main__":
