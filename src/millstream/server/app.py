@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from millstream.formats.wire import families
 from millstream.formats.wire.table import ROUTES
-from millstream.server import interface
+from millstream.server import facts, interface
 from millstream.server.artifacts import Files
+from millstream.server.description import Description
 from millstream.server.errors import Errors, error_reply
 from millstream.server.guards import Callers, SecurityHeaders
 from millstream.server.places import Places
@@ -44,17 +46,18 @@ def make_app(
     server = interface.Server(version("millstream"), now if started is None else started)
     files = Files(store)
     pages = Pages(static_prefix)
-    api = Api(store, Places.of(store.uri, artifact_root), ROUTES + interface.routes(server))
+    routes = ROUTES + interface.routes(server)
+    api = Api(store, Places.of(store.uri, artifact_root), routes)
 
     app = Starlette(
         routes=[
-            Route("/health", _answer_text("OK")),
-            Route("/version", _answer_text(server.version)),
+            *facts.routes(store, Description(routes, server.version, pages.prefix), server.version),
             Route("/get-artifact", files.get),
             Route("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
             Route("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", files.get_of_model),
             Mount("/api", api),
             Mount("/ajax-api", api),
+            *(Mount(path, _refuse) for path in families.OUTSIDE),
             Route("/{path:path}", pages.get),
         ],
         middleware=[
@@ -70,11 +73,8 @@ def make_app(
     return Prefix(app, pages.prefix) if pages.prefix else app
 
 
-def _answer_text(text: str) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(_request: Request) -> Response:
-        return PlainTextResponse(text)
-
-    return answer
+async def _refuse(scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise families.missing_route(scope["path"])
 
 
 async def _answer(_request: Request, error: Exception) -> Response:

@@ -7,10 +7,11 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from millstream.formats.wire.decode import Int64, MaybeInt64, Text, Texts, Word, check, invalid, or_none, read_view
+from millstream.formats.wire.decode import Int64, MaybeInt64, Text, Texts, View, check, invalid, or_none, read_view
 from millstream.formats.wire.encode import double
 from millstream.formats.wire.route import Given, Request, Route
 from millstream.formats.wire.runs import checked_run
+from millstream.server import replies
 from millstream.values import queries
 from millstream.values.entities import Metric, ViewType
 from millstream.values.names import MAX_RESULTS, check_experiment_id
@@ -31,7 +32,7 @@ class Runs(Request, frozen=True, kw_only=True):
     experiment_ids: tuple[str, ...] = ()
     filter: str = ""
     order_by: tuple[str, ...] = ()
-    view: Word = ViewType.ACTIVE_ONLY
+    view: View = ViewType.ACTIVE_ONLY
     offset: Int64 = 0
     limit: Int64 = 1000
     columns: tuple[str, ...] | UnsetType = UNSET
@@ -43,7 +44,7 @@ class Facets(Request, frozen=True, kw_only=True):
     experiment_ids: tuple[str, ...] = ()
     keys: Texts
     filter: str = ""
-    view: Word = ViewType.ACTIVE_ONLY
+    view: View = ViewType.ACTIVE_ONLY
     limit: Int64 = 100
 
 
@@ -183,16 +184,31 @@ def routes(server: Server) -> tuple[Route, ...]:
             speaks=queries.DescribeStore,
             call=lambda _request, _given: queries.DescribeStore(),
             reply=reply_about,
+            answer=replies.About,
             prefixes=PREFIX,
         ),
-        _posted("runs", Runs, queries.TabulateRuns, _runs, _reply_runs),
-        _posted("facets", Facets, queries.FacetRuns, _facets, _reply_facets),
-        _posted("series", Series, queries.SampledHistories, _series, _reply_series),
-        _posted("envelope", Envelope, queries.MetricEnvelope, _envelope, _reply_envelope),
+        _posted("runs", Runs, queries.TabulateRuns, _runs, _reply_runs, replies.RunColumns),
+        _posted("facets", Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
+        _posted("series", Series, queries.SampledHistories, _series, _reply_series, replies.Series),
+        _posted("envelope", Envelope, queries.MetricEnvelope, _envelope, _reply_envelope, replies.Envelope),
     )
 
 
 def _posted(
-    path: str, request: type[Request], speaks: type, call: Callable[..., Any], reply: Callable[..., Any]
+    path: str,
+    request: type[Request],
+    speaks: type,
+    call: Callable[..., Any],
+    reply: Callable[..., Any],
+    answer: type[Struct],
 ) -> Route:
-    return Route(methods=("POST",), path=path, request=request, speaks=speaks, call=call, reply=reply, prefixes=PREFIX)
+    return Route(
+        methods=("POST",),
+        path=path,
+        request=request,
+        speaks=speaks,
+        call=call,
+        reply=reply,
+        answer=answer,
+        prefixes=PREFIX,
+    )

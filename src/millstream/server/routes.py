@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 
 from millstream.formats.wire.decode import read_body, read_query
 from millstream.formats.wire.encode import write_body
+from millstream.formats.wire.families import missing_route
 from millstream.formats.wire.route import Given, Route
 from millstream.formats.wire.table import Table
 from millstream.server.guards import read_json
 from millstream.server.places import Places
 from millstream.stores.base import Store
-from millstream.values.errors import EndpointNotFound
 from millstream.values.names import new_run_id
 from millstream.values.ops import CreateExperiment, Op
 
@@ -55,7 +55,7 @@ class Api:
         """The route and the fields that the path holds, or the error that says there is none."""
         methods, named = self.table.find(path)
         if not methods:
-            raise EndpointNotFound(f"There is no endpoint {path[:200]!r} here.")
+            raise missing_route(path)
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             allowed = ", ".join(sorted(methods))

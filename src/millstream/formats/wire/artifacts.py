@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from millstream.formats.wire import encode
+from millstream.formats.wire import answers, encode
 from millstream.formats.wire.decode import Text
 from millstream.formats.wire.route import Given, Request, Route
 from millstream.formats.wire.runs import checked_run
@@ -50,6 +50,7 @@ ROUTES = (
         speaks=queries.ListArtifacts,
         call=_list,
         reply=_reply,
+        answer=answers.Files,
         first=_get_info,
     ),
 )

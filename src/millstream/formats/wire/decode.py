@@ -41,6 +41,9 @@ MaybeInt64 = Int64 | UnsetType
 Word = str | int
 """An enum: by name or by number."""
 
+View = Annotated[Word, Meta(extra_json_schema={"enum": [*ViewType.NAMES, *range(1, len(ViewType.NAMES) + 1)]})]
+"""Which stages to show, as a `Word`."""
+
 NONE: Mapping[str, str] = {}
 MAX_DEPTH = 64
 _SEE = "See the API docs for more information about request parameters."

@@ -6,11 +6,11 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from millstream.formats.wire import encode
+from millstream.formats.wire import answers, encode
 from millstream.formats.wire.decode import (
     MaybeInt64,
     Text,
-    Word,
+    View,
     check,
     check_positive,
     read_view,
@@ -63,13 +63,13 @@ class Search(Request, frozen=True, kw_only=True):
     page_token: str = ""
     filter: str = ""
     order_by: tuple[str, ...] = ()
-    view_type: Word = ViewType.ACTIVE_ONLY
+    view_type: View = ViewType.ACTIVE_ONLY
 
 
 class List(Request, frozen=True, kw_only=True):
     """Fields of experiments/list of MLflow 1.x; without `max_results` it lists all that one page can hold."""
 
-    view_type: Word = ViewType.ACTIVE_ONLY
+    view_type: View = ViewType.ACTIVE_ONLY
     max_results: MaybeInt64 = UNSET
     page_token: str = ""
 
@@ -176,6 +176,7 @@ def _delete(request: ById, given: Given) -> ops.DeleteExperiment:
 
 
 def _restore(request: ById, given: Given) -> ops.RestoreExperiment:
+    """Undo the deletion of an experiment and its runs."""
     return ops.RestoreExperiment(experiment_id=_id(request.experiment_id), time=given.now)
 
 
@@ -210,13 +211,51 @@ def _route(verb: str, path: str, **rest: Any) -> Route:
 
 
 ROUTES = (
-    _route("POST", "create", request=Create, speaks=ops.CreateExperiment, call=_create, reply=_reply_id),
-    _route("GET", "get", request=ById, speaks=queries.GetExperiment, call=_get, reply=_reply_one),
     _route(
-        "GET", "get-by-name", request=ByName, speaks=queries.GetExperimentByName, call=_get_by_name, reply=_reply_one
+        "POST",
+        "create",
+        request=Create,
+        speaks=ops.CreateExperiment,
+        call=_create,
+        reply=_reply_id,
+        answer=answers.ExperimentId,
     ),
-    _route("GET POST", "search", request=Search, speaks=queries.SearchExperiments, call=_search, reply=_reply_page),
-    _route("GET POST", "list", request=List, speaks=queries.SearchExperiments, call=_list, reply=_reply_page),
+    _route(
+        "GET",
+        "get",
+        request=ById,
+        speaks=queries.GetExperiment,
+        call=_get,
+        reply=_reply_one,
+        answer=answers.OneExperiment,
+    ),
+    _route(
+        "GET",
+        "get-by-name",
+        request=ByName,
+        speaks=queries.GetExperimentByName,
+        call=_get_by_name,
+        reply=_reply_one,
+        answer=answers.OneExperiment,
+    ),
+    _route(
+        "GET POST",
+        "search",
+        request=Search,
+        speaks=queries.SearchExperiments,
+        call=_search,
+        reply=_reply_page,
+        answer=answers.Experiments,
+    ),
+    _route(
+        "GET POST",
+        "list",
+        request=List,
+        speaks=queries.SearchExperiments,
+        call=_list,
+        reply=_reply_page,
+        answer=answers.Experiments,
+    ),
     _route("POST", "update", request=Update, speaks=ops.RenameExperiment, call=_update, reply=reply_nothing),
     _route("POST", "delete", request=ById, speaks=ops.DeleteExperiment, call=_delete, reply=reply_nothing),
     _route("POST", "restore", request=ById, speaks=ops.RestoreExperiment, call=_restore, reply=reply_nothing),
@@ -238,6 +277,7 @@ ROUTES = (
         speaks=queries.SearchDatasets,
         call=_search_datasets,
         reply=_reply_datasets,
+        answer=answers.DatasetUses,
         prefixes=AJAX_PREFIXES,
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from millstream.formats.wire import encode
+from millstream.formats.wire import answers, encode
 from millstream.formats.wire.decode import Int64, Text, Texts, Word, check, check_positive, invalid
 from millstream.formats.wire.experiments import Tag
 from millstream.formats.wire.metrics import Pair
@@ -262,12 +262,46 @@ def _route(verb: str, path: str, **rest: Any) -> Route:
 
 ONE = "/{model_id}"
 ROUTES = (
-    _route("POST", "", request=Create, speaks=ops.CreateLoggedModel, call=_create, reply=_reply_model),
-    _route("POST", "/search", request=Search, speaks=queries.SearchLoggedModels, call=_search, reply=_reply_page),
-    _route("GET", ONE, request=Get, speaks=queries.GetLoggedModel, call=_get, reply=_reply_model),
-    _route("PATCH", ONE, request=Finalize, speaks=ops.FinalizeLoggedModel, call=_finalize, reply=_reply_model),
+    _route(
+        "POST",
+        "",
+        request=Create,
+        speaks=ops.CreateLoggedModel,
+        call=_create,
+        reply=_reply_model,
+        answer=answers.OneModel,
+    ),
+    _route(
+        "POST",
+        "/search",
+        request=Search,
+        speaks=queries.SearchLoggedModels,
+        call=_search,
+        reply=_reply_page,
+        answer=answers.Models,
+    ),
+    _route(
+        "GET", ONE, request=Get, speaks=queries.GetLoggedModel, call=_get, reply=_reply_model, answer=answers.OneModel
+    ),
+    _route(
+        "PATCH",
+        ONE,
+        request=Finalize,
+        speaks=ops.FinalizeLoggedModel,
+        call=_finalize,
+        reply=_reply_model,
+        answer=answers.OneModel,
+    ),
     _route("DELETE", ONE, request=ById, speaks=ops.DeleteLoggedModel, call=_delete, reply=reply_nothing),
-    _route("PATCH", f"{ONE}/tags", request=SetTags, speaks=ops.SetLoggedModelTags, call=_set_tags, reply=_reply_model),
+    _route(
+        "PATCH",
+        f"{ONE}/tags",
+        request=SetTags,
+        speaks=ops.SetLoggedModelTags,
+        call=_set_tags,
+        reply=_reply_model,
+        answer=answers.OneModel,
+    ),
     _route(
         "DELETE",
         f"{ONE}/tags/{{tag_key}}",
@@ -291,6 +325,7 @@ ROUTES = (
         speaks=queries.ListModelArtifacts,
         call=_list,
         reply=_reply_files,
+        answer=answers.Files,
         first=_get_listed,
     ),
 )

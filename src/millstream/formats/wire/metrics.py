@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from millstream.formats.wire import encode
+from millstream.formats.wire import answers, encode
 from millstream.formats.wire.decode import (
     Int64,
     MaybeInt64,
@@ -134,6 +134,7 @@ def _place(index: int | None, field: str) -> str:
 
 
 def _log_metric(request: LogMetric, _given: Given) -> ops.LogBatch:
+    """Append one point of a metric of a run."""
     return ops.LogBatch(run_id=checked_run(request.run_id), metrics=(_point(request),))
 
 
@@ -233,6 +234,7 @@ ROUTES = (
         speaks=queries.MetricHistory,
         call=_history,
         reply=_reply_page,
+        answer=answers.MetricPage,
     ),
     Route(
         methods=("GET",),
@@ -241,6 +243,7 @@ ROUTES = (
         speaks=queries.MetricHistories,
         call=_bulk,
         reply=_reply_points,
+        answer=answers.Metrics,
         prefixes=AJAX_PREFIXES,
     ),
     Route(
@@ -250,5 +253,6 @@ ROUTES = (
         speaks=queries.SampledHistories,
         call=_interval,
         reply=_reply_points,
+        answer=answers.Metrics,
     ),
 )

@@ -126,7 +126,7 @@ def _get_run(request: LogModel) -> queries.GetRun:
 
 
 def _log_model(request: LogModel, given: Given) -> ops.LogBatch:
-    """The model added to the list that the run's history tag holds."""
+    """Note a model in the list that the run's history tag holds, as MLflow 1.x did."""
     model = _read_json(request.model_json)
     if not isinstance(model, dict):
         raise invalid("model_json", request.model_json, "It must be the JSON text of an object.")

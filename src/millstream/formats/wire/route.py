@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from millstream.formats.wire.answers import Nothing
 from millstream.values.ops import Op
 from millstream.values.queries import Query
 
@@ -35,8 +36,8 @@ class Given(Struct, frozen=True):
 class Route(Struct, frozen=True, kw_only=True):
     """One endpoint: how a request becomes an op or query, and how its result becomes the reply's JSON object.
 
-    `first` asks the store something that `call` or `reply` needs beforehand. It is followed by a write only where
-    `alone` is set: such routes must not run twice at the same time for one store.
+    `answer` is what `reply` makes, as a type. `first` asks the store something that `call` or `reply` needs beforehand.
+    It is followed by a write only where `alone` is set: such routes must not run twice at the same time for one store.
     """
 
     methods: tuple[str, ...]
@@ -45,6 +46,7 @@ class Route(Struct, frozen=True, kw_only=True):
     speaks: type[Op[Any]] | type[Query[Any]]
     call: Callable[[Any, Given], Op[Any] | Query[Any]]
     reply: Callable[[Any, Given], dict[str, Any]]
+    answer: type[Struct] = Nothing
     first: Callable[[Any], Query[Any]] | None = None
     alone: bool = False
     prefixes: tuple[str, ...] = PREFIXES + OLD_PREFIXES

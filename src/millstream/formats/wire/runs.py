@@ -6,11 +6,12 @@ from typing import Any
 
 from msgspec import UNSET
 
-from millstream.formats.wire import encode
+from millstream.formats.wire import answers, encode
 from millstream.formats.wire.decode import (
     Int64,
     MaybeInt64,
     Text,
+    View,
     Word,
     check,
     check_positive,
@@ -65,7 +66,7 @@ class Search(Request, frozen=True, kw_only=True):
 
     experiment_ids: tuple[str, ...] = ()
     filter: str = ""
-    run_view_type: Word = ViewType.ACTIVE_ONLY
+    run_view_type: View = ViewType.ACTIVE_ONLY
     max_results: Int64 = 1000
     order_by: tuple[str, ...] = ()
     page_token: str = ""
@@ -165,15 +166,18 @@ def _delete(request: ById, given: Given) -> ops.DeleteRun:
 
 
 def _restore(request: ById, _given: Given) -> ops.RestoreRun:
+    """Undo the deletion of a run."""
     return ops.RestoreRun(run_id=checked_run(request.run_id))
 
 
 def _log_parameter(request: LogParameter, _given: Given) -> ops.LogBatch:
+    """Add one param of a run; a param is written once."""
     param = checked_param("", request.key, request.value)
     return ops.LogBatch(run_id=checked_run(request.run_id), params=(param,))
 
 
 def _set_tag(request: SetTag, _given: Given) -> ops.LogBatch:
+    """Set or overwrite one tag of a run."""
     tag = checked_tag("", request.key, request.value)
     return ops.LogBatch(run_id=checked_run(request.run_id), tags=(tag,))
 
@@ -199,12 +203,30 @@ def _route(verb: str, path: str, **rest: Any) -> Route:
 
 
 ROUTES = (
-    _route("POST", "create", request=Create, speaks=ops.CreateRun, call=_create, reply=_reply_run),
-    _route("POST", "update", request=Update, speaks=ops.UpdateRun, call=_update, reply=_reply_info),
+    _route(
+        "POST", "create", request=Create, speaks=ops.CreateRun, call=_create, reply=_reply_run, answer=answers.OneRun
+    ),
+    _route(
+        "POST",
+        "update",
+        request=Update,
+        speaks=ops.UpdateRun,
+        call=_update,
+        reply=_reply_info,
+        answer=answers.RunInfoOnly,
+    ),
     _route("POST", "delete", request=ById, speaks=ops.DeleteRun, call=_delete, reply=reply_nothing),
     _route("POST", "restore", request=ById, speaks=ops.RestoreRun, call=_restore, reply=reply_nothing),
-    _route("GET", "get", request=ById, speaks=queries.GetRun, call=_get, reply=_reply_run),
-    _route("POST", "search", request=Search, speaks=queries.SearchRuns, call=_search, reply=_reply_page),
+    _route("GET", "get", request=ById, speaks=queries.GetRun, call=_get, reply=_reply_run, answer=answers.OneRun),
+    _route(
+        "POST",
+        "search",
+        request=Search,
+        speaks=queries.SearchRuns,
+        call=_search,
+        reply=_reply_page,
+        answer=answers.Runs,
+    ),
     _route(
         "POST", "log-parameter", request=LogParameter, speaks=ops.LogBatch, call=_log_parameter, reply=reply_nothing
     ),

@@ -1,0 +1,101 @@
+"""Replies of the routes that our own pages ask, as types."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from millstream.formats.wire.answers import Answer, Number, Stage, Status
+
+
+class StoreObject(Answer, frozen=True, kw_only=True):
+    """What is served; so many as `left_out` runs and experiments cannot be read, for the reasons in `problems`."""
+
+    kind: str
+    location: str
+    exists: bool
+    experiments: int
+    runs: int
+    problems: list[str]
+    left_out: int
+
+
+class About(Answer, frozen=True, kw_only=True):
+    """This server: its version, when it was started (ms), and its store."""
+
+    version: str
+    started: int
+    store: StoreObject
+
+
+class RunColumns(Answer, frozen=True, kw_only=True):
+    """A window of runs in columns: item i of every list belongs to run i. `total` counts all matching runs."""
+
+    total: int
+    run_id: list[str]
+    experiment_id: list[str]
+    run_name: list[str]
+    status: list[Status]
+    lifecycle_stage: list[Stage]
+    user_id: list[str]
+    start_time: list[int | None]
+    end_time: list[int | None]
+    artifact_uri: list[str]
+    metrics: dict[str, list[Number | None]]
+    params: dict[str, list[str | None]]
+    tags: dict[str, list[str | None]]
+
+
+class FacetObject(Answer, frozen=True, kw_only=True):
+    """What the matching runs have under one key: the most frequent values with their counts, or bounds."""
+
+    key: str
+    present: int
+    distinct: int
+    values: list[tuple[str, int]]
+    minimum: int | Number | None
+    maximum: int | Number | None
+    undefined: int
+
+
+class Facets(Answer, frozen=True, kw_only=True):
+    """One facet a key."""
+
+    facets: list[FacetObject]
+
+
+class SeriesObject(Answer, frozen=True, kw_only=True):
+    """Points of a metric of one run in columns."""
+
+    run_id: str
+    key: str
+    step: list[int]
+    time: list[int]
+    value: list[Number]
+
+
+class Series(Answer, frozen=True, kw_only=True):
+    """One series a run that has the metric."""
+
+    series: list[SeriesObject]
+
+
+class Envelope(Answer, frozen=True, kw_only=True):
+    """A series as it looks in a chart: item i of every list is about pixel column `column[i]`."""
+
+    run_id: str
+    key: str
+    x: Literal["step", "time", "relative"]
+    low: int | None
+    high: int | None
+    width: int
+    column: list[int]
+    count: list[int]
+    nan_count: list[int]
+    first_x: list[int]
+    first: list[Number]
+    last_x: list[int]
+    last: list[Number]
+    min_x: list[int | None]
+    min: list[Number | None]
+    max_x: list[int | None]
+    max: list[Number | None]
