@@ -60,6 +60,7 @@ def bare_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     caches: Path = tmp_path_factory.getbasetemp() / "caches"
     monkeypatch.setenv("MILLSTREAM_INDEX_DIR", str(caches / "index"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
+    monkeypatch.setenv("XDG_STATE_HOME", str(caches / "state"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
     state.set_uri(None)
     state.set_active_experiment(None)

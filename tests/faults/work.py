@@ -22,7 +22,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 from millstream.server.app import make_app
-from millstream.server.process import bind, serve
+from millstream.server.process import Hooks, serve
+from millstream.server.sockets import bind
 from millstream.stores.base import Store
 from millstream.stores.open import close_stores, open_store
 from millstream.values import ops
@@ -199,7 +200,7 @@ def answer(work: Work, journal: Journal) -> None:
     """Serve the store over HTTP; the port is noted."""
     sock: socket.socket = bind("127.0.0.1", 0)
     journal.note("port", sock.getsockname()[1])
-    serve(make_app(open_store(work.uri)), sock, lambda: journal.note("ready", True))
+    serve(make_app(open_store(work.uri)), sock, Hooks(ready=lambda: journal.note("ready", True)))
 
 
 def random_ops(work: Work) -> Iterator[ops.Op[Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
+import psutil
 import pytest
 from msgspec import Struct
 from starlette.types import ASGIApp
@@ -15,6 +18,7 @@ from starlette.types import ASGIApp
 from millstream.server.app import make_app
 from millstream.stores.base import Store
 from millstream.stores.open import close_stores, open_store
+from tests.server.started import Started, command
 
 
 class Reply(Struct):
@@ -133,3 +137,36 @@ def serve(store: Store) -> Callable[..., Client]:
 def client(serve: Callable[..., Client]) -> Client:
     """Client of a server with no options."""
     return serve()
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Started]]:
+    """Starts a server over its own directory; whatever still runs at the end is killed, with all its processes."""
+    started: list[Started] = []
+
+    def run(verb: str = "ui", *options: str, port: int = 0, drain: int = 2) -> Started:
+        monkeypatch.setenv("MILLSTREAM_DRAIN_SECONDS", str(drain))
+        errors = tmp_path / f"errors-{len(started)}"
+        with errors.open("w") as log:
+            process = subprocess.Popen(
+                command(verb, "--port", str(port), *options),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=tmp_path,
+            )
+        server = Started(process, "", errors)
+        started.append(server)
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        assert address, errors.read_text()
+        server = started[-1] = server._replace(address=address)
+        return server
+
+    yield run
+    for server in started:
+        for process in server.tree() if server.process.poll() is None else []:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        server.process.kill()
+        server.process.communicate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import anyio
@@ -12,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from millstream.server.errors import Errors
 
 
-def call(error: Exception, *, begun: bool) -> list[Any]:
+def call(error: BaseException, *, begun: bool) -> list[Any]:
     """What is sent when an app raises `error`."""
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -42,6 +43,10 @@ def test_a_reply_that_broke_off_is_not_made_to_look_whole(caplog: pytest.LogCapt
 def test_a_caller_that_went_away_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     assert call(ClientDisconnect(), begun=False) == []
     assert caplog.text == ""
+
+
+def test_what_is_under_way_when_the_server_waits_no_longer_may_be_tried_again() -> None:
+    assert call(asyncio.CancelledError(), begun=False)[0]["status"] == 503
 
 
 def test_what_was_not_begun_is_answered() -> None:

@@ -144,6 +144,60 @@ def test_preflights_are_not_granted(client: Client) -> None:
     assert not {name for name in reply.headers if name.startswith("access-control")}
 
 
+@pytest.mark.parametrize("named", ["https://Notes.example", "https://notes.example:443", "*"])
+def test_pages_of_sites_that_the_operator_named_may_ask_and_change(serve: Callable[..., Client], named: str) -> None:
+    client = serve(allowed_origins=["http://other.example:8080", named])
+    page = {"origin": "https://notes.example", "sec-fetch-site": "cross-site"}
+    asked = client.send("OPTIONS", SEARCH, headers=page | {"access-control-request-method": "POST"})
+    assert asked.status == 204
+    assert "POST" in asked.headers["access-control-allow-methods"]
+    assert "content-type" in asked.headers["access-control-allow-headers"]
+    reply = post(client, JSON | page)
+    assert reply.status == 200
+    for answer in (asked, reply):
+        assert answer.headers["access-control-allow-origin"] == "https://notes.example"
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+        assert answer.headers["vary"] == "Origin"
+        assert "access-control-allow-credentials" not in answer.headers
+    # Allowed or not, the name of this server must be right.
+    assert post(client, JSON | page, "evil.example").status == 403
+
+
+@pytest.mark.parametrize("origin", ["http://notes.example", "https://notes.example:444", "https://a.notes.example"])
+def test_sites_that_are_alike_are_not_the_named_one(serve: Callable[..., Client], origin: str) -> None:
+    reply = post(serve(allowed_origins=["https://notes.example"]), JSON | {"origin": origin})
+    assert reply.status == 403
+    assert "access-control-allow-origin" not in reply.headers
+
+
+@pytest.mark.parametrize("name", ["notes.example", "ftp://a.example", "https://", "https://a/b", "https://*.example"])
+def test_what_is_no_site_cannot_be_named(serve: Callable[..., Client], name: str) -> None:
+    with pytest.raises(InvalidValue, match="is not a site"):
+        serve(allowed_origins=[name])
+
+
+@pytest.mark.parametrize(
+    ("frames", "header", "ancestors"),
+    [
+        ("sameorigin", "SAMEORIGIN", "frame-ancestors 'self'"),
+        ("DENY", "DENY", "frame-ancestors 'none'"),
+        ("NONE", None, ""),
+    ],
+)
+def test_who_may_show_the_pages_in_a_frame(
+    serve: Callable[..., Client], frames: str, header: str | None, ancestors: str
+) -> None:
+    headers = serve(frames=frames).get("/").headers
+    assert headers.get("x-frame-options") == header
+    assert ancestors in headers["content-security-policy"]
+    assert ("frame-ancestors" in headers["content-security-policy"]) == bool(ancestors)
+
+
+def test_another_word_for_frames_is_refused(serve: Callable[..., Client]) -> None:
+    with pytest.raises(InvalidValue, match="SAMEORIGIN, DENY or NONE"):
+        serve(frames="ALLOW-FROM https://a.example")
+
+
 @pytest.mark.parametrize(
     ("content_type", "words"),
     [

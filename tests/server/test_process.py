@@ -9,70 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
 from millstream.server.ports import ask_about, explain, find_holder, next_free_port
-from millstream.server.process import bind, open_to_all, url
+from millstream.server.sockets import bind, open_to_all, url
 from millstream.values.errors import InvalidValue
-
-
-class Started(NamedTuple):
-    """A server process that has said its address."""
-
-    process: subprocess.Popen[str]
-    address: str
-    errors: Path
-
-    @property
-    def port(self) -> int:
-        return urlsplit(self.address).port or 0
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request("GET", path)
-            reply = connection.getresponse()
-            return reply.status, reply.read()
-        finally:
-            connection.close()
-
-
-def command(verb: str, *options: str) -> list[str]:
-    start = f"from millstream.cli.server import {verb}; {verb}(prog_name='millstream {verb}')"
-    return [sys.executable, "-c", start, *options]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
-    """Starts a server over its own directory; whatever still runs at the end is killed."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def run(verb: str = "ui", *options: str, port: int = 0) -> Started:
-        errors = tmp_path / f"errors-{len(processes)}"
-        with errors.open("w") as log:
-            process = subprocess.Popen(
-                command(verb, "--port", str(port), *options),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=tmp_path,
-            )
-        processes.append(process)
-        assert process.stdout
-        address = process.stdout.readline().strip()
-        assert address, errors.read_text()
-        return Started(process, address, errors)
-
-    yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
+from tests.server.started import Started, command
 
 
 def run(verb: str, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -133,9 +79,10 @@ def test_a_busy_port_names_its_holder_and_the_way_out(start: Callable[..., Start
     assert f"Port {first.port} on 127.0.0.1 is taken by process {first.process.pid} (" in second.stderr
     assert f"It is Millstream, serving {tmp_path / '기록 a'} at {first.address}" in second.stderr
     assert f"kill {first.process.pid}" in second.stderr
-    offered = re.search(r"millstream server --allowed-hosts a\.example --no-open --port (\d+)", second.stderr)
+    offered = re.search(r"millstream server --no-open --allowed-hosts a\.example --port (\d+)", second.stderr)
     assert offered
     assert int(offered[1]) > first.port
+    assert f"millstream server --no-open --allowed-hosts a.example --replace --port {first.port}" in second.stderr
     assert "Traceback" not in second.stderr
 
 
@@ -151,7 +98,11 @@ def test_a_port_held_by_something_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
-        (["--workers", "4"], 2, "--workers takes only 1"),
+        (["--workers", "0"], 2, "0 is not in the range"),
+        (["--gunicorn-opts", "--timeout 60"], 2, "it has its own HTTP server"),
+        (["--disable-security-middleware"], 2, "Name this server's host names with --allowed-hosts"),
+        (["--cors-allowed-origins", "a.example"], 2, "'a.example' is not a site"),
+        (["--x-frame-options", "maybe"], 2, "maybe"),
         (["--port", "65536"], 2, "65536"),
         (["--host", "no such host"], 1, "does not know the host 'no such host'"),
         (["--host", "203.0.113.7"], 1, "Cannot listen on 203.0.113.7"),

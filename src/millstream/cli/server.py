@@ -6,83 +6,33 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
-from millstream.cli.options import check_uri, checked
 from millstream.cli.progress import progress_bar
+from millstream.cli.server_options import server_options
+from millstream.cli.servers import list_, stop
 from millstream.values.errors import MillstreamError
 from millstream.values.settings import setting, text_setting
+from millstream.values.version import VERSION
 
 if TYPE_CHECKING:
     from socket import socket
 
     from starlette.types import ASGIApp
 
+    from millstream.server.process import Hooks
+    from millstream.server.roster import Entry
+    from millstream.server.sockets import Offer
     from millstream.stores.base import Store
     from millstream.stores.open import FoundStore
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _check_prefix(text: str) -> None:
-    from millstream.server.static import check_prefix
-
-    check_prefix(text)
-
-
-def _check_hosts(text: str) -> None:
-    from millstream.server.guards import parse_allowed
-
-    for name in filter(None, text.split(",")):
-        parse_allowed(name)
-
-
-_OPTIONS = (
-    click.option(
-        "--backend-store-uri",
-        "--tracking-uri",
-        "store_uri",
-        metavar="URI",
-        callback=checked(check_uri),
-        help="Directory or database with the runs. Default: the mlruns found from the working directory upward.",
-    ),
-    click.option("-h", "--host", metavar="HOST", help="Address to listen on.  [default: 127.0.0.1]"),
-    click.option("-p", "--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [default: 5000]"),
-    click.option(
-        "--static-prefix",
-        default="",
-        metavar="PATH",
-        callback=checked(_check_prefix),
-        help="Path before every URL, behind a proxy.",
-    ),
-    click.option(
-        "--allowed-hosts",
-        metavar="NAMES",
-        callback=checked(_check_hosts),
-        help="Host names to answer to, separated by commas.",
-    ),
-    click.option(
-        "--default-artifact-root",
-        metavar="DIR",
-        help="Where new experiments keep artifacts, and what clients may name.",
-    ),
-    click.option("-w", "--workers", type=int, default=1, help="Only 1: one process answers everything."),
-    click.option("--open/--no-open", "browse", default=None, help="Open the pages in the browser."),
-)
-
-
-def _with_options(command: F) -> F:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
 
 @click.command()
-@_with_options
+@server_options
 @click.pass_context
 def ui(context: click.Context, /, **options: Any) -> None:
     """Show runs in the browser: finds the store, serves it on this machine, until Ctrl-C."""
@@ -91,38 +41,51 @@ def ui(context: click.Context, /, **options: Any) -> None:
     _run(context, **options)
 
 
-@click.command()
-@_with_options
+@click.group(invoke_without_command=True, subcommand_metavar="[COMMAND]")
+@server_options
 @click.pass_context
 def server(context: click.Context, /, **options: Any) -> None:
-    """Serve a store to browsers and to clients of MLflow's REST interface, until Ctrl-C."""
-    _run(context, **options)
+    """Serve a store to browsers and to clients of MLflow's REST interface, until Ctrl-C.
+
+    With a command: list the servers that run, or stop one.
+    """
+    if context.invoked_subcommand is None:
+        _run(context, **options)
 
 
-def _run(context: click.Context, *, workers: int, browse: bool | None, **options: Any) -> None:
-    if workers != 1:
-        raise click.UsageError("One process answers everything here, so --workers takes only 1. Leave it out.")
-    from millstream.server import process
+server.add_command(list_)
+server.add_command(stop)
 
+
+def _run(context: click.Context, *, workers: int | None, browse: bool | None, replace: bool, **options: Any) -> None:
+    workers = int(str(setting("WORKERS"))) if workers is None else workers
+    started = time.time_ns() // 1_000_000
     try:
-        ready = _prepare(context, started=time.time_ns() // 1_000_000, **options)
+        if workers < 1 or (workers > 1 and not hasattr(os, "fork")):
+            raise click.UsageError(f"{workers} workers cannot be had on this system; leave --workers out.")
+        with ExitStack() as ending:
+            listening = _listen(context, options.pop("host"), options.pop("port"), replace)
+            ready = _prepare(listening, ending, started=started, workers=workers, **options)
+            (_serve_alone if workers == 1 else _serve_together)(ready, browse)
     except MillstreamError as error:
         raise click.ClickException(error.message) from error
-    process.serve(ready.app, ready.sock, lambda: _announce(ready, browse))
-    ready.store.close()
-    click.echo("Stopped.", err=True)
+    with suppress(OSError):  # the terminal may be gone
+        click.echo("Stopped.", err=True)
+    from millstream.server import process
+
     process.leave()
 
 
-def _announce(ready: _Ready, browse: bool | None) -> None:
-    click.echo(f"Millstream serves {ready.found.public} ({ready.found.how}) at {ready.address}", err=True)
-    if ready.open_to_all:
-        click.echo("Whoever can reach this address can read and change the runs: there is no login.", err=True)
-    click.echo(ready.address)
-    sys.stdout.flush()
-    threading.Thread(target=_describe, args=(ready.store,), daemon=True).start()
-    if browse and _has_display():
-        click.launch(ready.address)
+class _Listening(NamedTuple):
+    """A socket that callers can reach; `before` are the servers that it belonged to."""
+
+    sock: socket
+    host: str
+    before: tuple[Entry, ...] = ()
+
+    @property
+    def port(self) -> int:
+        return int(self.sock.getsockname()[1])
 
 
 class _Ready(NamedTuple):
@@ -131,47 +94,132 @@ class _Ready(NamedTuple):
     store: Store
     found: FoundStore
     app: ASGIApp
-    sock: socket
-    address: str
-    open_to_all: bool
+    listening: _Listening
+    entry: Entry
+    offer: Offer | None
 
 
-def _prepare(
-    context: click.Context,
-    *,
-    started: int,
-    store_uri: str | None,
-    host: str | None,
-    port: int | None,
-    static_prefix: str,
-    allowed_hosts: str | None,
-    default_artifact_root: str | None,
-) -> _Ready:
-    from millstream.server import process
-    from millstream.server.app import make_app
-    from millstream.stores.open import find_store, open_store
+def _listen(context: click.Context, host: str | None, port: int | None, replace: bool) -> _Listening:
+    """The port first: when it is taken, nothing else matters, and it should be said at once."""
+    from millstream.server import roster, sockets
 
+    passed = sockets.passed_in()
+    if passed is not None:
+        return _Listening(passed, str(passed.getsockname()[0]))
     host = host or str(setting("HOST"))
     port = int(str(setting("PORT"))) if port is None else port
-    # The port first: when it is taken, nothing else matters, and it should be said at once.
+    if replace:
+        before = tuple(entry for entry in roster.entries() if entry.listens(host, port))
+        if before:
+            return _Listening(sockets.take_over(before[-1].offer), host, before)
     try:
-        sock = process.bind(host, port)
+        return _Listening(sockets.bind(host, port), host)
     except OSError as error:
         from millstream.server.ports import explain
 
         raise explain(error, host, port, _command(context)) from error
+
+
+def _prepare(
+    listening: _Listening,
+    ending: ExitStack,
+    *,
+    started: int,
+    workers: int,
+    store_uri: str | None,
+    static_prefix: str | None,
+    allowed_hosts: str | None,
+    cors_allowed_origins: str | None,
+    x_frame_options: str | None,
+    default_artifact_root: str | None,
+) -> _Ready:
+    from millstream.server import roster, sockets
+    from millstream.server.app import make_app
+    from millstream.stores.open import find_store, open_store
+
     found = find_store(store_uri or text_setting("BACKEND_STORE_URI"))
     default_artifact_root = default_artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT")
+    prefix = static_prefix or text_setting("STATIC_PREFIX") or ""
     store = open_store(found.uri, default_artifact_root)
     app = make_app(
         store,
-        static_prefix=static_prefix,
-        allowed_hosts=(allowed_hosts or text_setting("ALLOWED_HOSTS") or "").split(","),
+        static_prefix=prefix,
+        allowed_hosts=_words(allowed_hosts, "ALLOWED_HOSTS"),
+        allowed_origins=_words(cors_allowed_origins, "CORS_ALLOWED_ORIGINS"),
+        frames=x_frame_options or str(setting("X_FRAME_OPTIONS")),
         started=started,
         artifact_root=default_artifact_root,
     )
-    address = process.url(host, sock.getsockname()[1], static_prefix.rstrip("/"))
-    return _Ready(store, found, app, sock, address, process.open_to_all(sock))
+    entry = roster.Entry(
+        pid=os.getpid(),
+        born=roster.born(os.getpid()) or "",
+        host=str(listening.sock.getsockname()[0]),
+        port=listening.port,
+        url=sockets.url(listening.host, listening.port, prefix.rstrip("/")),
+        store=found.public,
+        workers=workers,
+        since=started,
+        version=VERSION,
+    )
+    offer = sockets.offer(listening.sock, entry.offer)
+    if offer is not None:
+        ending.callback(offer.close)
+    ending.enter_context(roster.noted(entry))
+    return _Ready(store, found, app, listening, entry, offer)
+
+
+def _words(text: str | None, name: str) -> list[str]:
+    """The comma-separated words of an option, or of the setting that stands for it."""
+    return [word.strip() for word in (text or text_setting(name) or "").split(",") if word.strip()]
+
+
+def _serve_alone(ready: _Ready, browse: bool | None) -> None:
+    from millstream.server.process import Hooks, serve
+
+    def answering() -> None:
+        _announce(ready, browse)
+        _describe_beside(ready.store)
+
+    serve(ready.app, ready.listening.sock, Hooks(ready=answering, offer=ready.offer))
+    ready.store.close()
+
+
+def _serve_together(ready: _Ready, browse: bool | None) -> None:
+    """Workers have stores of their own: this process opens none and starts no thread, because it forks."""
+    from millstream.server.process import serve
+    from millstream.server.workers import Workers
+
+    announced: list[bool] = []
+
+    def work(number: int, hooks: Hooks) -> None:
+        if number == 0 and not announced:
+            _describe_beside(ready.store)
+        serve(ready.app, ready.listening.sock, hooks)
+        ready.store.close()
+
+    def answering() -> None:
+        announced.append(True)
+        _announce(ready, browse)
+
+    Workers(ready.entry.workers, work, ready.listening.sock, ready.offer).run(answering)
+
+
+def _announce(ready: _Ready, browse: bool | None) -> None:
+    from signal import SIGTERM
+
+    from millstream.server.sockets import open_to_all
+
+    address = ready.entry.url
+    click.echo(f"Millstream serves {ready.found.public} ({ready.found.how}) at {address}", err=True)
+    for entry in ready.listening.before:
+        if entry.signal(SIGTERM):
+            click.echo(f"It takes the place of process {entry.pid}, which ends what it has begun.", err=True)
+    if open_to_all(ready.listening.sock):
+        click.echo("Whoever can reach this address can read and change the runs: there is no login.", err=True)
+    click.echo(address)
+    sys.stdout.flush()
+    if browse and _has_display():
+        click.launch(address)
 
 
 def _command(context: click.Context) -> list[str]:
@@ -181,8 +229,15 @@ def _command(context: click.Context) -> list[str]:
         name = parameter.name or ""
         if name != "port" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             value = context.params[name]
-            words += ["--open" if value else "--no-open"] if name == "browse" else [parameter.opts[0], str(value)]
+            if isinstance(parameter, click.Option) and parameter.is_flag:
+                words.append((parameter.opts if value else parameter.secondary_opts)[0])
+            else:
+                words += [parameter.opts[0], str(value)]
     return words
+
+
+def _describe_beside(store: Store) -> None:
+    threading.Thread(target=_describe, args=(store,), daemon=True).start()
 
 
 def _describe(store: Store) -> None:

@@ -33,14 +33,17 @@ def make_app(
     *,
     static_prefix: str = "",
     allowed_hosts: Iterable[str] = (),
+    allowed_origins: Iterable[str] = (),
+    frames: str = "SAMEORIGIN",
     started: int | None = None,
     artifact_root: str | None = None,
 ) -> ASGIApp:
     """A server of `store`: MLflow's REST interface, the pages and what they ask.
 
     `static_prefix` is the path that stands before every URL when a proxy passes it on; `allowed_hosts` are names
-    it answers to beside localhost and IP addresses; `started` is the start time to show (ms, default now);
-    `artifact_root` is where new experiments keep artifacts (default: the store decides).
+    it answers to beside localhost and IP addresses; `allowed_origins` are other sites whose pages may call it, and
+    `frames` says whose may show its pages (SAMEORIGIN, DENY, NONE); `started` is the start time to show (ms, default
+    now); `artifact_root` is where new experiments keep artifacts (default: the store decides).
     """
     now = time.time_ns() // 1_000_000
     server = interface.Server(version("millstream"), now if started is None else started)
@@ -61,9 +64,9 @@ def make_app(
             Route("/{path:path}", pages.get),
         ],
         middleware=[
-            Middleware(SecurityHeaders),
+            Middleware(SecurityHeaders, frames=frames),
             Middleware(Errors),
-            Middleware(Callers, allowed_hosts=allowed_hosts),
+            Middleware(Callers, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
         ],
         exception_handlers={HTTPException: _answer, MillstreamError: _answer},
     )

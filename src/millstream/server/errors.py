@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from millstream.values.errors import MillstreamError
+from millstream.values.errors import MillstreamError, Unavailable
 
 log = logging.getLogger("millstream.server")
 
@@ -63,6 +64,11 @@ class Errors:
             await self.app(scope, receive, watch)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            # The server ends, and waits no longer. What the request would have changed may have been changed.
+            if begun:
+                raise
+            await error_reply(Unavailable("The server is about to end. Try again."))(scope, receive, send)
         except Exception as error:
             if begun:
                 # Too late for a reply: the caller must see a broken connection, not a short file.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import partial
 
 from msgspec import Struct
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millstream.values.errors import BadRequest, InvalidValue, NotPermitted, TooLarge
@@ -33,15 +35,36 @@ HEADERS = {
 _SIMPLE_TYPES = {"", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"}
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._\-]+))(?::(?P<port>\d{1,5}))?")
 _READS = {"GET", "HEAD", "OPTIONS"}
+_PREFLIGHT = {
+    "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+    "access-control-allow-headers": "authorization, content-type, idempotency-key, range, if-range, x-requested-with",
+    "access-control-max-age": "600",
+}
 _OPEN_TO_ALL = {"/health", "/version"}
+
+
+def framed(frames: str) -> dict[str, str]:
+    """The headers, for what an operator says of frames; InvalidValue for a word that is none of theirs."""
+    frames = frames.upper()
+    ancestors = "; frame-ancestors 'self'"
+    if frames == "SAMEORIGIN":
+        return HEADERS
+    if frames == "DENY":
+        policy = PAGE_POLICY.replace(ancestors, "; frame-ancestors 'none'")
+        return HEADERS | {"x-frame-options": "DENY", "content-security-policy": policy}
+    if frames == "NONE":
+        rest = {name: value for name, value in HEADERS.items() if name != "x-frame-options"}
+        return rest | {"content-security-policy": PAGE_POLICY.replace(ancestors, "")}
+    raise InvalidValue(f"{frames!r} says nothing of frames; say SAMEORIGIN, DENY or NONE.")
 
 
 class SecurityHeaders:
     """Puts the security headers on every reply that does not set them itself."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Guard `app`."""
+    def __init__(self, app: ASGIApp, *, frames: str = "SAMEORIGIN") -> None:
+        """Guard `app`; `frames` says whose pages may show ours in a frame; see `framed`."""
         self.app = app
+        self.headers = framed(frames)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete its reply's headers."""
@@ -49,7 +72,7 @@ class SecurityHeaders:
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self.headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -84,9 +107,12 @@ class Callers:
     Ours are localhost, IP addresses, and the names the operator gave (exact, no patterns; ``*`` alone means any).
     """
 
-    def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str] = ()) -> None:
-        """Guard `app`; `allowed_hosts` are ``name`` or ``name:port``."""
+    def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str] = (), allowed_origins: Iterable[str] = ()) -> None:
+        """Guard `app`; `allowed_hosts` are ``name`` or ``name:port``, `allowed_origins` are ``https://name``."""
         self.app = app
+        origins = {origin.strip() for origin in allowed_origins if origin.strip()}
+        self.any_origin = "*" in origins
+        self.origins = {parse_origin(origin) for origin in origins - {"*"}}
         names = {name.strip() for name in allowed_hosts if name.strip()}
         self.any_host = "*" in names
         self.hosts = {parse_allowed(name) for name in names - {"*"}}
@@ -96,9 +122,19 @@ class Callers:
         if scope["type"] == "http" and not (scope["method"] == "GET" and scope["path"] in _OPEN_TO_ALL):
             headers = Headers(scope=scope)
             host = self._check_host(headers)
-            if scope["method"] not in _READS:
+            origin = headers.get("origin")
+            if origin is not None and len(headers.getlist("origin")) == 1 and self._is_allowed(origin):
+                if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+                    await Response(None, 204, _shared(origin) | _PREFLIGHT)(scope, receive, send)
+                    return
+                send = partial(_send_shared, send, origin)
+            elif scope["method"] not in _READS:
                 self._check_origin(headers, host)
         await self.app(scope, receive, send)
+
+    def _is_allowed(self, origin: str) -> bool:
+        """Whether the operator named this site, with scheme and port."""
+        return self.any_origin or origin.lower() in self.origins
 
     def _check_host(self, headers: Headers) -> Host:
         given = headers.getlist("host")
@@ -134,6 +170,33 @@ class Callers:
         # Behind a proxy that rewrites Host, the page's origin is the name that the operator gave.
         named = Host(given.name, "") if given.port == usual else given
         return same or named in self.hosts
+
+
+def _shared(origin: str) -> dict[str, str]:
+    """Headers with which a page of `origin` may read a reply; browsers add no login of their own to its requests."""
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "content-disposition, content-range, etag, retry-after, x-request-id",
+        "cross-origin-resource-policy": "cross-origin",
+    }
+
+
+async def _send_shared(send: Send, origin: str, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        headers = MutableHeaders(scope=message)
+        for name, value in _shared(origin).items():
+            headers[name] = value
+    await send(message)
+
+
+def parse_origin(text: str) -> str:
+    """The site that an operator names, in small letters; InvalidValue for anything but ``scheme://name[:port]``."""
+    scheme, _, netloc = text.strip().lower().partition("://")
+    if text.strip() == "*":
+        return "*"
+    if scheme not in ("http", "https") or Host.parse(netloc) is None:
+        raise InvalidValue(f"{text!r} is not a site: give scheme and name, as in https://ml.example.org:8443")
+    return f"{scheme}://{netloc.removesuffix(':80' if scheme == 'http' else ':443')}"
 
 
 def parse_allowed(name: str) -> Host:

@@ -10,7 +10,7 @@ import shlex
 import psutil
 from msgspec import Struct
 
-from millstream.server.process import bind, reachable, url
+from millstream.server.sockets import bind, reachable, url
 from millstream.values.errors import Unavailable
 
 _NEXT_PORTS = 100
@@ -77,6 +77,8 @@ def explain(error: OSError, host: str, port: int, command: list[str]) -> Unavail
     lines = [f"Port {port} on {host} is taken by {who}."]
     if served:
         lines.append(f"It is Millstream, serving {served} at {url(host, port)}")
+        if "--replace" not in command:
+            lines.append(f"To take its place:          {_with_port([*command, '--replace'], port)}")
     if (free := next_free_port(host, port)) is not None:
         lines.append(f"To use the next free port:  {_with_port(command, free)}")
     if holder.pid:

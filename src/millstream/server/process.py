@@ -1,10 +1,9 @@
-"""One server in one process: takes the port first, serves, drains, ends with nothing left behind."""
+"""One process that answers: serves until a signal, drains, ends with nothing left behind."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import os
 import signal
@@ -15,68 +14,82 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
+from msgspec import Struct
 from starlette.types import ASGIApp
 
-from millstream.values.errors import InvalidValue
+from millstream.server.connections import KEEP_ALIVE, LINGER, Connection, State
+from millstream.server.sockets import BACKLOG, Offer
+from millstream.values.settings import setting
 
-DRAIN_SECONDS = 3
-BACKLOG = 1024
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket on `host` and `port` (0 = any free port); OSError of the bind when it cannot be had.
-
-    It listens at once, so a caller that connects before the app is up waits instead of being refused.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (socket.gaierror, UnicodeError) as error:
-        raise InvalidValue(
-            f"This machine does not know the host {host!r}; use 127.0.0.1, 0.0.0.0 or a name it has."
-        ) from error
-    # "localhost" may be two addresses; IPv4 is the one that every client tries.
-    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+_LOOK_SECONDS = 1
+# The signals that end a server; Windows has no SIGHUP.
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def reachable(host: str) -> str:
-    """`host`, or the loopback address where it stands for every address."""
-    return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)
+class Hooks(Struct):
+    """What happens beside answering: `ready` once it answers, `look` each second; `offer` gives its port away."""
 
-
-def url(host: str, port: int, prefix: str = "") -> str:
-    """Address to open in a browser on this machine."""
-    name = reachable(host)
-    return f"http://{f'[{name}]' if ':' in name else name}:{port}{prefix}"
-
-
-def open_to_all(sock: socket.socket) -> bool:
-    """Whether other machines may reach the socket."""
-    return not ipaddress.ip_address(sock.getsockname()[0]).is_loopback
+    ready: Callable[[], None]
+    look: Callable[[], None] | None = None
+    offer: Offer | None = None
+    ends_at: tuple[signal.Signals, ...] = ENDING
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it is up, and ends as itself: it does not raise the signal again after a clean stop."""
+    """uvicorn that says when it is up, looks after its connections, and ends as itself, without raising a signal."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, hooks: Hooks) -> None:
         super().__init__(config)
-        self.ready = ready
+        self.server_state: State = State()
+        self.hooks = hooks
+        self._woken: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._woken = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        self.ready()
+        if self.hooks.offer is not None:
+            self._loop.add_reader(self.hooks.offer.fileno(), self.hooks.offer.answer)
+        self.hooks.ready()
+
+    async def main_loop(self) -> None:
+        """Once a second; a signal is seen at once."""
+        assert self._woken is not None
+        tick = 0
+        while not await self.on_tick(tick * 10):
+            tick = (tick + 1) % 86_400
+            if self.hooks.look is not None:
+                self.hooks.look()
+            self._look_at_connections()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _LOOK_SECONDS)
+        if self.hooks.offer is not None and self._loop is not None:
+            self._loop.remove_reader(self.hooks.offer.fileno())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.server_state.draining = True
+        looking = asyncio.ensure_future(self._keep_looking())
+        await super().shutdown(sockets)
+        looking.cancel()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self.hooks.look is not None:
+                self.hooks.look()
+            self._look_at_connections()
+
+    def _look_at_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.look()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        # What is ignored stays ignored: `nohup` says so of SIGHUP.
+        numbers = [number for number in self.hooks.ends_at if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._stop) for number in numbers}
         try:
             yield
         finally:
@@ -87,31 +100,45 @@ class _Server(uvicorn.Server):
         # A second signal means now.
         self.force_exit = self.should_exit
         self.should_exit = True
+        if self._loop is not None and self._woken is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
 
 
-def serve(app: ASGIApp, sock: socket.socket, ready: Callable[[], None]) -> None:
-    """Answer requests on `sock` until SIGINT or SIGTERM; then let those under way end for at most 3 seconds.
+def drain_seconds() -> int:
+    """How long requests under way may take to end once the server is told to."""
+    return max(1, int(str(setting("DRAIN_SECONDS"))))
 
-    `ready` is called once it answers; from then on a signal ends it cleanly.
-    """
+
+def log_to_stderr() -> None:
+    """Have warnings and errors go there."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+
+
+def serve(app: ASGIApp, sock: socket.socket, hooks: Hooks) -> None:
+    """Answer requests on `sock` until a signal; then let those under way end, for as long as the setting says.
+
+    Once ready, a signal ends it cleanly: what it has taken on it answers, and tells callers to come no more
+    on their connections.
+    """
+    log_to_stderr()
     # Our own border logs what goes wrong in the app; a reply cut off by the end of the server is no error.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         app,
         loop="auto",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=max(drain_seconds(), round(LINGER + 0.5)),
         backlog=BACKLOG,
     )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_Server(config, ready).serve(sockets=[sock]))
+        runner.run(_Server(config, hooks).serve(sockets=[sock]))
 
 
 def leave(status: int = 0) -> None:

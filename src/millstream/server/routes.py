@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import nullcontext
 from functools import partial
@@ -22,6 +21,7 @@ from millstream.formats.wire.route import Given, Route
 from millstream.formats.wire.table import Table
 from millstream.server.guards import read_json
 from millstream.server.places import Places
+from millstream.server.turns import Turn
 from millstream.stores.base import Store
 from millstream.values.names import new_run_id
 from millstream.values.ops import CreateExperiment, Op
@@ -35,7 +35,7 @@ class Api:
         self.store = store
         self.places = places
         self.table = Table(routes)
-        self.alone = threading.Lock()
+        self.alone = Turn()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

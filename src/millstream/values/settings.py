@@ -58,6 +58,15 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("HOST", str, "127.0.0.1", "MLFLOW_HOST", "Address that `ui` and `server` listen on."),
     Setting("PORT", int, 5000, "MLFLOW_PORT", "Port that `ui` and `server` listen on."),
+    Setting("WORKERS", int, 1, "MLFLOW_WORKERS", "Processes of `ui` and `server` that answer."),
+    Setting("DRAIN_SECONDS", int, 10, None, "How long a server that is told to end waits for requests under way."),
+    Setting(
+        "STATE_DIR",
+        str,
+        None,
+        None,
+        "Where running servers are noted (default: millstream in $XDG_STATE_HOME or ~/.local/state).",
+    ),
     Setting("BACKEND_STORE_URI", str, None, "MLFLOW_BACKEND_STORE_URI", "Store that `ui` and `server` show."),
     Setting(
         "DEFAULT_ARTIFACT_ROOT",
@@ -73,6 +82,21 @@ SETTINGS: tuple[Setting, ...] = (
         "MLFLOW_SERVER_ALLOWED_HOSTS",
         "Comma-separated Host names the server answers to, beside localhost and IP literals.",
     ),
+    Setting(
+        "CORS_ALLOWED_ORIGINS",
+        str,
+        None,
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS",
+        "Comma-separated other sites, as https://a.example, whose pages may ask the server and change runs.",
+    ),
+    Setting(
+        "X_FRAME_OPTIONS",
+        str,
+        "SAMEORIGIN",
+        "MLFLOW_SERVER_X_FRAME_OPTIONS",
+        "Whose pages may show the server's in a frame: SAMEORIGIN, DENY, or NONE for everybody's.",
+    ),
+    Setting("STATIC_PREFIX", str, None, "MLFLOW_STATIC_PREFIX", "Path before every URL of the server."),
     Setting(
         "PREDICTION_DEVICE",
         str,

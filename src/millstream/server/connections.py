@@ -1,0 +1,156 @@
+"""One connection of a caller: what it may cost in time and header bytes, and how it ends when the server does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+# All in seconds; looked at once a second.
+KEEP_ALIVE = 75
+"""How long a connection may wait for its next request."""
+HEADERS = 10
+"""How long the head of a request may take from its first byte."""
+BODY = 20
+"""In each such time a body under way must grow by `BODY_BYTES`."""
+BODY_BYTES = 4 * 2**10
+READING = 60
+"""How long a caller may take nothing of what is sent to it."""
+LINGER = 0.5
+"""While the server ends, how long an idle connection is kept for a request that may be on its way."""
+
+MAX_HEAD = 64 * 2**10
+"""Longest head of a request in bytes."""
+
+_ERRORS = {
+    400: "This is not an HTTP/1.1 request.",
+    408: "The request came too slowly.",
+    431: f"The head of the request is longer than {MAX_HEAD} bytes.",
+}
+
+
+class State(ServerState):
+    """What the connections of a process share; `draining` once it is about to end."""
+
+    draining = False
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection with limits, and with an end that no caller takes for a failure."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """As uvicorn makes it."""
+        super().__init__(*arguments, **named)
+        self.in_head = False
+        self.head = 0
+        self.received = 0
+        self.requests = 0
+        self.taken = 0
+        self._stage = ("", 0)
+        self._seconds = 0
+        self._received_before = 0
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is about to end."""
+        return isinstance(self.server_state, State) and self.server_state.draining
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+        """A caller has come; maybe taken on in the moment in which the server was told to end."""
+        super().connection_made(transport)
+        if self.draining:
+            self.loop.call_later(LINGER, self._close_idle)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, unless it is a head without end."""
+        self.received += len(data)
+        super().data_received(data)
+        if self.in_head:
+            self.head += len(data)
+            if self.head > MAX_HEAD:
+                self.refuse(431)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.in_head = True
+        self.head = 0
+        self.requests += 1
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer; while the server ends, this is the last answer on this connection."""
+        self.in_head = False
+        super().on_headers_complete()
+        if self.draining:
+            self.cycle.keep_alive = False
+
+    def resume_writing(self) -> None:
+        """The caller has taken most of what was sent."""
+        self.taken += 1
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self.refuse(400)
+
+    def refuse(self, status: int) -> None:
+        """Answer with `status` and close, unless an answer is under way already."""
+        if self.transport.is_closing():
+            return
+        if self.idle:
+            text = f'{{"error_code":"BAD_REQUEST","message":"{_ERRORS[status]}"}}'.encode()
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(text)
+            self.transport.write(STATUS_LINE[status] + head + text)
+        self.in_head = False
+        self.transport.close()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being answered."""
+        cycle: Any = self.cycle  # None before the first request
+        return cycle is None or bool(cycle.response_complete)
+
+    def shutdown(self) -> None:
+        """Let what is under way end; a request that is on its way is answered, and told that it is the last."""
+        if self.idle:
+            self.loop.call_later(LINGER, self._close_idle)
+        else:
+            self.cycle.keep_alive = False
+
+    def _close_idle(self) -> None:
+        if self.idle and not self.in_head and not self.transport.is_closing():
+            self.transport.close()
+
+    def look(self) -> None:
+        """Once a second: end what has taken too long."""
+        stage = self._find_stage()
+        if stage != self._stage:
+            self._stage, self._seconds, self._received_before = stage, 0, self.received
+            return
+        self._seconds += 1
+        name = stage[0]
+        if name == "head" and self._seconds > HEADERS:
+            self.refuse(408)
+        elif name == "idle" and self._seconds > KEEP_ALIVE:
+            self.transport.close()
+        elif name == "body" and self._seconds >= BODY:
+            if self.received - self._received_before < BODY_BYTES:
+                self.transport.abort()
+            self._seconds, self._received_before = 0, self.received
+        elif name in ("sending", "closing") and self._seconds > READING:
+            self.transport.abort()
+
+    def _find_stage(self) -> tuple[str, int]:
+        """What the connection does, and a number that tells this time from the next."""
+        if self.transport.is_closing():
+            return "closing", 0
+        if self.in_head:
+            return "head", self.requests
+        if self.idle:
+            return "idle", self.received
+        if self.flow.write_paused:
+            return "sending", self.taken
+        # While the app does not take what came, it is not the caller who is slow.
+        return "body" if self.cycle.more_body and not self.flow.read_paused else "answering", self.requests
