@@ -127,29 +127,19 @@ def _prepare(
     started: int,
     workers: int,
     store_uri: str | None,
-    static_prefix: str | None,
-    allowed_hosts: str | None,
-    cors_allowed_origins: str | None,
-    x_frame_options: str | None,
     default_artifact_root: str | None,
+    static_prefix: str | None,
+    **callers: Any,
 ) -> _Ready:
     from millstream.server import roster, sockets
     from millstream.server.app import make_app
     from millstream.stores.open import find_store, open_store
 
     found = find_store(store_uri or text_setting("BACKEND_STORE_URI"))
-    default_artifact_root = default_artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT")
+    root = default_artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT")
     prefix = static_prefix or text_setting("STATIC_PREFIX") or ""
-    store = open_store(found.uri, default_artifact_root)
-    app = make_app(
-        store,
-        static_prefix=prefix,
-        allowed_hosts=_words(allowed_hosts, "ALLOWED_HOSTS"),
-        allowed_origins=_words(cors_allowed_origins, "CORS_ALLOWED_ORIGINS"),
-        frames=x_frame_options or str(setting("X_FRAME_OPTIONS")),
-        started=started,
-        artifact_root=default_artifact_root,
-    )
+    store = open_store(found.uri, root)
+    app = make_app(store, static_prefix=prefix, started=started, artifact_root=root, **_guards(**callers))
     entry = roster.Entry(
         pid=os.getpid(),
         born=roster.born(os.getpid()) or "",
@@ -166,6 +156,17 @@ def _prepare(
         ending.callback(offer.close)
     ending.enter_context(roster.noted(entry))
     return _Ready(store, found, app, listening, entry, offer)
+
+
+def _guards(
+    *, allowed_hosts: str | None, cors_allowed_origins: str | None, x_frame_options: str | None
+) -> dict[str, Any]:
+    """Who may call, for `make_app`."""
+    return {
+        "allowed_hosts": _words(allowed_hosts, "ALLOWED_HOSTS"),
+        "allowed_origins": _words(cors_allowed_origins, "CORS_ALLOWED_ORIGINS"),
+        "frames": x_frame_options or str(setting("X_FRAME_OPTIONS")),
+    }
 
 
 def _words(text: str | None, name: str) -> list[str]:
