@@ -153,12 +153,18 @@ class Looker:
         return told is not None
 
     def _note_awake(self, state: State) -> None:
+        """Tell the runs that may still change from those at rest: only the first look at a state asks all of them."""
         now = time.time_ns()
+        first = state is not self._noted
         self._awake = {
-            experiment_id: {run_id for run_id, run in runs.items() if not _is_at_rest(run, now)}
+            experiment_id: {
+                run_id
+                for run_id in (runs if first else self._awake.get(experiment_id, ()))
+                if run_id not in runs or not _is_at_rest(runs[run_id], now)
+            }
             for experiment_id, runs in state.runs.items()
         }
-        if state is not self._noted:
+        if first:
             for experiment_id, runs in state.runs.items():
                 self._sentries.doubt(experiment_id, runs, self._sentries.watched(experiment_id))
         self._noted = state
