@@ -131,6 +131,7 @@ def test_the_table_names_click_commands(cli: Cli) -> None:
         ("experiments list --filter nope=1", "--filter"),
         ("experiments list --order-by nope", "--order-by"),
         ("server --static-prefix nope", "--static-prefix"),
+        ("server --artifacts-destination ftp://x", "--artifacts-destination"),
         ("server --allowed-hosts a,::", "--allowed-hosts"),
         ("ui --tracking-uri nope://x", "--backend-store-uri"),
     ],
@@ -139,3 +140,9 @@ def test_a_value_that_cannot_be_read_is_wrong_usage(cli: Cli, command: str, opti
     done = cli(*command.split(), code=2)
     assert done.stdout == ""
     assert re.search(rf"Error: Invalid value for '[^:]*{option}", done.stderr)
+
+
+@pytest.mark.parametrize("other", ["--no-serve-artifacts", "--backend-store-uri=x"])
+def test_options_that_contradict_each_other_are_wrong_usage(cli: Cli, other: str) -> None:
+    done = cli("server", "--artifacts-only", other, code=2)
+    assert other.partition("=")[0] in done.stderr

@@ -11,6 +11,7 @@ from millstream.server.app import make_app
 from millstream.server.places import Places
 from millstream.stores.base import Store
 from millstream.stores.open import close_stores, open_store
+from millstream.values.queries import GetExperiment
 from tests.server.conftest import Client
 
 API = "/api/2.0/mlflow"
@@ -26,7 +27,7 @@ def test_a_run_lives_over_the_wire(client: Client, tmp_path: Path) -> None:
     made = client.post(f"{API}/experiments/create", {"name": "하나"}).json()["experiment_id"]
     assert made == "1"
     run = client.post(f"{API}/runs/create", {"experiment_id": made, "start_time": 5}).json()["run"]["info"]
-    assert run["artifact_uri"].endswith(f"/mlartifacts/1/{run['run_id']}/artifacts")
+    assert run["artifact_uri"] == f"mlflow-artifacts:/1/{run['run_id']}/artifacts"
     metrics = [{"key": "m", "value": step / 2, "timestamp": step, "step": step} for step in range(200)]
     for start in (0, 100):
         body = {"run_id": run["run_id"], "metrics": metrics[start : start + 100]}
@@ -60,10 +61,11 @@ def test_only_the_root_of_the_artifacts_may_be_named(client: Client, tmp_path: P
 def test_the_root_of_a_database_is_the_one_it_was_opened_with(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/second.db"
     root = str(tmp_path / "root")
-    client = Client(make_app(open_store(uri, root), artifact_root=root))
+    store = open_store(uri, root)
+    client = Client(make_app(store, artifact_root=root))
     made = client.post(f"{API}/experiments/create", {"name": "e"}).json()["experiment_id"]
-    found = client.get(f"{API}/experiments/get?experiment_id={made}").json()["experiment"]
-    assert (made, found["artifact_location"]) == ("1", Path(root, "1").as_uri())
+    assert made == "1"
+    assert store.read(GetExperiment(experiment_id=made)).artifact_location == Path(root, "1").as_uri()
     close_stores()
 
 

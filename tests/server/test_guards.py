@@ -13,6 +13,7 @@ from millstream.server.guards import MAX_JSON
 from millstream.stores.base import Store
 from millstream.stores.open import open_store
 from millstream.values.errors import InvalidValue
+from millstream.values.queries import GetExperiment
 from tests.server.conftest import Client, Reply
 
 SEARCH = "/api/2.0/mlflow/experiments/search"
@@ -267,14 +268,15 @@ def test_experiments_keep_artifacts_only_where_the_operator_said(
     assert reply.status in (400, 403), reply.body
 
 
-def test_the_named_root_is_allowed_and_is_the_default(serve: Callable[..., Client], tmp_path: Path) -> None:
+def test_the_named_root_is_allowed_and_is_the_default(
+    serve: Callable[..., Client], store: Store, tmp_path: Path
+) -> None:
     root = tmp_path / "named"
     client = serve(artifact_root=str(root))
 
     def location(**fields: Any) -> tuple[str, str]:
         experiment_id = client.api("experiments/create", **fields)["experiment_id"]
-        reply = client.get(f"/api/2.0/mlflow/experiments/get?experiment_id={experiment_id}").json()
-        return experiment_id, reply["experiment"]["artifact_location"]
+        return experiment_id, store.read(GetExperiment(experiment_id=experiment_id)).artifact_location
 
     assert location(name="a", artifact_location=f"{root}/a")[1] == (root / "a").as_uri()
     experiment_id, place = location(name="b")

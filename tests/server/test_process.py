@@ -204,3 +204,19 @@ def test_the_commands_load_light() -> None:
     probe = f"import sys, millstream.cli.server; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=True)
     assert set(eval(done.stdout)) <= {"msgspec"}
+
+
+def test_a_server_passes_on_what_the_operator_names(start: Callable[..., Started], tmp_path: Path) -> None:
+    place = tmp_path / "곳간"
+    both = start("server", "--artifacts-destination", str(place))
+    only = start("server", "--artifacts-only", "--artifacts-destination", str(place))
+    assert only.get("/api/2.0/mlflow/experiments/get?experiment_id=0")[0] == 503
+    path = "/api/2.0/mlflow-artifacts/artifacts/a%20b/c.txt"
+    connection = http.client.HTTPConnection("127.0.0.1", only.port, timeout=30)
+    connection.request("PUT", path, b"1" * 5_000_000)
+    assert connection.getresponse().read() == b"{}"
+    connection.close()
+    assert (place / "a b" / "c.txt").stat().st_size == 5_000_000
+    assert only.get(path) == (200, b"1" * 5_000_000)
+    assert both.get(path)[0] == 404
+    assert both.get("/api/ui/about")[0] == 200

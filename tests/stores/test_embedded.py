@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from millstream.stores.embedded import EmbeddedStore
 from millstream.values import ops, queries, rules
 from millstream.values.entities import ViewType
 from millstream.values.errors import InvalidState, NotFound
+from millstream.values.paths import RelPath
 from tests.stores.calls import T0, experiment_names, get, log, new_experiment, new_run, search
 from tests.stores.suite import StoreSuite, covered
 from tests.stores.suites.experiments import ExperimentSuite
 from tests.stores.suites.life import LifeSuite
 from tests.stores.suites.metrics import MetricSuite
+from tests.stores.suites.models import new_model
 from tests.stores.suites.runs import RunSuite
 from tests.stores.suites.searches import SearchSuite
 
@@ -103,3 +106,34 @@ def test_a_removed_tag_leaves_its_name_free_for_a_directory_or_a_file(store: Emb
     store.write(ops.DeleteTag(run_id=run, key="a/b"))
     log(store, run, tags={"a": "2"})
     assert get(store, run).data.tags["a"] == "2"
+
+
+def test_artifacts_outside_of_the_tree_go_there_from_the_first_file_on(store: EmbeddedStore, tmp_path: Path) -> None:
+    """A location that ends with the experiment's id looks like that of a tree that was moved; it is not."""
+    place = tmp_path / "큰 disk" / "77"
+    made = store.write(ops.CreateExperiment(name="out", time=1, experiment_id="77", artifact_location=place.as_uri()))
+    run, model = new_run(store, made), new_model(store, made)
+    store.artifacts(run).put_bytes(b"1", RelPath.parse("a"))
+    store.model_artifacts(model).put_bytes(b"2", RelPath.parse("b"))
+    assert (place / run / "artifacts" / "a").read_bytes() == b"1"
+    assert (place / "models" / model / "artifacts" / "b").read_bytes() == b"2"
+
+
+def test_new_runs_of_a_tree_that_moved_keep_artifacts_beside_them(
+    store: EmbeddedStore, root: Path, tmp_path: Path
+) -> None:
+    made = new_experiment(store)
+    there = tmp_path / "다른 곳"
+    shutil.move(store.root, there)
+    moved = EmbeddedStore(there)
+    try:
+        run = new_run(moved, made)
+        moved.artifacts(run).put_bytes(b"1", RelPath.parse("a"))
+        assert (there / made / run / "artifacts" / "a").read_bytes() == b"1"
+        assert not root.exists()
+        shutil.copytree(there, root)
+        second = new_run(moved, made)
+        moved.artifacts(second).put_bytes(b"2", RelPath.parse("a"))
+        assert (there / made / second / "artifacts" / "a").read_bytes() == b"2"
+    finally:
+        moved.close()

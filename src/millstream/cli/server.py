@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
+from millstream.cli.passing import read_passing
 from millstream.cli.progress import progress_bar
 from millstream.cli.server_options import server_options
 from millstream.cli.servers import list_, stop
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from millstream.server.roster import Entry
     from millstream.server.sockets import Offer
     from millstream.stores.base import Store
-    from millstream.stores.open import FoundStore
 
 
 @click.command()
@@ -89,10 +89,10 @@ class _Listening(NamedTuple):
 
 
 class _Ready(NamedTuple):
-    """All that serving needs, with the port taken."""
+    """All that serving needs, with the port taken; `store` is None where only artifacts are passed on."""
 
-    store: Store
-    found: FoundStore
+    store: Store | None
+    what: str
     app: ASGIApp
     listening: _Listening
     entry: Entry
@@ -126,27 +126,20 @@ def _prepare(
     *,
     started: int,
     workers: int,
-    store_uri: str | None,
-    default_artifact_root: str | None,
     static_prefix: str | None,
-    **callers: Any,
+    **served: Any,
 ) -> _Ready:
     from millstream.server import roster, sockets
-    from millstream.server.app import make_app
-    from millstream.stores.open import find_store, open_store
 
-    found = find_store(store_uri or text_setting("BACKEND_STORE_URI"))
-    root = default_artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT")
     prefix = static_prefix or text_setting("STATIC_PREFIX") or ""
-    store = open_store(found.uri, root)
-    app = make_app(store, static_prefix=prefix, started=started, artifact_root=root, **_guards(**callers))
+    store, public, how, app = _open(started=started, static_prefix=prefix, **served)
     entry = roster.Entry(
         pid=os.getpid(),
         born=roster.born(os.getpid()) or "",
         host=str(listening.sock.getsockname()[0]),
         port=listening.port,
         url=sockets.url(listening.host, listening.port, prefix.rstrip("/")),
-        store=found.public,
+        store=public,
         workers=workers,
         since=started,
         version=VERSION,
@@ -155,7 +148,33 @@ def _prepare(
     if offer is not None:
         ending.callback(offer.close)
     ending.enter_context(roster.noted(entry))
-    return _Ready(store, found, app, listening, entry, offer)
+    return _Ready(store, f"{public} ({how})", app, listening, entry, offer)
+
+
+def _open(
+    *,
+    started: int,
+    store_uri: str | None,
+    default_artifact_root: str | None,
+    serve_artifacts: bool | None,
+    artifacts_destination: str | None,
+    artifacts_only: bool | None,
+    static_prefix: str,
+    **callers: Any,
+) -> tuple[Store | None, str, str, ASGIApp]:
+    """(the store, what may be shown of its place, how that was found, the app over it)."""
+    from millstream.server.app import make_app, make_depot
+    from millstream.stores.open import find_store, open_store
+
+    ways: dict[str, Any] = {"static_prefix": static_prefix, **_guards(**callers)}
+    passing = read_passing(store_uri, serve_artifacts, artifacts_destination, artifacts_only)
+    if passing.only:
+        return None, passing.only, "only artifacts", make_depot(passing.only, **ways)
+    found = find_store(store_uri or text_setting("BACKEND_STORE_URI"))
+    root = default_artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT")
+    store = open_store(found.uri, root or (passing.destination if passing.serve else None))
+    passed: dict[str, Any] = {"artifacts_destination": passing.destination, "serve_artifacts": passing.serve}
+    return store, found.public, found.how, make_app(store, started=started, artifact_root=root, **ways, **passed)
 
 
 def _guards(
@@ -182,7 +201,7 @@ def _serve_alone(ready: _Ready, browse: bool | None) -> None:
         _describe_beside(ready.store)
 
     serve(ready.app, ready.listening.sock, Hooks(ready=answering, offer=ready.offer))
-    ready.store.close()
+    _close(ready.store)
 
 
 def _serve_together(ready: _Ready, browse: bool | None) -> None:
@@ -196,7 +215,7 @@ def _serve_together(ready: _Ready, browse: bool | None) -> None:
         if number == 0 and not announced:
             _describe_beside(ready.store)
         serve(ready.app, ready.listening.sock, hooks)
-        ready.store.close()
+        _close(ready.store)
 
     def answering() -> None:
         announced.append(True)
@@ -205,21 +224,26 @@ def _serve_together(ready: _Ready, browse: bool | None) -> None:
     Workers(ready.entry.workers, work, ready.listening.sock, ready.offer).run(answering)
 
 
+def _close(store: Store | None) -> None:
+    if store is not None:
+        store.close()
+
+
 def _announce(ready: _Ready, browse: bool | None) -> None:
     from signal import SIGTERM
 
     from millstream.server.sockets import open_to_all
 
     address = ready.entry.url
-    click.echo(f"Millstream serves {ready.found.public} ({ready.found.how}) at {address}", err=True)
+    click.echo(f"Millstream serves {ready.what} at {address}", err=True)
     for entry in ready.listening.before:
         if entry.signal(SIGTERM):
             click.echo(f"It takes the place of process {entry.pid}, which ends what it has begun.", err=True)
     if open_to_all(ready.listening.sock):
-        click.echo("Whoever can reach this address can read and change the runs: there is no login.", err=True)
+        click.echo("Whoever can reach this address can read and change what it serves: there is no login.", err=True)
     click.echo(address)
     sys.stdout.flush()
-    if browse and _has_display():
+    if browse and ready.store is not None and _has_display():
         click.launch(address)
 
 
@@ -237,8 +261,9 @@ def _command(context: click.Context) -> list[str]:
     return words
 
 
-def _describe_beside(store: Store) -> None:
-    threading.Thread(target=_describe, args=(store,), daemon=True).start()
+def _describe_beside(store: Store | None) -> None:
+    if store is not None:
+        threading.Thread(target=_describe, args=(store,), daemon=True).start()
 
 
 def _describe(store: Store) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from millstream.cli.options import check_uri, checked
+from millstream.cli.passing import ARTIFACT_OPTIONS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[F], F]
@@ -44,9 +45,10 @@ STORE = (
     ),
     click.option(
         "--default-artifact-root",
-        metavar="DIR",
-        help="Where new experiments keep artifacts, and what clients may name.",
+        metavar="URI",
+        help="Where new experiments keep artifacts, and what clients may name. Clients reach a URI by themselves.",
     ),
+    *ARTIFACT_OPTIONS,
 )
 ADDRESS = (
     click.option("-h", "--host", metavar="HOST", help="Address to listen on.  [default: 127.0.0.1]"),

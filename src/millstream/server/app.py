@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from importlib.metadata import version
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millstream.formats.wire import families
@@ -22,10 +23,13 @@ from millstream.server.description import Description
 from millstream.server.errors import Errors, error_reply
 from millstream.server.guards import Callers, SecurityHeaders
 from millstream.server.places import Places
+from millstream.server.proxy import Destination, Proxy
 from millstream.server.routes import Api
-from millstream.server.static import Pages
+from millstream.server.served import ServedStore
+from millstream.server.static import Pages, check_prefix
 from millstream.stores.base import Store
-from millstream.values.errors import MillstreamError
+from millstream.values.errors import MillstreamError, Unavailable
+from millstream.values.paths import Location
 
 
 def make_app(
@@ -37,32 +41,66 @@ def make_app(
     frames: str = "SAMEORIGIN",
     started: int | None = None,
     artifact_root: str | None = None,
+    artifacts_destination: str | None = None,
+    serve_artifacts: bool = True,
 ) -> ASGIApp:
     """A server of `store`: MLflow's REST interface, the pages and what they ask.
 
     `static_prefix` is the path that stands before every URL when a proxy passes it on; `allowed_hosts` are names
     it answers to beside localhost and IP addresses; `allowed_origins` are other sites whose pages may call it, and
     `frames` says whose may show its pages (SAMEORIGIN, DENY, NONE); `started` is the start time to show (ms, default
-    now); `artifact_root` is where new experiments keep artifacts (default: the store decides).
+    now); `artifact_root` is where new experiments keep artifacts (default: `artifacts_destination`, else the store
+    decides). With `serve_artifacts` clients reach artifacts on this machine and below `artifacts_destination` through
+    the server.
     """
     now = time.time_ns() // 1_000_000
     server = interface.Server(version("millstream"), now if started is None else started)
-    files = Files(store)
+    places = Places.of(store.uri, artifact_root, artifacts_destination, proxied=serve_artifacts)
+    served = ServedStore(store, places)
+    files = Files(served)
     pages = Pages(static_prefix)
-    routes = ROUTES + interface.routes(server)
-    api = Api(store, Places.of(store.uri, artifact_root), routes)
+    table = ROUTES + interface.routes(server)
+    api = Api(served, table)
+    routes: list[BaseRoute] = [
+        *facts.routes(store, Description(table, server.version, pages.prefix), server.version),
+        Route("/get-artifact", files.get),
+        Route("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
+        Route("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", files.get_of_model),
+        *Proxy(served if serve_artifacts else None).routes(),
+        Mount("/api", api),
+        Mount("/ajax-api", api),
+        *(Mount(path, _refuse) for path in families.OUTSIDE),
+        Route("/{path:path}", pages.get),
+    ]
+    return _guarded(routes, pages.prefix, frames, allowed_hosts, allowed_origins)
 
+
+def make_depot(
+    destination: str,
+    *,
+    static_prefix: str = "",
+    allowed_hosts: Iterable[str] = (),
+    allowed_origins: Iterable[str] = (),
+    frames: str = "SAMEORIGIN",
+) -> ASGIApp:
+    """A server of the proxied artifact store alone, over the directory or URI `destination`.
+
+    All paths lead below it; everything that needs runs is answered with 503, as MLflow's ``--artifacts-only`` does.
+    """
+    location = Location.parse(destination, base=Path.cwd())
+    routes: list[BaseRoute] = [
+        *facts.signs_of_life(version("millstream")),
+        *Proxy(Destination(location)).routes(),
+        Route("/{path:path}", _answer_nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+    ]
+    return _guarded(routes, check_prefix(static_prefix), frames, allowed_hosts, allowed_origins)
+
+
+def _guarded(
+    routes: list[BaseRoute], prefix: str, frames: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str]
+) -> ASGIApp:
     app = Starlette(
-        routes=[
-            *facts.routes(store, Description(routes, server.version, pages.prefix), server.version),
-            Route("/get-artifact", files.get),
-            Route("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
-            Route("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", files.get_of_model),
-            Mount("/api", api),
-            Mount("/ajax-api", api),
-            *(Mount(path, _refuse) for path in families.OUTSIDE),
-            Route("/{path:path}", pages.get),
-        ],
+        routes=routes,
         middleware=[
             Middleware(SecurityHeaders, frames=frames),
             Middleware(Errors),
@@ -73,7 +111,11 @@ def make_app(
     app.router.redirect_slashes = False
     # Built now, so that a host name that is none is said at the start and not at the first request.
     app.middleware_stack = app.build_middleware_stack()
-    return Prefix(app, pages.prefix) if pages.prefix else app
+    return Prefix(app, prefix) if prefix else app
+
+
+async def _answer_nothing(_request: Request) -> Response:
+    raise Unavailable("This server only passes on artifacts: it was started with --artifacts-only.")
 
 
 async def _refuse(scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -21,12 +21,16 @@ _PREFIXES = ("/api", "/ajax-api")
 def routes(store: Store, description: Description, version: str) -> list[Route]:
     """The routes; the description's `OTHERS` tells what they answer."""
     return [
-        Route("/health", _answer_text("OK")),
-        Route("/version", _answer_text(version)),
+        *signs_of_life(version),
         Route("/openapi.json", description.get_json),
         Route("/api-docs", description.get_page),
         *(Route(f"{prefix}/3.0/mlflow/server-info", _answer_info(store)) for prefix in _PREFIXES),
     ]
+
+
+def signs_of_life(version: str) -> list[Route]:
+    """What every server answers, also one without a store."""
+    return [Route("/health", _answer_text("OK")), Route("/version", _answer_text(version))]
 
 
 def _answer_text(text: str) -> Callable[[Request], Awaitable[Response]]:

@@ -1,33 +1,58 @@
-"""Where new experiments may keep their artifacts: only below directories that the operator named."""
+"""Where artifacts may be kept, only below directories that the operator named; and how clients name these places."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from msgspec import Struct, structs
 
-from millstream.values.databases import DatabaseUri
+from millstream.server.owners import SCHEME, Owner
+from millstream.values.databases import ARTIFACTS, DatabaseUri
+from millstream.values.entities import Experiment, LoggedModel, RunInfo
 from millstream.values.errors import NotPermitted
 from millstream.values.names import new_experiment_id
 from millstream.values.ops import CreateExperiment
-from millstream.values.paths import Location
+from millstream.values.paths import Location, RelPath
+
+_REMOTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]+:")  # A single letter is a drive of Windows.
 
 
 class Places(Struct, frozen=True):
-    """`roots` are directories that requests may name; `default`, if any, is where new experiments go unasked."""
+    """Places of artifacts, and whether clients reach them through the server (`proxied`) or by themselves.
+
+    `roots` are directories that requests may name; `default`, if any, is where new experiments go unasked;
+    `destination`, if any, is what the operator gave to be passed on; `home` is where ``mlflow-artifacts:/`` lies.
+    """
 
     roots: tuple[Path, ...] = ()
     default: Location | None = None
+    destination: Location | None = None
+    home: Location = Location("file", "", "/nowhere")
+    proxied: bool = False
 
     @classmethod
-    def of(cls, store_uri: str, default: str | None = None) -> Places:
-        """The store's own directory, and `default` when it is one. A database knows its default by itself."""
+    def of(
+        cls, store_uri: str, default: str | None = None, destination: str | None = None, *, proxied: bool = True
+    ) -> Places:
+        """Places of a store. New experiments go to `default`, else to `destination` if `proxied`, else its own place.
+
+        A database knows where its new experiments go by itself: it was opened with that root.
+        """
         base = Path.cwd()
-        named = Location.parse(default, base=base) if default else None
+        passed_on = Location.parse(destination, base=base) if destination and proxied else None
+        named = Location.parse(default, base=base) if default else passed_on
         database = DatabaseUri.parse(store_uri, base)
         own = Location.parse(store_uri, base=base) if database is None else database.artifact_root(default, base)
-        found = [own.local, named.local if named else None]
-        return cls(tuple(path.resolve() for path in found if path), named if database is None else None)
+        home = passed_on or (own if database is not None or own.local is None else _beside(own.local))
+        found = [place.local for place in (own, named, home) if place is not None]
+        return cls(
+            roots=tuple(dict.fromkeys(path.resolve() for path in found if path)),
+            default=named if database is None else None,
+            destination=passed_on,
+            home=home,
+            proxied=proxied,
+        )
 
     def settle(self, op: CreateExperiment) -> CreateExperiment:
         """`op` with the location parsed; NotPermitted when it is a local directory outside of the roots.
@@ -41,9 +66,52 @@ class Places(Struct, frozen=True):
             place = str(self.default / experiment_id)
             return structs.replace(op, experiment_id=experiment_id, artifact_location=place)
         location = Location.parse(op.artifact_location, base=Path.cwd())
+        location = self.home_of(str(location)) or location
         if location.local and not any(location.local.resolve().is_relative_to(root) for root in self.roots):
             raise NotPermitted(
                 f"This server keeps no artifacts in {op.artifact_location[:200]!r}. Leave artifact_location out, "
                 "or start the server with --default-artifact-root and a directory above it."
             )
         return structs.replace(op, artifact_location=str(location))
+
+    def home_of(self, uri: str) -> Location | None:
+        """Where a URI of the proxied store of this server really is; None for every other URI."""
+        if not self.proxied or not uri.startswith(f"{SCHEME}:"):
+            return None
+        location = Location.parse(uri)
+        return None if location.authority else self.home / RelPath.parse(location.path.strip("/"))
+
+    def passes_on(self, uri: str) -> bool:
+        """Whether clients reach the artifacts at `uri` through the server: on its disk, or below its destination."""
+        if not self.proxied:
+            return False
+        if uri.startswith("file:") or not _REMOTE.match(uri):
+            return True
+        if uri.startswith(f"{SCHEME}:"):
+            return not uri.startswith(f"{SCHEME}://")
+        return self.destination is not None and f"{uri}/".startswith(f"{str(self.destination).rstrip('/')}/")
+
+    def show_run(self, info: RunInfo) -> RunInfo:
+        """As clients see it."""
+        if not self.passes_on(info.artifact_uri):
+            return info
+        return structs.replace(info, artifact_uri=Owner("run", info.run_id).uri(info.experiment_id))
+
+    def show_model(self, model: LoggedModel) -> LoggedModel:
+        """As clients see it."""
+        if not self.passes_on(model.artifact_location):
+            return model
+        return structs.replace(model, artifact_location=Owner("model", model.model_id).uri(model.experiment_id))
+
+    def show_experiment(self, experiment: Experiment) -> Experiment:
+        """As clients see it: a place that one of them named in the proxied store is told as it was named."""
+        uri, home = experiment.artifact_location, f"{str(self.home).rstrip('/')}/"
+        if not self.passes_on(uri) or uri.startswith(f"{SCHEME}:"):
+            return experiment
+        path = uri.removeprefix(home) if uri.startswith(home) else experiment.experiment_id
+        return structs.replace(experiment, artifact_location=f"{SCHEME}:/{path}")
+
+
+def _beside(tree: Path) -> Location:
+    # Where an MLflow server that was started beside its mlruns keeps what it passes on.
+    return Location("file", "", (tree.parent / ARTIFACTS).as_posix())

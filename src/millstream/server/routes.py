@@ -20,20 +20,18 @@ from millstream.formats.wire.families import missing_route
 from millstream.formats.wire.route import Given, Route
 from millstream.formats.wire.table import Table
 from millstream.server.guards import read_json
-from millstream.server.places import Places
 from millstream.server.turns import Turn
 from millstream.stores.base import Store
 from millstream.values.names import new_run_id
-from millstream.values.ops import CreateExperiment, Op
+from millstream.values.ops import Op
 
 
 class Api:
     """Answers every route of a table from one store. Other paths are 404, other methods 405, both in JSON."""
 
-    def __init__(self, store: Store, places: Places, routes: tuple[Route, ...]) -> None:
-        """Serve `routes` from `store`; `places` says where experiments may keep artifacts."""
+    def __init__(self, store: Store, routes: tuple[Route, ...]) -> None:
+        """Serve `routes` from `store`."""
         self.store = store
-        self.places = places
         self.table = Table(routes)
         self.alone = Turn()
 
@@ -70,7 +68,5 @@ class Api:
             if route.first is not None:
                 given = structs.replace(given, first=self.store.read(route.first(request)))
             call = route.call(request, given)
-            if isinstance(call, CreateExperiment):
-                call = self.places.settle(call)
             result: Any = self.store.write(call) if isinstance(call, Op) else self.store.read(call)
         return write_body(route.reply(result, given))

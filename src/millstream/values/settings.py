@@ -75,6 +75,15 @@ SETTINGS: tuple[Setting, ...] = (
         "MLFLOW_DEFAULT_ARTIFACT_ROOT",
         "Where new experiments of a database or server keep artifacts (default: mlartifacts beside a SQLite file).",
     ),
+    Setting("SERVE_ARTIFACTS", bool, True, "MLFLOW_SERVE_ARTIFACTS", "Clients of `server` reach artifacts through it."),
+    Setting(
+        "ARTIFACTS_DESTINATION",
+        str,
+        None,
+        "MLFLOW_ARTIFACTS_DESTINATION",
+        "Directory or URI whose artifacts `server` passes on (default: where the store keeps them).",
+    ),
+    Setting("ARTIFACTS_ONLY", bool, False, "MLFLOW_ARTIFACTS_ONLY", "`server` passes on artifacts and nothing else."),
     Setting(
         "ALLOWED_HOSTS",
         str,

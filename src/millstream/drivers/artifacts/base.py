@@ -9,6 +9,22 @@ from millstream.values.entities import FileInfo
 from millstream.values.paths import Location, RelPath
 
 
+class Draft(Protocol):
+    """A file that is being written. Until `commit` it is not there, and what was there before is."""
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Add `data` at the end."""
+        ...
+
+    def commit(self) -> None:
+        """Put the file in its place."""
+        ...
+
+    def discard(self) -> None:
+        """Forget it. Never fails; after `commit` it does nothing."""
+        ...
+
+
 class Artifacts(Protocol):
     """Files below one `location`. Paths are relative to it and cannot leave it."""
 
@@ -27,6 +43,10 @@ class Artifacts(Protocol):
 
     def put_bytes(self, data: bytes, path: RelPath) -> None:
         """Store `data` as `path`: whole or not at all."""
+        ...
+
+    def draft(self, path: RelPath) -> Draft:
+        """Begin to write `path` piece by piece."""
         ...
 
     def open(self, path: RelPath) -> BinaryIO:

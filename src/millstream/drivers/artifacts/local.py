@@ -17,6 +17,45 @@ from millstream.values.paths import Location, RelPath
 
 _NO_SUCH_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 _TEMPORARY = ".millstream-part-"
+_PIECE = 2**20
+
+
+class LocalDraft:
+    """Writes a file under a temporary name, which `commit` changes. A process that is killed leaves that only."""
+
+    def __init__(self, target: Path) -> None:
+        """Begin a file that will be `target`; its directory is there."""
+        self.target = target
+        self._temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+        try:
+            self.file = open(self._temporary, "xb", buffering=0)  # noqa: SIM115 (closed by commit and discard)
+        except OSError as error:
+            raise _failure("write", target, error) from error
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Add `data` at the end."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self.file.write(view) :]
+        except OSError as error:
+            raise _failure("write", self.target, error) from error
+
+    def commit(self) -> None:
+        """Give the file its name, over an older one."""
+        try:
+            self.file.close()
+            os.replace(self._temporary, self.target)
+        except OSError as error:
+            raise _failure("write", self.target, error) from error
+        self._temporary = self.target
+
+    def discard(self) -> None:
+        """Remove what was written, unless it was committed."""
+        self.file.close()
+        if self._temporary != self.target:
+            with suppress(OSError):
+                self._temporary.unlink()
 
 
 class LocalArtifacts:
@@ -51,27 +90,29 @@ class LocalArtifacts:
 
     def put_file(self, source: Path, path: RelPath) -> None:
         """Copy the local file `source` to `path`."""
-        target = self._target(path)
-        temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+        draft = self.draft(path)
         try:
-            shutil.copyfile(source, temporary)
-            os.replace(temporary, target)
+            with open(source, "rb") as file:
+                while piece := file.read(_PIECE):
+                    draft.write(piece)
+            draft.commit()
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
-            raise _failure(f"copy {source} to", target, error) from error
+            raise _failure(f"copy {source} to", draft.target, error) from error
+        finally:
+            draft.discard()
 
     def put_bytes(self, data: bytes, path: RelPath) -> None:
         """Write `data` to `path`."""
-        target = self._target(path)
-        temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+        draft = self.draft(path)
         try:
-            temporary.write_bytes(data)
-            os.replace(temporary, target)
-        except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
-            raise _failure("write", target, error) from error
+            draft.write(data)
+            draft.commit()
+        finally:
+            draft.discard()
+
+    def draft(self, path: RelPath) -> LocalDraft:
+        """Begin to write `path`: to a temporary name beside it."""
+        return LocalDraft(self._target(path))
 
     def open(self, path: RelPath) -> BinaryIO:
         """Open `path` for reading; NotFound when there is no such regular file."""

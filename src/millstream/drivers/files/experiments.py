@@ -11,6 +11,7 @@ from msgspec import structs
 from millstream.drivers.files import reader
 from millstream.drivers.files.atomic import failure, replace_file
 from millstream.drivers.files.keys import keeping_key, key_path, remove_key
+from millstream.drivers.files.places import make_home
 from millstream.drivers.files.runs import rewrite_info
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
@@ -36,6 +37,8 @@ def create(tree: Tree, op: ops.CreateExperiment, experiment_id: str) -> str:
         os.makedirs(directory, exist_ok=True)
     except OSError as error:
         raise failure("make the directory", directory, error) from error
+    if op.artifact_location:
+        make_home(location)
     for key, value in op.tags.items():
         with keeping_key("tag", key):
             replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)

@@ -15,6 +15,7 @@ from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.atomic import failure, replace_file
 from millstream.drivers.files.keys import add_params, keeping_key, key_path, remove_key
+from millstream.drivers.files.places import make_place
 from millstream.drivers.files.stamps import Stamp, file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
@@ -84,11 +85,12 @@ class ModelFiles:
         if os.path.isfile(os.path.join(directory, layout.META)):
             return read_model(directory).model
         location = Location.parse(experiment.artifact_location or home)
+        place = location / layout.MODELS / op.model_id / layout.ARTIFACTS
         model = LoggedModel(
             model_id=op.model_id,
             experiment_id=op.experiment_id,
             name=op.name or names.random_name(),
-            artifact_location=str(location / layout.MODELS / op.model_id / layout.ARTIFACTS),
+            artifact_location=str(place),
             creation_timestamp=op.time,
             last_updated_timestamp=op.time,
             model_type=op.model_type,
@@ -102,6 +104,7 @@ class ModelFiles:
                 os.makedirs(os.path.join(directory, part), exist_ok=True)
         except OSError as error:
             raise failure("make the directory", directory, error) from error
+        make_place(location, place)
         _put_texts(directory, layout.PARAMS, "param", op.params)
         _put_texts(directory, layout.TAGS, "tag", op.tags)
         rewrite_model(directory, model)

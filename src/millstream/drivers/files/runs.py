@@ -17,6 +17,7 @@ from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.atomic import create_file, failure, is_gone, replace_file, rewriting
 from millstream.drivers.files.keys import add_params, keeping_key, key_path, remove_key
+from millstream.drivers.files.places import make_place
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
@@ -77,6 +78,7 @@ class RunFiles:
         location = Location.parse(
             experiment.artifact_location or os.path.dirname(directory), base=Path(self._tree.root)
         )
+        place = location / op.run_id / layout.ARTIFACTS
         name = op.run_name or op.tags.get(names.RUN_NAME_TAG) or names.random_name()
         info = RunInfo(
             run_id=op.run_id,
@@ -86,7 +88,7 @@ class RunFiles:
             start_time=op.start_time,
             end_time=None,
             lifecycle_stage=ACTIVE,
-            artifact_uri=str(location / op.run_id / layout.ARTIFACTS),
+            artifact_uri=str(place),
             run_name=name,
         )
         try:
@@ -94,6 +96,7 @@ class RunFiles:
                 os.makedirs(os.path.join(directory, part), exist_ok=True)
         except OSError as error:
             raise failure("make the directory", directory, error) from error
+        make_place(location, place)
         for key, value in {**op.tags, names.RUN_NAME_TAG: name}.items():
             with keeping_key("tag", key):
                 replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)

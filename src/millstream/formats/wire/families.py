@@ -26,7 +26,6 @@ class Family(Struct, frozen=True):
 
 FAMILIES = (
     Family(("registered-models", "model-versions"), "This server has no model registry yet"),
-    Family(("mlflow-artifacts",), "This server takes no artifacts for its clients yet"),
     Family(
         ("traces", "unified-traces", "get-trace-artifact", "get-online-trace-details"),
         "Traces are not kept here; the traced code runs as it does without them",

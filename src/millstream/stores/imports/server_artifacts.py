@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from millstream.drivers.artifacts.base import Draft
 from millstream.drivers.rest.client import RestClient
 from millstream.formats.wire import replies
 from millstream.values.entities import FileInfo
@@ -75,6 +76,10 @@ class ServerArtifacts:
         raise self._only_read()
 
     def put_bytes(self, data: bytes, path: RelPath) -> None:
+        """Never: a source is not changed."""
+        raise self._only_read()
+
+    def draft(self, path: RelPath) -> Draft:
         """Never: a source is not changed."""
         raise self._only_read()
 

@@ -1,0 +1,183 @@
+"""Stored files as replies: whole or in ranges, in constant memory, and never a page of ours.
+
+What users log is data: every file is an attachment in a sandbox of its own.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import re
+import stat
+from collections.abc import AsyncIterator, Callable
+from email.utils import formatdate, parsedate_to_datetime
+from typing import BinaryIO
+from urllib.parse import quote
+
+from anyio import to_thread
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.values.errors import InvalidValue, NotFound
+from millstream.values.paths import RelPath
+
+CHUNK = 256 * 2**10
+SANDBOX = "sandbox; default-src 'none'"
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._\- ()+,=@]")
+
+Find = Callable[[], tuple[Artifacts, RelPath]]
+
+
+class Opened(Struct, frozen=True):
+    """A stored file that is open: its size (None where the store cannot tell) and its time of change in ns."""
+
+    file: BinaryIO
+    name: str
+    size: int | None = None
+    changed: int = 0
+
+    @property
+    def etag(self) -> str | None:
+        """Changes whenever the file does."""
+        return None if self.size is None else f'"{self.changed:x}-{self.size:x}"'
+
+
+class FileReply(StreamingResponse):
+    """Sends `length` bytes of an open file from where it stands, and closes it whatever happens."""
+
+    def __init__(self, file: BinaryIO, length: int | None, status: int, headers: dict[str, str], media: str) -> None:
+        """Reply with the rest of the file when `length` is None."""
+        self.file = file
+        super().__init__(_chunks(file, length), status, headers, media)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file, or only the headers for HEAD."""
+        try:
+            if scope["method"] == "HEAD":
+                await Response(None, self.status_code, dict(self.headers))(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
+        finally:
+            self.file.close()
+
+
+async def _chunks(file: BinaryIO, length: int | None) -> AsyncIterator[bytes]:
+    left = length
+    while left is None or left > 0:
+        chunk = await to_thread.run_sync(file.read, CHUNK if left is None else min(CHUNK, left))
+        if not chunk:
+            return
+        if left is not None:
+            left -= len(chunk)
+        yield chunk
+
+
+async def send_file(request: Request, find: Find, whose: str) -> Response:
+    """The file that `find` names, a part of it, or 304 when the caller has it already.
+
+    NotFound speaks of `whose`; a directory is InvalidValue.
+    """
+    opened = await to_thread.run_sync(_open, find, whose)
+    try:
+        return _reply(opened, request)
+    except BaseException:
+        opened.file.close()
+        raise
+
+
+def _open(find: Find, whose: str) -> Opened:
+    artifacts, path = find()
+    try:
+        file = artifacts.open(path)
+    except NotFound as error:
+        if artifacts.list(path) or _is_directory(artifacts, path):
+            raise InvalidValue(f"{str(path)!r} is a directory; name a file in it.") from error
+        raise NotFound(f"{whose} has no artifact {str(path)!r}.") from error
+    try:
+        facts = os.fstat(file.fileno())
+    except (OSError, AttributeError):
+        return Opened(file, path.name)
+    if not stat.S_ISREG(facts.st_mode):
+        file.close()
+        raise InvalidValue(f"{str(path)!r} is not a plain file.")
+    return Opened(file, path.name, facts.st_size, facts.st_mtime_ns)
+
+
+def _is_directory(artifacts: Artifacts, path: RelPath) -> bool:
+    siblings = artifacts.list(RelPath(path.segments[:-1]))
+    return any(item.is_dir and item.path == str(path) for item in siblings)
+
+
+def disposition(name: str) -> str:
+    """Content-Disposition of a download called `name`: a plain fallback, and the exact name by RFC 5987."""
+    plain = _NOT_PLAIN.sub("_", name)
+    exact = f"; filename*=UTF-8''{quote(name, safe='')}" if plain != name else ""
+    return f'attachment; filename="{plain}"{exact}'
+
+
+def _reply(opened: Opened, request: Request) -> Response:
+    headers = {
+        "content-disposition": disposition(opened.name),
+        "content-security-policy": SANDBOX,
+        "cache-control": "no-cache",
+    }
+    media = mimetypes.guess_type(opened.name)[0] or "application/octet-stream"
+    if opened.size is None or opened.etag is None:
+        return FileReply(opened.file, None, 200, headers, media)
+    headers |= {
+        "etag": opened.etag,
+        "last-modified": formatdate(opened.changed // 10**9, usegmt=True),
+        "accept-ranges": "bytes",
+    }
+    if _has_it(request, opened):
+        opened.file.close()
+        return Response(None, 304, headers)
+    part = _part(request, opened, opened.size)
+    if part is None:
+        return FileReply(opened.file, opened.size, 200, headers | {"content-length": str(opened.size)}, media)
+    start, end = part
+    opened.file.seek(start)
+    headers |= {"content-range": f"bytes {start}-{end - 1}/{opened.size}", "content-length": str(end - start)}
+    return FileReply(opened.file, end - start, 206, headers, media)
+
+
+def _has_it(request: Request, opened: Opened) -> bool:
+    known = request.headers.get("if-none-match")
+    if known is not None:
+        return known.strip() == "*" or opened.etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    return _unchanged_since(request.headers.get("if-modified-since"), opened)
+
+
+def _unchanged_since(date: str | None, opened: Opened) -> bool:
+    try:
+        return date is not None and opened.changed // 10**9 <= parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return False
+
+
+def _part(request: Request, opened: Opened, size: int) -> tuple[int, int] | None:
+    """Start and end (exclusive) of the one range asked for; None for the whole file.
+
+    Several ranges at once are answered with the whole file, as HTTP allows.
+    """
+    asked = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    if asked is None or not (asked[1] or asked[2]):
+        return None
+    # A resumed download must not be patched together from two versions of the file.
+    condition = request.headers.get("if-range")
+    if condition is not None and condition != opened.etag:
+        return None
+    if asked[1]:
+        start, end = int(asked[1]), min(int(asked[2]) + 1 if asked[2] else size, size)
+    else:
+        start, end = max(size - int(asked[2]), 0), size
+    if asked[1] and asked[2] and int(asked[2]) < int(asked[1]):
+        return None
+    if start >= size or end <= start:
+        raise HTTPException(416, f"The file has {size} bytes.", {"Content-Range": f"bytes */{size}"})
+    return start, end

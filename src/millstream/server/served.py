@@ -1,0 +1,112 @@
+"""A store as clients of a server see it: artifacts that the server passes on have ``mlflow-artifacts:`` URIs.
+
+The store keeps the true places, so that its files can be opened without a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from msgspec import structs
+
+from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.artifacts.open import open_artifacts
+from millstream.server.owners import SCHEME, find_owner
+from millstream.server.places import Places
+from millstream.stores.base import Store
+from millstream.values import queries
+from millstream.values.entities import Experiment, LoggedModel, Page, Run, RunInfo
+from millstream.values.errors import NotSupported
+from millstream.values.ops import CreateExperiment, Op
+from millstream.values.paths import RelPath
+from millstream.values.queries import Query
+
+T = TypeVar("T")
+
+
+class ServedStore:
+    """Answers as `store` does, with its places mapped both ways. Own pages' tables of runs tell the true places."""
+
+    def __init__(self, store: Store, places: Places) -> None:
+        """Serve `store`; `places` says what is passed on and where new experiments may keep artifacts."""
+        self.store = store
+        self.places = places
+
+    @property
+    def uri(self) -> str:
+        """The URI that opens the store."""
+        return self.store.uri
+
+    def write(self, op: Op[T]) -> T:
+        """Carry out `op`; an experiment's place must be one that the operator allows."""
+        if isinstance(op, CreateExperiment):
+            return cast(T, self.store.write(self.places.settle(op)))
+        return cast(T, self._show(self.store.write(op)))
+
+    def read(self, query: Query[T]) -> T:
+        """Answer `query`; artifacts are listed wherever they are."""
+        if isinstance(query, queries.ListArtifacts):
+            return cast(T, self.artifacts(query.run_id).list(RelPath.parse(query.path)))
+        if isinstance(query, queries.ListModelArtifacts):
+            return cast(T, self.model_artifacts(query.model_id).list(RelPath.parse(query.path)))
+        return cast(T, self._show(self.store.read(query)))
+
+    def artifacts(self, run_id: str) -> Artifacts:
+        """The artifacts of a run; NotFound for an unknown run, NotSupported where this server may not look."""
+        uri = self.store.read(queries.GetRunInfo(run_id=run_id)).artifact_uri
+        return self._open(uri, partial(self.store.artifacts, run_id))
+
+    def model_artifacts(self, model_id: str, *, deleted: bool = False) -> Artifacts:
+        """As `artifacts`, of a logged model."""
+        uri = self.store.read(queries.GetLoggedModel(model_id=model_id, deleted=deleted)).artifact_location
+        return self._open(uri, partial(self.store.model_artifacts, model_id, deleted=deleted))
+
+    def logged_model(self, run_id: str, name: str) -> Artifacts | None:
+        """The directory of the logged model `name` that the run made."""
+        return self.store.logged_model(run_id, name)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    def find(self, path: RelPath) -> tuple[Artifacts, RelPath]:
+        """Whose artifacts a path of the proxied store names, and the path below them."""
+        owner, below = find_owner(path)
+        return self.model_artifacts(owner.id) if owner.kind == "model" else self.artifacts(owner.id), below
+
+    def _open(self, uri: str, find: Callable[[], Artifacts]) -> Artifacts:
+        """What `find` finds; but what MLflow noted as passed on by a server lies where the operator says."""
+        home = self.places.home_of(uri)
+        if home is not None and self.places.destination is not None:
+            return open_artifacts(home)
+        try:
+            return _checked(find())
+        except NotSupported:
+            if home is None:
+                raise
+            return open_artifacts(home)
+
+    def _show(self, found: Any) -> Any:
+        places = self.places
+        match found:
+            case Run():
+                return structs.replace(found, info=places.show_run(found.info))
+            case RunInfo():
+                return places.show_run(found)
+            case Experiment():
+                return places.show_experiment(found)
+            case LoggedModel():
+                return places.show_model(found)
+            case Page():
+                return Page((self._show(item) for item in found), found.token)
+        return found
+
+
+def _checked(artifacts: Artifacts) -> Artifacts:
+    """Refuse places on other servers: whoever may make an experiment could have this one ask addresses for him."""
+    scheme, authority = artifacts.location.scheme, artifacts.location.authority
+    if scheme in ("http", "https") or (scheme == SCHEME and authority):
+        raise NotSupported(f"These artifacts are at another server, {artifacts.location}; ask that one.")
+    return artifacts
