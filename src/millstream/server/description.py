@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from millstream.formats.wire import answers
-from millstream.formats.wire.artifacts import Fetch
+from millstream.formats.wire.artifacts import Fetch, ListProxied
 from millstream.formats.wire.logged_models import Fetch as ModelFetch
 from millstream.formats.wire.openapi import Other, describe
 from millstream.formats.wire.route import Route
 
 _FILE = {200: "The file.", 206: "A part of the file, as asked for with Range.", 304: "The caller has it already."}
+_PROXY = "/api/2.0/mlflow-artifacts/artifacts"
 _INFO = "What this server can do, for MLflow's client."
 
 OTHERS = (
@@ -40,6 +41,34 @@ OTHERS = (
         about="A file of a logged model, or a part of it.",
         request=ModelFetch,
         statuses=_FILE,
+    ),
+    Other(
+        method="GET",
+        path=_PROXY,
+        about="Entries of a directory in the proxied artifact store.",
+        request=ListProxied,
+        answer=answers.ProxiedFiles,
+    ),
+    Other(
+        method="GET",
+        path=f"{_PROXY}/{{path}}",
+        about="A file of the proxied artifact store, or a part of it.",
+        statuses=_FILE,
+    ),
+    Other(
+        method="PUT",
+        path=f"{_PROXY}/{{path}}",
+        about="Store the body as a file in the artifacts of a run or logged model: whole or not at all.",
+        takes="application/octet-stream",
+        answer=answers.Nothing,
+        statuses={200: "Stored."},
+    ),
+    Other(
+        method="DELETE",
+        path=f"{_PROXY}/{{path}}",
+        about="Remove a file or directory from the artifacts of a run or logged model.",
+        answer=answers.Nothing,
+        statuses={200: "Removed."},
     ),
     Other(method="GET", path="/openapi.json", about="This description.", gives="application/json"),
     Other(method="GET", path="/api-docs", about="This description as a page.", gives="text/html"),

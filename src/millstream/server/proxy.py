@@ -9,13 +9,15 @@ from typing import Protocol
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import Receive, Scope, Send
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
 from millstream.formats.wire import encode
+from millstream.formats.wire.artifacts import ListProxied
 from millstream.formats.wire.decode import read_query
-from millstream.formats.wire.route import Request as Fields
+from millstream.formats.wire.families import missing_route
 from millstream.server.artifacts import named_file
 from millstream.server.downloads import send_file
 from millstream.server.errors import json_reply
@@ -49,12 +51,6 @@ class Destination:
         return open_artifacts(self.location), path
 
 
-class List(Fields, frozen=True, kw_only=True):
-    """Fields of a listing; `path` is from the depot's root."""
-
-    path: str = ""
-
-
 class Proxy:
     """Handlers of the proxied store over `depot`; without one every request is answered with 503, as MLflow does."""
 
@@ -70,7 +66,7 @@ class Proxy:
             Route("/artifacts/{path:path}", self.put, methods=["PUT"]),
             Route("/artifacts/{path:path}", self.delete, methods=["DELETE"]),
         ]
-        return [Mount(prefix, routes=artifacts) for prefix in PREFIXES]
+        return [Mount(prefix, Router(artifacts, default=_refuse)) for prefix in PREFIXES]
 
     @property
     def depot(self) -> Depot:
@@ -81,7 +77,7 @@ class Proxy:
 
     async def list(self, request: Request) -> Response:
         """Entries directly below a directory, by their own names; none when there is no such directory."""
-        fields = read_query(request.scope["query_string"], List)
+        fields = read_query(request.scope["query_string"], ListProxied)
         files = await to_thread.run_sync(self._entries, RelPath.parse(fields.path.strip("/")))
         return json_reply(encode.without_empty(files=files))
 
@@ -112,6 +108,10 @@ class Proxy:
     def _delete(self, path: RelPath) -> None:
         artifacts, below = self.depot.find(path)
         artifacts.delete(below)
+
+
+async def _refuse(scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise missing_route(scope["path"])
 
 
 def _path(request: Request) -> RelPath:

@@ -223,6 +223,12 @@ class Files(Answer, frozen=True, kw_only=True):
     files: list[FileEntry] | UnsetType = UNSET
 
 
+class ProxiedFiles(Answer, frozen=True, kw_only=True):
+    """A listing of the proxied artifact store; paths are the entries' own names."""
+
+    files: list[FileEntry] | UnsetType = UNSET
+
+
 class InfoOfModel(Answer, frozen=True, kw_only=True):
     """Identity, status and times of a logged model."""
 

@@ -27,6 +27,12 @@ class Fetch(Request, frozen=True, kw_only=True):
     path: Text
 
 
+class ListProxied(Request, frozen=True, kw_only=True):
+    """Fields of a listing of the proxied artifact store; `path` is from its root."""
+
+    path: str = ""
+
+
 def _get_info(request: List) -> queries.GetRunInfo:
     return queries.GetRunInfo(run_id=checked_run(request.run_id))
 

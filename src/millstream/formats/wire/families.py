@@ -26,6 +26,9 @@ class Family(Struct, frozen=True):
 
 FAMILIES = (
     Family(("registered-models", "model-versions"), "This server has no model registry yet"),
+    # MLflow's client sends a file whole when it hears exactly these words.
+    Family(("mlflow-artifacts/mpu",), "Multipart upload is not supported for the current artifact repository"),
+    Family(("mlflow-artifacts/presigned",), "Artifacts go through this server; it hands out no signed addresses"),
     Family(
         ("traces", "unified-traces", "get-trace-artifact", "get-online-trace-details"),
         "Traces are not kept here; the traced code runs as it does without them",
