@@ -134,7 +134,7 @@ def test_a_request_under_way_is_answered_and_the_connection_closed(start: Callab
 
 def wait_until_refused(port: int) -> None:
     """Until the server has seen the signal: it takes no new callers."""
-    with suppress(ConnectionRefusedError):
+    with suppress(ConnectionRefusedError, ConnectionResetError):
         while True:
             socket.create_connection(("127.0.0.1", port)).close()
 

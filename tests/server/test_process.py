@@ -9,12 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from millstream.server import ports
 from millstream.server.ports import ask_about, explain, find_holder, next_free_port
 from millstream.server.sockets import bind, open_to_all, url
 from millstream.values.errors import InvalidValue
@@ -180,6 +183,23 @@ def test_who_holds_a_port() -> None:
         assert str(port) in explain(caught.value, "127.0.0.1", port, ["millstream", "ui"]).message
     assert find_holder(port).pid is None
     assert ask_about("127.0.0.1", port) is None
+
+
+def test_a_server_that_never_ends_its_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_SECONDS", 0.2)
+    ended = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        with listening.accept()[0] as caller, suppress(OSError):
+            while not ended.wait(0.01):
+                caller.sendall(b"H")
+
+    with bind("127.0.0.1", 0) as listening:
+        dripping = threading.Thread(target=drip, args=(listening,))
+        dripping.start()
+        assert ask_about("127.0.0.1", listening.getsockname()[1]) is None
+        ended.set()
+        dripping.join()
 
 
 def test_ports_that_need_rights() -> None:

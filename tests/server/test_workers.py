@@ -99,7 +99,7 @@ def test_workers_write_one_store(two: Started, tmp_path: Path) -> None:
 
 def test_a_worker_that_hangs_is_ended_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "TICK", 0.01)
-    monkeypatch.setattr(workers, "SILENT_TICKS", 5)
+    monkeypatch.setattr(workers, "SILENT_TICKS", 200)
     hung = tmp_path / "hung"
 
     def work(_number: int, hooks: Hooks) -> None:

@@ -40,6 +40,10 @@ ARTIFACT_OPTIONS = (
 )
 
 
+PASSING = ("serve_artifacts", "artifacts_destination", "artifacts_only")
+"""The names of the parameters of `ARTIFACT_OPTIONS`."""
+
+
 class Passing(NamedTuple):
     """Whether artifacts are passed on; the destination if named; the destination if nothing else is served."""
 
@@ -48,11 +52,17 @@ class Passing(NamedTuple):
     only: str | None
 
 
-def read_passing(store_uri: str | None, serve: bool | None, named: str | None, only: bool | None) -> Passing:
+def read_passing(
+    store_uri: str | None,
+    *,
+    serve_artifacts: bool | None,
+    artifacts_destination: str | None,
+    artifacts_only: bool | None,
+) -> Passing:
     """What the options, and the settings that stand for them, say of artifacts; UsageError where they disagree."""
-    serve = bool(setting("SERVE_ARTIFACTS")) if serve is None else serve
-    destination = named or text_setting("ARTIFACTS_DESTINATION")
-    if not (bool(setting("ARTIFACTS_ONLY")) if only is None else only):
+    serve = bool(setting("SERVE_ARTIFACTS")) if serve_artifacts is None else serve_artifacts
+    destination = artifacts_destination or text_setting("ARTIFACTS_DESTINATION")
+    if not (bool(setting("ARTIFACTS_ONLY")) if artifacts_only is None else artifacts_only):
         return Passing(serve, destination, None)
     if not serve:
         raise click.UsageError("--artifacts-only and --no-serve-artifacts leave nothing to serve; drop one of them.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from millstream.cli.passing import read_passing
+from millstream.cli.passing import PASSING, Passing, read_passing
 from millstream.cli.progress import progress_bar
 from millstream.cli.server_options import server_options
 from millstream.cli.servers import list_, stop
@@ -63,9 +63,10 @@ def _run(context: click.Context, *, workers: int | None, browse: bool | None, re
     try:
         if workers < 1 or (workers > 1 and not hasattr(os, "fork")):
             raise click.UsageError(f"{workers} workers cannot be had on this system; leave --workers out.")
+        passing = read_passing(options["store_uri"], **{name: options.pop(name) for name in PASSING})
         with ExitStack() as ending:
             listening = _listen(context, options.pop("host"), options.pop("port"), replace)
-            ready = _prepare(listening, ending, started=started, workers=workers, **options)
+            ready = _prepare(listening, ending, started=started, workers=workers, passing=passing, **options)
             (_serve_alone if workers == 1 else _serve_together)(ready, browse)
     except MillstreamError as error:
         raise click.ClickException(error.message) from error
@@ -156,9 +157,7 @@ def _open(
     started: int,
     store_uri: str | None,
     default_artifact_root: str | None,
-    serve_artifacts: bool | None,
-    artifacts_destination: str | None,
-    artifacts_only: bool | None,
+    passing: Passing,
     static_prefix: str,
     **callers: Any,
 ) -> tuple[Store | None, str, str, ASGIApp]:
@@ -167,7 +166,6 @@ def _open(
     from millstream.stores.open import find_store, open_store
 
     ways: dict[str, Any] = {"static_prefix": static_prefix, **_guards(**callers)}
-    passing = read_passing(store_uri, serve_artifacts, artifacts_destination, artifacts_only)
     if passing.only:
         return None, passing.only, "only artifacts", make_depot(passing.only, **ways)
     found = find_store(store_uri or text_setting("BACKEND_STORE_URI"))

@@ -6,6 +6,9 @@ import errno
 import http.client
 import json
 import shlex
+import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 import psutil
 from msgspec import Struct
@@ -14,6 +17,9 @@ from millstream.server.sockets import bind, reachable, url
 from millstream.values.errors import Unavailable
 
 _NEXT_PORTS = 100
+_SECONDS = 3
+
+T = TypeVar("T")
 
 
 class Holder(Struct, frozen=True):
@@ -23,8 +29,21 @@ class Holder(Struct, frozen=True):
     command: str = ""
 
 
+def _within_seconds(ask: Callable[[], T]) -> T | None:
+    """What `ask` says, None when it takes longer than three seconds, however slowly its answer drips in."""
+    said: list[T] = []
+    asking = threading.Thread(target=lambda: said.append(ask()), daemon=True)
+    asking.start()
+    asking.join(_SECONDS)
+    return said[0] if said else None
+
+
 def find_holder(port: int) -> Holder:
-    """Who listens on `port` of this machine."""
+    """Who listens on `port` of this machine; nobody known when that takes over three seconds."""
+    return _within_seconds(lambda: _look_for_holder(port)) or Holder()
+
+
+def _look_for_holder(port: int) -> Holder:
     try:
         listening = psutil.net_connections("tcp")
     except (psutil.Error, OSError):
@@ -41,7 +60,11 @@ def find_holder(port: int) -> Holder:
 
 def ask_about(host: str, port: int) -> str | None:
     """Directory that the Millstream server on this port shows; None when it is none or takes over three seconds."""
-    connection = http.client.HTTPConnection(reachable(host), port, timeout=3)
+    return _within_seconds(lambda: _ask(host, port))
+
+
+def _ask(host: str, port: int) -> str | None:
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=_SECONDS)
     try:
         connection.request("GET", "/api/ui/about", headers={"Host": f"localhost:{port}"})
         store = json.loads(connection.getresponse().read(2**16))["store"]
