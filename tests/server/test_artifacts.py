@@ -221,7 +221,7 @@ def test_upload(client: Client, run_id: str, fetch: Callable[..., Reply]) -> Non
     octets = {"content-type": "application/octet-stream"}
     for data in (DATA * 2, b"", b"again"):
         reply = client.send("POST", f"{UPLOAD}?run_uuid={run_id}&path=a/b%20c.bin", data, octets, chunk=70_000)
-        assert (reply.status, reply.body) == (200, b"")
+        assert (reply.status, reply.json()) == (200, {})
         assert fetch("a/b c.bin").body == data
 
 

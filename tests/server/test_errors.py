@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import anyio
@@ -10,7 +11,9 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from millstream.server.errors import Errors
+from millstream.server.errors import MOST, Errors, error_reply
+from millstream.values import refusals
+from millstream.values.errors import InvalidValue, StorageFailed, Unavailable
 
 
 def call(error: BaseException, *, begun: bool) -> list[Any]:
@@ -51,3 +54,26 @@ def test_what_is_under_way_when_the_server_waits_no_longer_may_be_tried_again() 
 
 def test_what_was_not_begun_is_answered() -> None:
     assert call(ZeroDivisionError(), begun=False)[0]["status"] == 500
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (refusals.no_run("r", "/srv/data"), "No run has the id 'r'."),
+        (refusals.no_experiment_called("/srv", "/srv"), "No experiment is called '/srv'."),
+        (Unavailable("10.0.0.7 refused", told="Try again later."), "Try again later."),
+        (StorageFailed("/srv/data is full"), "The server could not do this. Its log says why, under the reference "),
+        (InvalidValue("x" * 10**6), "x" * (MOST - 1) + "…"),
+    ],
+)
+def test_no_reply_says_where_things_are_or_runs_on(error: Exception, wanted: str) -> None:
+    said = str(json.loads(bytes(error_reply(error).body))["message"])
+    assert said.startswith(wanted)
+    assert len(said) <= len(wanted) + 9
+
+
+def test_what_is_not_told_is_logged_where_the_operator_must_act(caplog: pytest.LogCaptureFixture) -> None:
+    error_reply(refusals.no_run("r", "/srv/data"))
+    assert caplog.text == ""
+    error_reply(Unavailable("10.0.0.7 refused", told="Try again later."))
+    assert "10.0.0.7 refused" in caplog.text

@@ -24,7 +24,7 @@ from millstream.server.errors import Errors, error_reply
 from millstream.server.guards import Callers, SecurityHeaders
 from millstream.server.places import Places
 from millstream.server.proxy import Destination, Proxy
-from millstream.server.routes import Api
+from millstream.server.routes import Api, Exact
 from millstream.server.served import ServedStore
 from millstream.server.static import Pages, check_prefix
 from millstream.stores.base import Store
@@ -63,9 +63,9 @@ def make_app(
     api = Api(served, table)
     routes: list[BaseRoute] = [
         *facts.routes(store, Description(table, server.version, pages.prefix), server.version),
-        Route("/get-artifact", files.get),
-        Route("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
-        Route("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", files.get_of_model),
+        Exact("/get-artifact", files.get),
+        Exact("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
+        Exact("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", files.get_of_model),
         *Proxy(served if serve_artifacts else None).routes(),
         Mount("/api", api),
         Mount("/ajax-api", api),

@@ -15,6 +15,7 @@ from millstream.formats.wire.logged_models import Fetch as ModelFetch
 from millstream.formats.wire.logged_models import checked_model
 from millstream.formats.wire.runs import checked_run
 from millstream.server.downloads import send_file
+from millstream.server.errors import json_reply
 from millstream.server.guards import check_raw
 from millstream.server.uploads import receive_file
 from millstream.stores.base import Store
@@ -46,7 +47,7 @@ class Files:
         run_id, path = _place(request)
         artifacts = await to_thread.run_sync(self.store.artifacts, run_id)
         await receive_file(request, artifacts, path)
-        return Response(b"")
+        return json_reply({})
 
     def _of_run(self, run_id: str, path: RelPath) -> tuple[Artifacts, RelPath]:
         return self.store.artifacts(run_id), path

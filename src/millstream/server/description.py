@@ -25,14 +25,21 @@ OTHERS = (
     Other(method="GET", path="/health", about="Whether the server answers.", gives="text/plain"),
     Other(method="GET", path="/version", about="The version of the server.", gives="text/plain"),
     Other(method="GET", path="/api/3.0/mlflow/server-info", about=_INFO, answer=answers.Capabilities),
-    Other(method="GET", path="/get-artifact", about="A file of a run, or a part of it.", request=Fetch, statuses=_FILE),
+    Other(
+        method="GET",
+        path="/get-artifact",
+        about="A file of a run, or a part of it.",
+        request=Fetch,
+        gives="*/*",
+        statuses=_FILE,
+    ),
     Other(
         method="POST",
         path="/ajax-api/2.0/mlflow/upload-artifact",
         about="Store the body as a file of a run: whole or not at all.",
         request=Fetch,
         takes="application/octet-stream",
-        gives="text/plain",
+        answer=answers.Nothing,
         statuses={200: "Stored."},
     ),
     Other(
@@ -40,6 +47,7 @@ OTHERS = (
         path="/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files",
         about="A file of a logged model, or a part of it.",
         request=ModelFetch,
+        gives="*/*",
         statuses=_FILE,
     ),
     Other(

@@ -17,6 +17,9 @@ from millstream.values.errors import MillstreamError, Unavailable
 
 log = logging.getLogger("millstream.server")
 
+MOST = 2000
+"""Longest message of a reply, in characters."""
+
 _CODES = {404: "ENDPOINT_NOT_FOUND", 405: "BAD_REQUEST"}
 
 
@@ -35,13 +38,20 @@ def error_reply(error: Exception) -> Response:
         code = _CODES.get(error.status_code, "BAD_REQUEST")
         return json_reply({"error_code": code, "message": error.detail}, error.status_code, error.headers)
     if isinstance(error, MillstreamError) and (error.http_status < 500 or error.http_status in (501, 503)):
-        return json_reply({"error_code": error.error_code, "message": error.message}, error.http_status)
+        if error.http_status >= 500 and error.told != error.message:
+            log.warning("%s", error.message)
+        return json_reply({"error_code": error.error_code, "message": _cut(error.told)}, error.http_status)
     reference = uuid.uuid4().hex[:8]
     known = isinstance(error, MillstreamError)
     log.error("Reference %s: %s", reference, error, exc_info=None if known else error)
     code = error.error_code if isinstance(error, MillstreamError) else "INTERNAL_ERROR"
     message = f"The server could not do this. Its log says why, under the reference {reference}."
     return json_reply({"error_code": code, "message": message}, 500)
+
+
+def _cut(message: str) -> str:
+    """A message repeats what was sent, which may be megabytes."""
+    return message if len(message) <= MOST else f"{message[: MOST - 1]}…"
 
 
 class Errors:

@@ -7,30 +7,30 @@ from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from millstream.formats.wire import answers
 from millstream.server.description import Description
 from millstream.server.errors import json_reply
+from millstream.server.routes import Exact
 from millstream.stores.base import Store
 from millstream.values.databases import DatabaseUri
 
 _PREFIXES = ("/api", "/ajax-api")
 
 
-def routes(store: Store, description: Description, version: str) -> list[Route]:
+def routes(store: Store, description: Description, version: str) -> list[Exact]:
     """The routes; the description's `OTHERS` tells what they answer."""
     return [
         *signs_of_life(version),
-        Route("/openapi.json", description.get_json),
-        Route("/api-docs", description.get_page),
-        *(Route(f"{prefix}/3.0/mlflow/server-info", _answer_info(store)) for prefix in _PREFIXES),
+        Exact("/openapi.json", description.get_json),
+        Exact("/api-docs", description.get_page),
+        *(Exact(f"{prefix}/3.0/mlflow/server-info", _answer_info(store)) for prefix in _PREFIXES),
     ]
 
 
-def signs_of_life(version: str) -> list[Route]:
+def signs_of_life(version: str) -> list[Exact]:
     """What every server answers, also one without a store."""
-    return [Route("/health", _answer_text("OK")), Route("/version", _answer_text(version))]
+    return [Route("/health", _answer_text("OK")), Exact("/version", _answer_text(version))]
 
 
 def _answer_text(text: str) -> Callable[[Request], Awaitable[Response]]:

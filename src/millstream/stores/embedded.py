@@ -159,7 +159,8 @@ class EmbeddedStore:
         for candidate in (kept, beside):
             if candidate.is_dir():
                 return LocalArtifacts(location, candidate)
-        raise NotSupported(f"The artifacts at {location} belong to an MLflow server; they are not at {kept}.")
+        said = f"The artifacts at {location} belong to an MLflow server"
+        raise NotSupported(f"{said}; they are not at {kept}.", told=f"{said}.")
 
     @property
     def tree(self) -> Tree:

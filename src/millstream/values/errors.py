@@ -27,15 +27,21 @@ from typing import ClassVar
 
 
 class MillstreamError(Exception):
-    """Base of all errors raised on purpose; `message` is one clear sentence or two."""
+    """Base of all errors raised on purpose; `message` is one clear sentence or two.
+
+    `told` is the same for callers of a server, who are not told where on its machine things are.
+    """
 
     error_code: ClassVar[str] = "INTERNAL_ERROR"
     http_status: ClassVar[int] = 500
 
-    def __init__(self, message: object, error_code: object = None, **_context: object) -> None:
-        """Keep `message`; `error_code` is accepted so that code raising MlflowException still works."""
+    def __init__(
+        self, message: object, error_code: object = None, *, told: str | None = None, **_context: object
+    ) -> None:
+        """Keep `message`; `told` is needed when that names a place. Code that raises MlflowException gives the rest."""
         super().__init__(str(message))
         self.message = str(message)
+        self.told = self.message if told is None else told
         if isinstance(error_code, str):
             self.error_code = error_code  # type: ignore[misc]
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from millstream.values.entities import DELETED
-from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
+from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, MillstreamError, NotFound
+
+E = TypeVar("E", bound=MillstreamError)
+
+
+def _at(place: str, kind: type[E], what: str, advice: str = "") -> E:
+    """The error `what` of the store at `place`, which only those hear who have opened it themselves."""
+    return kind(f"{what} in {place}.{advice}", told=f"{what}.{advice}")
 
 
 def no_experiment(experiment_id: str, place: str) -> NotFound:
     """There is no experiment of this id."""
-    return NotFound(
-        f"No experiment has the id {experiment_id!r} in {place}. `millstream experiments search` lists "
-        "them; `millstream experiments create -n NAME` makes one and prints its id."
+    advice = (
+        " `millstream experiments search` lists them; `millstream experiments create -n NAME` makes one and prints "
+        "its id."
     )
+    return _at(place, NotFound, f"No experiment has the id {experiment_id!r}", advice)
 
 
 def no_experiment_called(name: str, place: str) -> NotFound:
     """There is no experiment of this name."""
-    return NotFound(f"No experiment is called {name!r} in {place}.")
+    return _at(place, NotFound, f"No experiment is called {name!r}")
 
 
 def no_run(run_id: str, place: str) -> NotFound:
     """There is no run of this id."""
-    return NotFound(f"No run has the id {run_id!r} in {place}.")
+    return _at(place, NotFound, f"No run has the id {run_id!r}")
 
 
 def no_tag(run_id: str, key: str) -> NotFound:
@@ -69,7 +79,7 @@ def experiment_not_deleted(experiment_id: str) -> NotFound:
 
 def run_exists(run_id: str, place: str) -> AlreadyExists:
     """A run has this id already; `place` is the store, or "experiment …"."""
-    return AlreadyExists(f"A run with the id {run_id!r} exists already in {place}.")
+    return _at(place, AlreadyExists, f"A run with the id {run_id!r} exists already")
 
 
 def run_deleted(run_id: str) -> InvalidState:
@@ -99,7 +109,7 @@ def param_changed(run_id: str, key: str, present: str, value: str) -> InvalidVal
 
 def no_model(model_id: str, place: str) -> NotFound:
     """There is no logged model of this id."""
-    return NotFound(f"No logged model has the id {model_id!r} in {place}.")
+    return _at(place, NotFound, f"No logged model has the id {model_id!r}")
 
 
 def model_deleted(model_id: str) -> NotFound:
@@ -122,7 +132,7 @@ def model_param_changed(model_id: str, key: str, present: str, value: str) -> In
 
 def model_exists(model_id: str, place: str) -> AlreadyExists:
     """A logged model of this id is there already."""
-    return AlreadyExists(f"A logged model with the id {model_id!r} exists already in {place}.")
+    return _at(place, AlreadyExists, f"A logged model with the id {model_id!r} exists already")
 
 
 def run_not_deleted(run_id: str) -> InvalidState:

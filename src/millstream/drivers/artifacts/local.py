@@ -130,7 +130,11 @@ class LocalArtifacts:
         return os.fdopen(descriptor, "rb")
 
     def _no_file(self, path: RelPath) -> NotFound:
-        return NotFound(f"There is no file {str(path)!r} among the artifacts in {self._root}.")
+        return self._nothing("There is no file", path)
+
+    def _nothing(self, what: str, path: RelPath) -> NotFound:
+        said = f"{what} {str(path)!r} among the artifacts"
+        return NotFound(f"{said} in {self._root}.", told=f"{said}.")
 
     def delete(self, path: RelPath) -> None:
         """Remove a file or directory below the root; NotFound when there is none."""
@@ -143,7 +147,7 @@ class LocalArtifacts:
             else:
                 target.unlink()
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.") from error
+            raise self._nothing("There is nothing called", path) from error
         except OSError as error:
             raise _failure("delete", target, error) from error
 
@@ -158,7 +162,7 @@ class LocalArtifacts:
         """
         source = self._resolve(path)
         if not os.path.exists(source):
-            raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.")
+            raise self._nothing("There is nothing called", path)
         goal = target / path.name if path.segments else target
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
@@ -205,4 +209,5 @@ _IMPOSSIBLE = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMET
 
 def _failure(verb: str, path: Path, error: OSError) -> MillstreamError:
     kind = InvalidValue if error.errno in _IMPOSSIBLE else StorageFailed
-    return kind(f"Cannot {verb} {str(path)!r}: {error.strerror or error}.")
+    reason = error.strerror or type(error).__name__
+    return kind(f"Cannot {verb} {str(path)!r}: {reason}.", told=f"There can be no artifact of this path: {reason}.")

@@ -179,7 +179,8 @@ def held(directory: str, *, shared: bool) -> Iterator[None]:
         if taken is False:
             raise Unavailable(
                 f"Runs below {os.path.dirname(directory)!r} are being backed up, moved or removed by another process. "
-                "Try again when it is done."
+                "Try again when it is done.",
+                told="Runs are being backed up, moved or removed by another process. Try again when it is done.",
             )
         yield
 

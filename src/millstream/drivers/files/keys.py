@@ -37,6 +37,9 @@ def remove_key(directory: str, part: str, key: str) -> bool:
     return True
 
 
+_BOTH = "'a' and 'a/b' cannot both be used, because '/' stands for a directory"
+
+
 @contextmanager
 def keeping_key(what: str, key: str) -> Iterator[None]:
     """Turn a collision of file names while `key` is written into an InvalidValue that says so."""
@@ -45,7 +48,10 @@ def keeping_key(what: str, key: str) -> Iterator[None]:
     except StorageFailed as error:
         if not isinstance(error.__cause__, _COLLISIONS):
             raise
-        raise InvalidValue(f"The {what} name {key!r} {_collision(error.__cause__)}") from error
+        raise InvalidValue(
+            f"The {what} name {key!r} {_collision(error.__cause__)}",
+            told=f"The {what} name {key!r} collides with another one: {_BOTH}. Use another name.",
+        ) from error
 
 
 def _collision(error: BaseException) -> str:
@@ -61,10 +67,7 @@ def _collision(error: BaseException) -> str:
     while path and not os.path.lexists(path):
         path = os.path.dirname(path)
     there = f"the file {path!r}" if path and not os.path.isdir(path) else "another one"
-    return (
-        f"collides with {there}: 'a' and 'a/b' cannot both be used, because '/' stands for a directory. Use another "
-        "name."
-    )
+    return f"collides with {there}: {_BOTH}. Use another name."
 
 
 def add_params(directory: str, params: Mapping[str, str], changed: Callable[[str, str, str], Exception]) -> None:

@@ -31,10 +31,14 @@ def failure(error: DBAPIError, place: str) -> MillstreamError:
     if code in _BUSY:
         return Unavailable(
             f"The database {place} is locked by another program ({reason}); nothing was written. Try again when "
-            "that program is done."
+            "that program is done.",
+            told="The database is locked by another program; nothing was written. Try again later.",
         )
     if code is None and (is_disconnected(error) or _state(error).startswith(_LATER) or _never_connected(error)):
-        return Unavailable(f"The database {place} cannot be reached: {reason}.")
+        return Unavailable(
+            f"The database {place} cannot be reached: {reason}.",
+            told="The database cannot be reached. Try again later.",
+        )
     if code in _FULL or _state(error) == "53100":
         return StorageFailed(
             f"The database {place} refused: {reason}. See whether its disk is full; free some space and "

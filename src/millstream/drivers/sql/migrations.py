@@ -49,6 +49,8 @@ STEPS: Mapping[int, Step] = {
 # All programs that open a database at once wait for each other here.
 _LOCK = 0x6D696C6C
 
+_UNUSABLE = "The server's database cannot be used: its tables are not those of this version. Its log says why."
+
 
 def prepare(
     engine: Engine, place: str, root: Location, steps: Mapping[int, Step] = STEPS, newest: int = ledger.VERSION
@@ -80,7 +82,8 @@ def _advance(connection: Connection, place: str, root: Location, steps: Mapping[
     elif version > newest:
         raise NotSupported(
             f"The database {place} has schema version {version}; this Millstream ({PROGRAM}) knows {newest} and older. "
-            "Use the newer Millstream that made it."
+            "Use the newer Millstream that made it.",
+            told=_UNUSABLE,
         )
     elif version < newest:
         steps[version](connection)
@@ -114,7 +117,8 @@ def _refuse_strangers(connection: Connection, place: str) -> None:
     if taken:
         raise NotSupported(
             f"The database {place} has tables that are not Millstream's but have the same names ({', '.join(taken)}). "
-            "Name another database."
+            "Name another database.",
+            told=_UNUSABLE,
         )
 
 
@@ -122,7 +126,8 @@ def mlflows_own(place: str) -> NotSupported:
     """Refuses a database of MLflow, and says how to get at what is in it."""
     return NotSupported(
         f"The database {place} is MLflow's own; its tables cannot be used. Import its runs into a store of "
-        f"Millstream, which leaves it as it is: millstream import {place} --into sqlite:///millstream.db"
+        f"Millstream, which leaves it as it is: millstream import {place} --into sqlite:///millstream.db",
+        told=_UNUSABLE,
     )
 
 
@@ -132,7 +137,8 @@ def _refuse_encoding(connection: Connection, place: str) -> None:
         if encoding != "UTF8":
             raise NotSupported(
                 f"The database {place} has the encoding {encoding}, which cannot hold every text. "
-                "Make one with UTF8: CREATE DATABASE runs ENCODING 'UTF8' TEMPLATE template0;"
+                "Make one with UTF8: CREATE DATABASE runs ENCODING 'UTF8' TEMPLATE template0;",
+                told=_UNUSABLE,
             )
 
 

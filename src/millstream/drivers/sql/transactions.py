@@ -112,7 +112,8 @@ class Transactions:
                 again = is_passing(error) or (is_disconnected(error) and safe)
                 if attempt == ATTEMPTS - 1 or not again:
                     raise failure(error, self._place) from error
-        raise Unavailable(f"The database {self._place} was interrupted too often; nothing was written. Try again.")
+        said = "was interrupted too often; nothing was written. Try again."
+        raise Unavailable(f"The database {self._place} {said}", told=f"The database {said}")
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

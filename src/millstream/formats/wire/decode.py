@@ -8,7 +8,6 @@ Refused with the field's name: bare NaN, numbers out of range, wrong types, both
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -18,6 +17,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, ValidationError
 
+from millstream.formats.wire.bodies import parse
 from millstream.formats.wire.route import Request
 from millstream.values.entities import RunStatus, ViewType
 from millstream.values.errors import BadRequest, InvalidValue
@@ -54,9 +54,9 @@ def read_body(body: bytes, request: type[R], named: Mapping[str, str] = NONE) ->
 
     `named` are fields that the path of the URL holds; they count, whatever the body says.
     """
-    fields = _parse(body) if body.strip() else {}
+    fields = parse(body) if body.strip() else {}
     if isinstance(fields, str):
-        fields = _parse(fields.encode()) if fields.strip() else {}
+        fields = parse(fields.encode()) if fields.strip() else {}
     if not isinstance(fields, dict):
         raise BadRequest(f"The request body must be a JSON object; got {_show(fields)}.")
     return _convert({**_normalise(fields, request, ""), **named}, request)
@@ -260,56 +260,3 @@ def _show(value: object) -> str:
         text = str(type(value).__name__)
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= 120 else text[:119] + "…"
-
-
-class _Refused:
-    """A token of the JSON text that no value can stand for."""
-
-    def __init__(self, token: str, reason: str) -> None:
-        self.token, self.reason = token, reason
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except RecursionError as error:
-        raise BadRequest("The request body is nested too deeply.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _locate(body) from error
-
-
-def _locate(body: bytes) -> BadRequest | InvalidValue:
-    """Why `body` was refused: a second, lenient reading finds the field that holds what JSON cannot say."""
-    try:
-        value = json.loads(body.decode(), parse_constant=_constant, parse_float=_float)
-    except UnicodeDecodeError as error:
-        return BadRequest(f"The request body is not valid JSON: byte {error.start} is not UTF-8 text.")
-    except RecursionError:
-        return BadRequest("The request body is nested too deeply.")
-    except ValueError as error:
-        return BadRequest(f"The request body is not valid JSON: {error}.")
-    return _find_refused(value) or BadRequest("The request body is not valid JSON.")
-
-
-def _constant(token: str) -> _Refused:
-    return _Refused(token, f'JSON has no bare {token}; send the string "{token}".')
-
-
-def _float(token: str) -> float | _Refused:
-    value = float(token)
-    return value if math.isfinite(value) else _Refused(token, "It is out of the range of a 64-bit float.")
-
-
-def _find_refused(value: Any) -> InvalidValue | None:
-    stack: list[tuple[str, Any]] = [("", value)]
-    while stack:
-        path, item = stack.pop()
-        if isinstance(item, _Refused):
-            return InvalidValue(f"Invalid value {item.token} for parameter '{path}' supplied: {item.reason}")
-        if isinstance(item, str) and any("\ud800" <= character <= "\udfff" for character in item):
-            return InvalidValue(f"Invalid value for parameter '{path}' supplied: a lone surrogate is not valid text.")
-        if isinstance(item, dict):
-            stack += [(f"{path}.{name}" if path else name, child) for name, child in reversed(item.items())]
-        elif isinstance(item, list):
-            stack += reversed([(f"{path}[{index}]", child) for index, child in enumerate(item)])
-    return None
