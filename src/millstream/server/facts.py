@@ -30,7 +30,7 @@ def routes(store: Store, description: Description, version: str) -> list[Exact]:
 
 def signs_of_life(version: str) -> list[Exact]:
     """What every server answers, also one without a store."""
-    return [Route("/health", _answer_text("OK")), Exact("/version", _answer_text(version))]
+    return [Exact("/health", _answer_text("OK")), Exact("/version", _answer_text(version))]
 
 
 def _answer_text(text: str) -> Callable[[Request], Awaitable[Response]]:

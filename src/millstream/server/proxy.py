@@ -62,9 +62,8 @@ class Proxy:
         """All routes, under both prefixes."""
         artifacts = [
             Route("/artifacts", self.list),
-            Route("/artifacts/{path:path}", self.get),
-            Route("/artifacts/{path:path}", self.put, methods=["PUT"]),
-            Route("/artifacts/{path:path}", self.delete, methods=["DELETE"]),
+            # One route, so that a refusal of other methods names all three.
+            Route("/artifacts/{path:path}", self.answer, methods=["GET", "PUT", "DELETE"]),
         ]
         return [Mount(prefix, Router(artifacts, default=_refuse)) for prefix in PREFIXES]
 
@@ -84,6 +83,10 @@ class Proxy:
     def _entries(self, path: RelPath) -> Entries:
         artifacts, below = self.depot.find(path)
         return [encode.file(item) | {"path": item.path.rpartition("/")[2]} for item in artifacts.list(below)]
+
+    async def answer(self, request: Request) -> Response:
+        """What `get`, `put` or `delete` answers."""
+        return await {"PUT": self.put, "DELETE": self.delete}.get(request.method, self.get)(request)
 
     async def get(self, request: Request) -> Response:
         """A file, a part of it, or 304 when the caller has it already."""
