@@ -13,7 +13,7 @@ UI_INPUTS := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -name '
 # One more than the cores of a small machine: a third of the time goes to waiting, for servers and browsers.
 JOBS ?= 3
 
-.PHONY: help setup ui demo test test-ui test-python check check-ui bench docs lock clean
+.PHONY: help setup ui demo test test-ui test-python clients check check-ui bench docs lock clean
 
 help: ## Show this list
 	@echo 'make demo          train a few models and look at them in the browser (CHECK=1: prove it works, then stop)'
@@ -21,9 +21,10 @@ help: ## Show this list
 	@echo 'make check         style, types, floors, sizes, freshness of the generated pages'
 	@echo 'make setup         .venv with everything, and the built UI (the others call it)'
 	@echo 'make ui            build the UI only'
+	@echo 'make clients       the MLflow clients and frameworks of tests/interop, each in an environment of its own'
 	@echo 'make bench         measure; prints a table'
 	@echo 'make docs          write the generated pages anew'
-	@echo 'make lock          renew requirements-dev.lock'
+	@echo 'make lock          renew requirements-dev.lock and the pins of tests/interop'
 	@echo 'make clean         remove what was built (not the data)'
 
 setup: .venv/.ready $(STATIC)/index.html
@@ -52,8 +53,12 @@ test: setup test-ui test-python
 test-ui: ui/node_modules/.ready
 	cd ui && npm test
 
-test-python: setup test-ui
+test-python: setup test-ui clients
 	$(VENV)/python -m pytest -n $(JOBS) --dist worksteal
+
+# Built before the tests, whose clock must not run meanwhile. Where one cannot be had its tests say why they skip.
+clients: setup
+	@$(VENV)/python -m tests.interop.environment
 
 check: setup check-ui
 	$(VENV)/ruff check .

@@ -1,6 +1,6 @@
-"""Write requirements-dev.lock: the exact versions that building and testing use, on every platform.
+"""Write the locks: the exact versions that building, testing and the other programs in tests use, on every platform.
 
-No hashes and no index in it, so that it installs from any mirror. torch's CUDA libraries are left out: with
+No hashes and no index in them, so that they install from any mirror. torch's CUDA libraries are left out: with
 a CPU build they are not needed, and with PyPI's build for Linux the installer finds them by itself.
 """
 
@@ -13,25 +13,33 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-dev.lock"
-HEADER = "# Exact versions for development and CI. Written by `make lock` from pyproject.toml; do not edit.\n"
+CLIENTS = ROOT / "tests" / "interop" / "requirements"
+HEADER = "# Exact versions for {}. Written by `make lock` from {}; do not edit.\n"
 LEFT_OUT = re.compile(r"^(nvidia|cuda|triton|millstream)\b")
 
 
-def compile_lock() -> str:
-    """Resolve core, all extras and the dev group for every platform and Python this project supports."""
+def compile_lock(source: Path, *options: str) -> list[str]:
+    """Resolve what `source` asks for, for every platform and Python this project supports."""
     command = [
-        sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11",
-        "--all-extras", "--group", "dev", "--no-header", "--no-annotate", "--quiet", "--upgrade",
+        sys.executable, "-m", "uv", "pip", "compile", str(source), "--universal", "--python-version", "3.11",
+        "--no-header", "--no-annotate", "--quiet", "--upgrade", *options,
     ]  # fmt: skip
     made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    return made.stdout
+    return [line for line in made.stdout.splitlines() if not LEFT_OUT.match(line)]
+
+
+def write(lock: Path, purpose: str, source: Path, *options: str) -> None:
+    """Write one lock anew."""
+    lines = [HEADER.format(purpose, source.name).rstrip("\n"), *compile_lock(source, *options)]
+    lock.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{lock.name}: {len(lines) - 1} packages", file=sys.stderr)
 
 
 def main() -> None:
-    """Write the lock anew."""
-    lines = [line for line in compile_lock().splitlines() if not LEFT_OUT.match(line)]
-    LOCK.write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{LOCK.name}: {len(lines)} packages", file=sys.stderr)
+    """Write every lock anew."""
+    write(LOCK, "development and CI", ROOT / "pyproject.toml", "--all-extras", "--group", "dev")
+    for source in sorted(CLIENTS.glob("*.in")):
+        write(source.with_suffix(".txt"), "tests/interop", source)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.interop.environment import Unavailable, interop_python
+from tests.interop import environment
+from tests.interop.environment import NEWEST, Unavailable, interop_python
+from tests.servers import new_schema
 
 SETTINGS = {
     "MLFLOW_ALLOW_FILE_STORE": "true",
@@ -32,10 +34,9 @@ class Peer:
     def __init__(self, python: Path, library: str, home: Path) -> None:
         """Start `python` with `library`; index and working directory below `home`."""
         home.mkdir(parents=True, exist_ok=True)
-        outside = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "MILLSTREAM_"))}
         self.library = library
         self.python = python
-        self.environment = {**outside, **SETTINGS, "MILLSTREAM_INDEX_DIR": str(home / "index")}
+        self.environment = {**environment.settings(), **SETTINGS, "MILLSTREAM_INDEX_DIR": str(home / "index")}
         self.log = open(home / "stderr", "w+", encoding="utf-8")  # noqa: SIM115 (closed in `stop`)
         self.process = subprocess.Popen(
             [str(python), str(Path(__file__).with_name("peer.py")), library],
@@ -70,23 +71,51 @@ class Peer:
         self.log.close()
 
 
-@pytest.fixture(scope="session")
-def mlflow_python() -> Path:
-    """The interpreter that has the real MLflow; skips where it cannot be had, fails on CI."""
+def demanded(name: str) -> Path:
+    """The interpreter of an environment; skips where it cannot be had, fails on CI."""
     try:
-        return interop_python()
+        return interop_python(name)
     except Unavailable as error:
-        if os.environ.get("CI") == "true":
+        if environment.ON_CI:
             raise
         pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
-def mlflow(mlflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    """The real MLflow."""
-    peer = Peer(mlflow_python, "mlflow", tmp_path_factory.mktemp("mlflow"))
-    yield peer
-    peer.stop()
+def mlflow_python() -> Path:
+    """The interpreter that has the newest MLflow."""
+    return demanded(NEWEST)
+
+
+@contextmanager
+def speaking(name: str, home: Path) -> Iterator[Peer]:
+    """The MLflow of an environment, in a process of its own."""
+    peer = Peer(demanded(name), "mlflow", home)
+    try:
+        yield peer
+    finally:
+        peer.stop()
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """The newest real MLflow."""
+    with speaking(NEWEST, tmp_path_factory.mktemp(NEWEST)) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def mlflow2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """The last MLflow 2."""
+    with speaking("mlflow2", tmp_path_factory.mktemp("mlflow2")) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def mlflow1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """The last MLflow 1."""
+    with speaking("mlflow1", tmp_path_factory.mktemp("mlflow1")) as peer:
+        yield peer
 
 
 @pytest.fixture(scope="session")
@@ -98,34 +127,55 @@ def millstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
 
 
 class Server(NamedTuple):
-    """A running server and the tree it serves."""
+    """A running server, the store it serves, and the directory of a store that is one."""
 
     address: str
     root: str
+    store: str = ""
+
+
+@contextmanager
+def serving(store: str, home: Path, *options: str) -> Iterator[str]:
+    """The address of a `millstream server` of `store` on a free port, whose working directory is `home`."""
+    start = "from millstream.cli.server import server; server(prog_name='millstream server')"
+    with open(home / "stderr", "w+", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", start, "--backend-store-uri", store, "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=home,
+            env={**environment.settings(), "MILLSTREAM_INDEX_DIR": str(home / "index")},
+        )
+        try:
+            assert process.stdout
+            address = process.stdout.readline().strip()
+            log.seek(0)
+            assert address, log.read()
+            yield address
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """`millstream server` on a free port over a tree of its own."""
-    root = tmp_path / "서버" / "mlruns"
-    start = "from millstream.cli.server import server; server(prog_name='millstream server')"
-    process = subprocess.Popen(
-        [sys.executable, "-c", start, "--backend-store-uri", str(root), "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=(log := open(tmp_path / "stderr", "w+", encoding="utf-8")),  # noqa: SIM115 (closed below)
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "MILLSTREAM_INDEX_DIR": str(tmp_path / "index")},
-    )
-    try:
-        assert process.stdout
-        address = process.stdout.readline().strip()
-        log.seek(0)
-        assert address, log.read()
-        yield Server(address, str(root))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.communicate()
-        log.close()
+    root = str(tmp_path / "서버" / "mlruns")
+    with serving(root, tmp_path) as address:
+        yield Server(address, root, root)
+
+
+@pytest.fixture(scope="module", params=["directory", "sqlite", "postgresql"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`millstream server` over each kind of store, one for a whole module."""
+    home: Path = tmp_path_factory.mktemp(request.param) / "내 집"
+    home.mkdir()
+    root = str(home / "mlruns")
+    store = {"directory": root, "sqlite": f"sqlite:///{home}/runs.db"}.get(request.param)
+    if store is None:
+        store = new_schema(request.getfixturevalue("postgresql"))
+    with serving(store, home) as address:
+        yield Server(address, root, store)

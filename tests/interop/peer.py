@@ -14,8 +14,11 @@ import traceback
 
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(__file__), "..", "golden")]
 
+import life  # noqa: E402
 import model_verbs  # noqa: E402
 import verbs  # noqa: E402
+
+MODULES = (verbs, model_verbs, life)
 
 
 def main() -> None:
@@ -26,7 +29,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            module = verbs if hasattr(verbs, request["call"]) else model_verbs
+            module = next(module for module in MODULES if hasattr(module, request["call"]))
             answer = {"result": getattr(module, request["call"])(library, **request["arguments"])}
         except Exception:
             answer = {"error": traceback.format_exc()}
