@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
 import psutil
@@ -57,27 +58,11 @@ class Client:
         chunk: int = 2**20,
     ) -> Reply:
         """Send a request; `target` is percent-encoded, as on the wire."""
-        from urllib.parse import unquote
+        return anyio.run(self._exchange, _scope(method, target, headers, host), body, chunk)
 
-        path, _, query = target.partition("?")
-        given = list(headers.items() if isinstance(headers, dict) else headers or [])
-        if host is not None:
-            given.append(("host", host))
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given],
-            "client": ("127.0.0.1", 1234),
-            "server": ("127.0.0.1", 5000),
-        }
-        return anyio.run(self._exchange, scope, body, chunk)
+    async def asked(self, method: str, target: str, headers: dict[str, str]) -> int:
+        """Status of a request without a body, within an event loop."""
+        return (await self._exchange(_scope(method, target, headers, "localhost:5000"), b"", 1)).status
 
     async def _exchange(self, scope: dict[str, Any], body: bytes, chunk: int) -> Reply:
         pieces = [body[start : start + chunk] for start in range(0, len(body), chunk)] or [b""]
@@ -118,6 +103,29 @@ class Client:
     def new_run(self, **fields: Any) -> str:
         """Id of a new run in the default experiment."""
         return str(self.api("runs/create", experiment_id="0", **fields)["run"]["info"]["run_id"])
+
+
+def _scope(
+    method: str, target: str, headers: dict[str, str] | list[tuple[str, str]] | None, host: str | None
+) -> dict[str, Any]:
+    path, _, query = target.partition("?")
+    given = list(headers.items() if isinstance(headers, dict) else headers or [])
+    if host is not None:
+        given.append(("host", host))
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given],
+        "client": ("127.0.0.1", 1234),
+        "server": ("127.0.0.1", 5000),
+    }
 
 
 @pytest.fixture

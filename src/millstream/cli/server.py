@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
+from millstream.cli.login import LOGIN_NAMES, Login, open_login, refuse_login
 from millstream.cli.passing import PASSING, Passing, read_passing
 from millstream.cli.progress import progress_bar
 from millstream.cli.server_options import server_options
@@ -98,6 +99,12 @@ class _Ready(NamedTuple):
     listening: _Listening
     entry: Entry
     offer: Offer | None
+    login: Login
+
+    def close(self) -> None:
+        if self.store is not None:
+            self.store.close()
+        self.login.close()
 
 
 def _listen(context: click.Context, host: str | None, port: int | None, replace: bool) -> _Listening:
@@ -133,7 +140,7 @@ def _prepare(
     from millstream.server import roster, sockets
 
     prefix = static_prefix or text_setting("STATIC_PREFIX") or ""
-    store, public, how, app = _open(started=started, static_prefix=prefix, **served)
+    store, public, how, app, login = _open(started=started, static_prefix=prefix, **served)
     entry = roster.Entry(
         pid=os.getpid(),
         born=roster.born(os.getpid()) or "",
@@ -149,7 +156,7 @@ def _prepare(
     if offer is not None:
         ending.callback(offer.close)
     ending.enter_context(roster.noted(entry))
-    return _Ready(store, f"{public} ({how})", app, listening, entry, offer)
+    return _Ready(store, f"{public} ({how})", app, listening, entry, offer, login)
 
 
 def _open(
@@ -160,19 +167,23 @@ def _open(
     passing: Passing,
     static_prefix: str,
     **callers: Any,
-) -> tuple[Store | None, str, str, ASGIApp]:
-    """(the store, what may be shown of its place, how that was found, the app over it)."""
+) -> tuple[Store | None, str, str, ASGIApp, Login]:
+    """(the store, what may be shown of its place, how that was found, the app over it, who logs in)."""
     from millstream.server.app import make_app, make_depot
     from millstream.stores.open import find_store, open_store
 
+    login_options = {name: callers.pop(name) for name in LOGIN_NAMES}
     ways: dict[str, Any] = {"static_prefix": static_prefix, **_guards(**callers)}
     if passing.only:
-        return None, passing.only, "only artifacts", make_depot(passing.only, **ways)
+        refuse_login(login_options)
+        return None, passing.only, "only artifacts", make_depot(passing.only, **ways), Login()
     found = find_store(store_uri or text_setting("BACKEND_STORE_URI"))
     root = default_artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT")
     store = open_store(found.uri, root or (passing.destination if passing.serve else None))
     passed: dict[str, Any] = {"artifacts_destination": passing.destination, "serve_artifacts": passing.serve}
-    return store, found.public, found.how, make_app(store, started=started, artifact_root=root, **ways, **passed)
+    login = open_login(store, static_prefix, login_options)
+    app = make_app(store, started=started, artifact_root=root, gate=login.gate, **ways, **passed)
+    return store, found.public, found.how, app, login
 
 
 def _guards(
@@ -199,7 +210,7 @@ def _serve_alone(ready: _Ready, browse: bool | None) -> None:
         _describe_beside(ready.store)
 
     serve(ready.app, ready.listening.sock, Hooks(ready=answering, offer=ready.offer))
-    _close(ready.store)
+    ready.close()
 
 
 def _serve_together(ready: _Ready, browse: bool | None) -> None:
@@ -213,18 +224,13 @@ def _serve_together(ready: _Ready, browse: bool | None) -> None:
         if number == 0 and not announced:
             _describe_beside(ready.store)
         serve(ready.app, ready.listening.sock, hooks)
-        _close(ready.store)
+        ready.close()
 
     def answering() -> None:
         announced.append(True)
         _announce(ready, browse)
 
     Workers(ready.entry.workers, work, ready.listening.sock, ready.offer).run(answering)
-
-
-def _close(store: Store | None) -> None:
-    if store is not None:
-        store.close()
 
 
 def _announce(ready: _Ready, browse: bool | None) -> None:
@@ -237,7 +243,9 @@ def _announce(ready: _Ready, browse: bool | None) -> None:
     for entry in ready.listening.before:
         if entry.signal(SIGTERM):
             click.echo(f"It takes the place of process {entry.pid}, which ends what it has begun.", err=True)
-    if open_to_all(ready.listening.sock):
+    for words in ready.login.words:
+        click.echo(words, err=True)
+    if ready.login.gate is None and open_to_all(ready.listening.sock):
         click.echo("Whoever can reach this address can read and change what it serves: there is no login.", err=True)
     click.echo(address)
     sys.stdout.flush()

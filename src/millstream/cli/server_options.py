@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from millstream.cli.login import LOGIN
 from millstream.cli.options import check_uri, checked
 from millstream.cli.passing import ARTIFACT_OPTIONS
 
@@ -132,6 +133,6 @@ def _refused() -> list[Option[Any]]:
 
 def server_options(command: F) -> F:
     """Add every option that `ui` and `server` have."""
-    for option in reversed([*STORE, *ADDRESS, *CALLERS, *PROCESS, *_refused()]):
+    for option in reversed([*STORE, *ADDRESS, *CALLERS, *LOGIN, *PROCESS, *_refused()]):
         command = option(command)
     return command

@@ -12,14 +12,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millstream.formats.wire import families
+from millstream.formats.wire.artifacts import Fetch
+from millstream.formats.wire.logged_models import Fetch as ModelFetch
+from millstream.formats.wire.needs import ANYONE, CALLER, edit, read
 from millstream.formats.wire.table import ROUTES
 from millstream.server import facts, interface
 from millstream.server.artifacts import Files
 from millstream.server.description import Description
+from millstream.server.doors import Door, Gate, http_route
 from millstream.server.errors import Errors, error_reply
 from millstream.server.guards import Callers, SecurityHeaders
 from millstream.server.places import Places
@@ -43,6 +47,7 @@ def make_app(
     artifact_root: str | None = None,
     artifacts_destination: str | None = None,
     serve_artifacts: bool = True,
+    gate: Gate | None = None,
 ) -> ASGIApp:
     """A server of `store`: MLflow's REST interface, the pages and what they ask.
 
@@ -51,28 +56,25 @@ def make_app(
     `frames` says whose may show its pages (SAMEORIGIN, DENY, NONE); `started` is the start time to show (ms, default
     now); `artifact_root` is where new experiments keep artifacts (default: `artifacts_destination`, else the store
     decides). With `serve_artifacts` clients reach artifacts on this machine and below `artifacts_destination` through
-    the server.
+    the server. `gate` asks for a login.
     """
     now = time.time_ns() // 1_000_000
     server = interface.Server(version("millstream"), now if started is None else started)
     places = Places.of(store.uri, artifact_root, artifacts_destination, proxied=serve_artifacts)
     served = ServedStore(store, places)
-    files = Files(served)
     pages = Pages(static_prefix)
-    table = ROUTES + interface.routes(server)
-    api = Api(served, table)
-    routes: list[BaseRoute] = [
-        *facts.routes(store, Description(table, server.version, pages.prefix), server.version),
-        Exact("/get-artifact", files.get),
-        Exact("/ajax-api/2.0/mlflow/upload-artifact", files.put, methods=["POST"]),
-        Exact("/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", files.get_of_model),
-        *Proxy(served if serve_artifacts else None).routes(),
-        Mount("/api", api),
-        Mount("/ajax-api", api),
-        *(Mount(path, _refuse) for path in families.OUTSIDE),
-        Route("/{path:path}", pages.get),
-    ]
-    return _guarded(routes, pages.prefix, frames, allowed_hosts, allowed_origins)
+    table = ROUTES + interface.routes(server) + (gate.routes if gate else ())
+    doors = (
+        *facts.doors(store, Description(table, server.version, pages.prefix), server.version),
+        *_files(Files(served)),
+        *Proxy(served if serve_artifacts else None).doors(),
+        *(gate.doors if gate else ()),
+    )
+    api = Api(gate.desk(served) if gate else served, table, gate)
+    mounts = [Mount("/api", api), Mount("/ajax-api", api), *(Mount(path, refuse) for path in families.OUTSIDE)]
+    page = Door(path="/{path:path}", answer=pages.get, needs=CALLER)
+    guards = _guards(frames, allowed_hosts, allowed_origins)
+    return _assembled(doors, mounts, page, guards, pages.prefix, gate)
 
 
 def make_depot(
@@ -88,27 +90,49 @@ def make_depot(
     All paths lead below it; everything that needs runs is answered with 503, as MLflow's ``--artifacts-only`` does.
     """
     location = Location.parse(destination, base=Path.cwd())
-    routes: list[BaseRoute] = [
-        *facts.signs_of_life(version("millstream")),
-        *Proxy(Destination(location)).routes(),
-        Route("/{path:path}", _answer_nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+    doors = (*facts.signs_of_life(version("millstream")), *Proxy(Destination(location)).doors())
+    methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    rest = Door(path="/{path:path}", answer=_answer_nothing, needs=ANYONE, methods=methods)
+    guards = _guards(frames, allowed_hosts, allowed_origins)
+    return _assembled(doors, [], rest, guards, check_prefix(static_prefix), None)
+
+
+def _files(files: Files) -> tuple[Door, ...]:
+    upload, models = "/ajax-api/2.0/mlflow/upload-artifact", "/ajax-api/2.0/mlflow/logged-models/{model_id}"
+    of_model = read(logged_model="model_id")
+    return (
+        Door(path="/get-artifact", answer=files.get, needs=read(run="run_id"), request=Fetch),
+        Door(path=upload, answer=files.put, needs=edit(run="run_id"), request=Fetch, methods=("POST",)),
+        Door(path=f"{models}/artifacts/files", answer=files.get_of_model, needs=of_model, request=ModelFetch),
+    )
+
+
+def _guards(frames: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str]) -> list[Middleware]:
+    return [
+        Middleware(SecurityHeaders, frames=frames),
+        Middleware(Errors),
+        Middleware(Callers, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
     ]
-    return _guarded(routes, check_prefix(static_prefix), frames, allowed_hosts, allowed_origins)
 
 
-def _guarded(
-    routes: list[BaseRoute], prefix: str, frames: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str]
+def _assembled(
+    doors: tuple[Door, ...],
+    mounts: list[Mount],
+    rest: Door,
+    guards: list[Middleware],
+    prefix: str,
+    gate: Gate | None,
 ) -> ASGIApp:
+    """The app of `doors`, then `mounts`; all other paths go to the door `rest`."""
+    if gate is not None:
+        guards = [*guards, Middleware(gate.guard, doors=doors)]
     app = Starlette(
-        routes=routes,
-        middleware=[
-            Middleware(SecurityHeaders, frames=frames),
-            Middleware(Errors),
-            Middleware(Callers, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
-        ],
+        routes=[*(http_route(door, gate) for door in doors), *mounts, http_route(rest, gate)],
+        middleware=guards,
         exception_handlers={HTTPException: _answer, MillstreamError: _answer},
     )
     app.router.redirect_slashes = False
+    app.state.doors = (*doors, rest)
     # Built now, so that a host name that is none is said at the start and not at the first request.
     app.middleware_stack = app.build_middleware_stack()
     return Prefix(app, prefix) if prefix else app
@@ -118,7 +142,8 @@ async def _answer_nothing(_request: Request) -> Response:
     raise Unavailable("This server only passes on artifacts: it was started with --artifacts-only.")
 
 
-async def _refuse(scope: Scope, _receive: Receive, _send: Send) -> None:
+async def refuse(scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Answer 501 or 404: what is below here is not here."""
     raise families.missing_route(scope["path"])
 
 

@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from millstream.formats.wire import answers
+from millstream.formats.wire.needs import ANYONE, CALLER
 from millstream.server.description import Description
+from millstream.server.doors import Door
 from millstream.server.errors import json_reply
 from millstream.server.routes import Exact
 from millstream.stores.base import Store
@@ -18,19 +20,23 @@ from millstream.values.databases import DatabaseUri
 _PREFIXES = ("/api", "/ajax-api")
 
 
-def routes(store: Store, description: Description, version: str) -> list[Exact]:
-    """The routes; the description's `OTHERS` tells what they answer."""
-    return [
+def doors(store: Store, description: Description, version: str) -> tuple[Door, ...]:
+    """The doors; the description's `OTHERS` tells what they answer. MLflow's clients ask for some without a login."""
+    info = _answer_info(store)
+    return (
         *signs_of_life(version),
-        Exact("/openapi.json", description.get_json),
-        Exact("/api-docs", description.get_page),
-        *(Exact(f"{prefix}/3.0/mlflow/server-info", _answer_info(store)) for prefix in _PREFIXES),
-    ]
+        Door(path="/openapi.json", answer=description.get_json, needs=CALLER),
+        Door(path="/api-docs", answer=description.get_page, needs=CALLER),
+        *(Door(path=f"{prefix}/3.0/mlflow/server-info", answer=info, needs=ANYONE) for prefix in _PREFIXES),
+    )
 
 
-def signs_of_life(version: str) -> list[Exact]:
+def signs_of_life(version: str) -> tuple[Door, ...]:
     """What every server answers, also one without a store."""
-    return [Exact("/health", _answer_text("OK")), Exact("/version", _answer_text(version))]
+    return (
+        Door(path="/health", answer=_answer_text("OK"), needs=ANYONE),
+        Door(path="/version", answer=_answer_text(version), needs=ANYONE),
+    )
 
 
 def _answer_text(text: str) -> Callable[[Request], Awaitable[Response]]:

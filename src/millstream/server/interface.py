@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from millstream.formats.wire.decode import Int64, MaybeInt64, Text, Texts, View, check, invalid, or_none, read_view
 from millstream.formats.wire.encode import double
+from millstream.formats.wire.needs import NARROWED, Needs, read
 from millstream.formats.wire.route import Given, Request, Route
 from millstream.formats.wire.runs import checked_run
 from millstream.server import replies
@@ -180,6 +181,7 @@ def routes(server: Server) -> tuple[Route, ...]:
         Route(
             methods=("GET",),
             path="about",
+            needs=NARROWED,
             request=About,
             speaks=queries.DescribeStore,
             call=lambda _request, _given: queries.DescribeStore(),
@@ -187,15 +189,26 @@ def routes(server: Server) -> tuple[Route, ...]:
             answer=replies.About,
             prefixes=PREFIX,
         ),
-        _posted("runs", Runs, queries.TabulateRuns, _runs, _reply_runs, replies.RunColumns),
-        _posted("facets", Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
-        _posted("series", Series, queries.SampledHistories, _series, _reply_series, replies.Series),
-        _posted("envelope", Envelope, queries.MetricEnvelope, _envelope, _reply_envelope, replies.Envelope),
+        _posted("runs", NARROWED, Runs, queries.TabulateRuns, _runs, _reply_runs, replies.RunColumns),
+        _posted("facets", NARROWED, Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
+        _posted(
+            "series", read(run="run_ids"), Series, queries.SampledHistories, _series, _reply_series, replies.Series
+        ),
+        _posted(
+            "envelope",
+            read(run="run_id"),
+            Envelope,
+            queries.MetricEnvelope,
+            _envelope,
+            _reply_envelope,
+            replies.Envelope,
+        ),
     )
 
 
 def _posted(
     path: str,
+    needs: Needs,
     request: type[Request],
     speaks: type,
     call: Callable[..., Any],
@@ -205,6 +218,7 @@ def _posted(
     return Route(
         methods=("POST",),
         path=path,
+        needs=needs,
         request=request,
         speaks=speaks,
         call=call,

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route, Router
-from starlette.types import Receive, Scope, Send
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
 from millstream.formats.wire import encode
-from millstream.formats.wire.artifacts import ListProxied
+from millstream.formats.wire.artifacts import ListProxied, Proxied
 from millstream.formats.wire.decode import read_query
-from millstream.formats.wire.families import missing_route
+from millstream.formats.wire.needs import edit, manage, read
 from millstream.server.artifacts import named_file
+from millstream.server.doors import Door
 from millstream.server.downloads import send_file
 from millstream.server.errors import json_reply
 from millstream.server.uploads import receive_file
@@ -58,14 +56,18 @@ class Proxy:
         """Serve `depot`."""
         self._depot = depot
 
-    def routes(self) -> Sequence[BaseRoute]:
-        """All routes, under both prefixes."""
-        artifacts = [
-            Route("/artifacts", self.list),
-            # One route, so that a refusal of other methods names all three.
-            Route("/artifacts/{path:path}", self.answer, methods=["GET", "PUT", "DELETE"]),
-        ]
-        return [Mount(prefix, Router(artifacts, default=_refuse)) for prefix in PREFIXES]
+    def doors(self) -> tuple[Door, ...]:
+        """All doors, under both prefixes. What a path needs goes by the run or logged model that it is in."""
+        return tuple(door for prefix in PREFIXES for door in self._below(prefix))
+
+    def _below(self, prefix: str) -> tuple[Door, ...]:
+        one = f"{prefix}/artifacts/{{path:path}}"
+        return (
+            Door(path=f"{prefix}/artifacts", answer=self.list, needs=read(artifact="path"), request=ListProxied),
+            Door(path=one, answer=self.get, needs=read(artifact="path"), request=Proxied),
+            Door(path=one, answer=self.put, needs=edit(artifact="path"), request=Proxied, methods=("PUT",)),
+            Door(path=one, answer=self.delete, needs=manage(artifact="path"), request=Proxied, methods=("DELETE",)),
+        )
 
     @property
     def depot(self) -> Depot:
@@ -111,10 +113,6 @@ class Proxy:
     def _delete(self, path: RelPath) -> None:
         artifacts, below = self.depot.find(path)
         artifacts.delete(below)
-
-
-async def _refuse(scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise missing_route(scope["path"])
 
 
 def _path(request: Request) -> RelPath:

@@ -21,11 +21,14 @@ from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.families import missing_route
 from millstream.formats.wire.route import Given, Route
 from millstream.formats.wire.table import Table
+from millstream.server.doors import Gate, caller_of
 from millstream.server.guards import read_json
 from millstream.server.turns import Turn
 from millstream.stores.base import Store
 from millstream.values.names import new_run_id
 from millstream.values.ops import Op
+from millstream.values.queries import Query
+from millstream.values.rights import Caller
 
 
 class Exact(starlette.routing.Route):
@@ -40,9 +43,10 @@ class Exact(starlette.routing.Route):
 class Api:
     """Answers every route of a table from one store. Other paths are 404, other methods 405, both in JSON."""
 
-    def __init__(self, store: Store, routes: tuple[Route, ...]) -> None:
-        """Serve `routes` from `store`."""
+    def __init__(self, store: Store, routes: tuple[Route, ...], gate: Gate | None = None) -> None:
+        """Serve `routes` from `store`; `gate` says who may do what."""
         self.store = store
+        self.gate = gate
         self.table = Table(routes)
         self.alone = Turn()
 
@@ -55,7 +59,7 @@ class Api:
         else:
             # A page of another site can send a POST unasked, but no PATCH and no DELETE: these need no content type.
             body = await read_json(Request(scope, receive), typed=method == "POST")
-        answer = partial(self.answer, route, method, body, named)
+        answer = partial(self.answer, route, method, body, named, caller_of(scope))
         # A read may be left behind when the server stops; a write is waited for.
         text = await to_thread.run_sync(answer, abandon_on_cancel=not issubclass(route.speaks, Op))
         await Response(text, media_type="application/json")(scope, receive, send)
@@ -71,13 +75,23 @@ class Api:
             raise HTTPException(405, f"This endpoint takes {allowed}, not {method}.", {"Allow": allowed})
         return route, named
 
-    def answer(self, route: Route, method: str, body: bytes, named: dict[str, str]) -> bytes:
+    def answer(self, route: Route, method: str, body: bytes, named: dict[str, str], caller: Caller) -> bytes:
         """Body of the reply to one decoded request; `named` are fields that its path holds."""
         request = (read_query if method in ("GET", "HEAD") else read_body)(body, route.request, named)
-        given = Given(time.time_ns() // 1_000_000, new_run_id)
+        if self.gate is not None:
+            self.gate.admit(caller, route.needs, request)
+        given = Given(time.time_ns() // 1_000_000, new_run_id, caller=caller)
         with self.alone if route.alone else nullcontext():
             if route.first is not None:
                 given = structs.replace(given, first=self.store.read(route.first(request)))
             call = route.call(request, given)
-            result: Any = self.store.write(call) if isinstance(call, Op) else self.store.read(call)
+            result = self.ask(call, route, caller)
         return write_body(route.reply(result, given))
+
+    def ask(self, call: Op[Any] | Query[Any], route: Route, caller: Caller) -> Any:
+        """What the store says; where users log in, `caller` is told only what he may know."""
+        if self.gate is None:
+            return self.store.write(call) if isinstance(call, Op) else self.store.read(call)
+        if isinstance(call, Op):
+            return self.gate.write(caller, call, self.store)
+        return self.store.read(self.gate.narrow(caller, call) if route.needs.narrowed else call)

@@ -16,7 +16,7 @@ from millstream.drivers.sql import scanned, segments
 from millstream.formats.segments import Segment
 from millstream.stores.index import Index, Progress
 from millstream.stores.models import ModelIntake, ModelSearches
-from millstream.stores.searches import Searches, describe
+from millstream.stores.searches import Searches, describe, without_place
 from millstream.stores.spaces import Spaces
 from millstream.stores.tree_spaces import TreeScale
 from millstream.values import queries
@@ -83,7 +83,7 @@ class Answers:
         """Close the index; it opens again when used."""
         self._index.close()
 
-    def _describe(self, _query: queries.DescribeStore) -> queries.StoreFacts:
+    def _describe(self, query: queries.DescribeStore) -> queries.StoreFacts:
         root = self._tree.root
         if not self._tree.exists():
             if os.path.lexists(root):
@@ -91,8 +91,8 @@ class Answers:
                     f"{root!r} is no directory, and runs are kept in one. Name a directory; a SQLite database is named "
                     "sqlite:///file.db."
                 )
-            return queries.StoreFacts("directory", root, False, 0, 0)
+            return without_place(queries.StoreFacts("directory", root, False, 0, 0), query.seen)
         with self._index.reading() as connection:
             problems = scanned.problems(connection)
             left_out = scanned.left_out(connection) if problems else 0
-            return describe(connection, "directory", root, problems, left_out)
+            return describe(connection, query.seen, "directory", root, problems, left_out)

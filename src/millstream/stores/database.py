@@ -30,7 +30,7 @@ from millstream.stores.database_spaces import DatabaseScale
 from millstream.stores.histories import Histories
 from millstream.stores.models import ModelSearches
 from millstream.stores.rowpoints import RowPoints
-from millstream.stores.searches import Searches, describe
+from millstream.stores.searches import Searches, describe, without_place
 from millstream.stores.series import Cache
 from millstream.stores.spaces import Spaces
 from millstream.values import names, ops, queries, refusals
@@ -303,9 +303,9 @@ class DatabaseStore:
     def _list_model_artifacts(self, query: queries.ListModelArtifacts) -> list[FileInfo]:
         return self.model_artifacts(query.model_id).list(RelPath.parse(query.path))
 
-    def _describe(self, _query: queries.DescribeStore) -> queries.StoreFacts:
+    def _describe(self, query: queries.DescribeStore) -> queries.StoreFacts:
         kind = "SQLite database" if self.database.kind == SQLITE else "PostgreSQL database"
         if self.database.path is not None and not self.database.path.exists():
-            return queries.StoreFacts(kind, self.database.public, False, 0, 0)
+            return without_place(queries.StoreFacts(kind, self.database.public, False, 0, 0), query.seen)
         with self._reading() as connection:
-            return describe(connection, kind, self.database.public)
+            return describe(connection, query.seen, kind, self.database.public)

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from sqlalchemy import Connection, Select, select
 
 from millstream.drivers.sql import read, schema, search, tables
+from millstream.drivers.sql.conditions import of_seen
 from millstream.drivers.sql.facets import Facets
 from millstream.formats.filters import (
     EXPERIMENTS,
@@ -27,6 +28,7 @@ from millstream.values import names, queries
 from millstream.values.entities import ACTIVE, Experiment, Page, Run, ViewType
 from millstream.values.errors import InvalidValue
 from millstream.values.refusals import no_run
+from millstream.values.rights import EVERYTHING, Seen
 
 MAX_FACETS = 100
 
@@ -59,7 +61,7 @@ class Searches:
         node = parse_filter(query.filter, EXPERIMENTS)
         order = parse_order(query.order_by, EXPERIMENTS)
         offset, limit = window(query.page_token, query.max_results)
-        statement = search.experiments_statement(node, order, _stages(query.view))
+        statement = search.experiments_statement(node, order, _stages(query.view), query.seen)
         with self._reading() as connection:
             rows = connection.execute(statement.offset(offset).limit(limit + 1))
             ids = [row[0] for row in rows]
@@ -158,18 +160,19 @@ class _Asked(Struct, frozen=True):
 
 
 def describe(
-    connection: Connection, kind: str, location: str, problems: tuple[str, ...] = (), left_out: int = 0
+    connection: Connection, seen: Seen, kind: str, location: str, problems: tuple[str, ...] = (), left_out: int = 0
 ) -> queries.StoreFacts:
-    """Facts of a store that exists: its active experiments and runs are counted."""
-    return queries.StoreFacts(
-        kind=kind,
-        location=location,
-        exists=True,
-        experiments=read.count(connection, schema.experiments, schema.experiments.c.lifecycle_stage == ACTIVE),
-        runs=read.count(connection, schema.runs, schema.runs.c.lifecycle_stage == ACTIVE),
-        problems=problems,
-        left_out=left_out,
+    """Facts of a store that exists: its active experiments and runs are counted, those that are `seen`."""
+    experiments, runs = (
+        read.count(connection, table, table.c.lifecycle_stage == ACTIVE, *of_seen(table.c.experiment_id, seen))
+        for table in (schema.experiments, schema.runs)
     )
+    return without_place(queries.StoreFacts(kind, location, True, experiments, runs, problems, left_out), seen)
+
+
+def without_place(facts: queries.StoreFacts, seen: Seen) -> queries.StoreFacts:
+    """The same for those who have not `seen` everything: paths on the server are none of their business."""
+    return facts if seen == EVERYTHING else structs.replace(facts, location="", problems=(), left_out=0)
 
 
 def _stages(view: int) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from millstream.values.entities import (
     RunInfo,
     ViewType,
 )
+from millstream.values.rights import EVERYTHING, Seen
 from millstream.values.space import StoreSpace
 
 T = TypeVar("T")
@@ -39,13 +40,14 @@ class GetExperimentByName(Query[Experiment], frozen=True, kw_only=True):
 
 
 class SearchExperiments(Query[Page[Experiment]], frozen=True, kw_only=True):
-    """Experiments that match `filter`, newest first unless `order_by` says otherwise."""
+    """Experiments that match `filter`, newest first unless `order_by` says otherwise; only `seen` ones."""
 
     view: int = ViewType.ACTIVE_ONLY
     filter: str = ""
     order_by: tuple[str, ...] = ()
     max_results: int = 1000
     page_token: str | None = None
+    seen: Seen = EVERYTHING
 
 
 class GetRun(Query[Run], frozen=True, kw_only=True):
@@ -290,7 +292,12 @@ class StoreFacts(Struct, frozen=True):
 
 
 class DescribeStore(Query[StoreFacts], frozen=True, kw_only=True):
-    """Counts and location, for `doctor`, the UI's empty state and start-up messages."""
+    """Counts and location, for `doctor`, the UI's empty state and start-up messages.
+
+    Whoever has not `seen` everything is told of the experiments and runs that he may know of, and of no place.
+    """
+
+    seen: Seen = EVERYTHING
 
 
 class MeasureSpace(Query[StoreSpace], frozen=True, kw_only=True):

@@ -91,6 +91,21 @@ SETTINGS: tuple[Setting, ...] = (
         "MLFLOW_SERVER_ALLOWED_HOSTS",
         "Comma-separated Host names the server answers to, beside localhost and IP literals.",
     ),
+    Setting("AUTH", bool, False, None, "Have `server` ask for a login."),
+    Setting(
+        "AUTH_DB",
+        str,
+        None,
+        None,
+        "Database of a server's users (default: that of the runs, or a file in the user's data directory).",
+    ),
+    Setting(
+        "DEFAULT_PERMISSION",
+        str,
+        "NO_PERMISSIONS",
+        None,
+        "What users may do where nothing was granted: NO_PERMISSIONS, READ, EDIT or MANAGE.",
+    ),
     Setting(
         "CORS_ALLOWED_ORIGINS",
         str,

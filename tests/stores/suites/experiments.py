@@ -8,6 +8,7 @@ from millstream.stores.base import Store
 from millstream.values import ops, queries
 from millstream.values.entities import ACTIVE, DELETED, ViewType
 from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, MillstreamError, NotFound
+from millstream.values.rights import Seen
 from tests.stores.calls import T0, covers, experiment_names, get, log, new_experiment, new_run, search
 
 
@@ -191,6 +192,33 @@ class ExperimentSuite:
         with pytest.raises(MillstreamError) as caught:
             store.read(queries.SearchExperiments(**bad))
         assert caught.value.http_status == 400
+
+    def test_lists_and_counts_know_only_what_is_seen(self, store: Store) -> None:
+        ids = [new_experiment(store, f"팀 {number}", time=T0 + number) for number in range(5)]
+        for made in ids:
+            new_run(store, made)
+        for seen, expected in (
+            (Seen(frozenset({ids[1], ids[3], "99"})), [ids[3], ids[1]]),
+            (Seen(frozenset({*ids[:4], "0"}), others=True), [ids[4]]),
+            (Seen(), []),
+            (Seen(frozenset(ids) | {f"x{number}" for number in range(1500)}), ids[::-1]),
+        ):
+            found: list[str] = []
+            token = None
+            while True:
+                page = store.read(queries.SearchExperiments(seen=seen, max_results=1, page_token=token))
+                found += [item.experiment_id for item in page]
+                token = page.token
+                if token is None:
+                    break
+            assert found == expected, seen
+            named = queries.SearchExperiments(seen=seen, filter="name LIKE '팀%'", order_by=("name",))
+            assert [item.experiment_id for item in store.read(named)] == sorted(expected, key=ids.index)
+            facts = store.read(queries.DescribeStore(seen=seen))
+            assert (facts.experiments, facts.runs, facts.location) == (len(expected), len(expected), "")
+        everything = store.read(queries.DescribeStore())
+        assert (everything.experiments, everything.runs) == (6, 5)
+        assert everything.location
 
     def test_the_default_experiment_comes_back_for_what_goes_there(self, store: Store) -> None:
         def remove() -> None:

@@ -32,6 +32,7 @@ from millstream.drivers.sql.functions import Among, Contains, Fold, Like, Matche
 from millstream.formats.filters import And, Comparison, Node, Not, Or
 from millstream.formats.filters.vocabulary import NUMERIC
 from millstream.values.names import INT64_MAX, INT64_MIN
+from millstream.values.rights import Seen
 
 # More ids than this are sent as one value.
 MANY = 1000
@@ -87,6 +88,14 @@ def among(column: ColumnElement[Any], ids: list[str]) -> Condition:
     if len(ids) <= MANY:
         return column.in_(ids)
     return Among.texts(column, ids)
+
+
+def of_seen(column: ColumnElement[Any], seen: Seen) -> list[Condition]:
+    """What holds for the rows whose `column` names a thing that is `seen`; nothing where everything is."""
+    if seen.others and not seen.names:
+        return []
+    named = among(column, sorted(seen.names))
+    return [not_(named) if seen.others else named]
 
 
 def part_of(table: FromClause, part: str) -> tuple[ColumnElement[Any], ColumnElement[bool]]:

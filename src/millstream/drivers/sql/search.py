@@ -12,8 +12,9 @@ from msgspec import structs
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, literal, select
 
 from millstream.drivers.sql import schema
-from millstream.drivers.sql.conditions import EXPERIMENTS, RUNS, Condition, among, condition, part_of
+from millstream.drivers.sql.conditions import EXPERIMENTS, RUNS, Condition, among, condition, of_seen, part_of
 from millstream.formats.filters import NUMBER, And, Comparison, Node, Not, Or, OrderKey
+from millstream.values.rights import EVERYTHING, Seen
 
 Named = TypeVar("Named", bound=Comparison | OrderKey)
 
@@ -50,8 +51,10 @@ def run_conditions(experiment_ids: Sequence[str], node: Node | None, stages: Seq
     return conditions if node is None else [*conditions, condition(node, RUNS)]
 
 
-def experiments_statement(node: Node | None, order_keys: Sequence[OrderKey], stages: Sequence[str]) -> Select[str]:
-    """Id of every experiment in one of `stages` that meets `node`, in order.
+def experiments_statement(
+    node: Node | None, order_keys: Sequence[OrderKey], stages: Sequence[str], seen: Seen = EVERYTHING
+) -> Select[str]:
+    """Id of every `seen` experiment in one of `stages` that meets `node`, in order.
 
     Without `order_keys` the newest come first, then the lower id; ties of `order_keys` go to the higher id.
     """
@@ -63,7 +66,8 @@ def experiments_statement(node: Node | None, order_keys: Sequence[OrderKey], sta
         else:
             order.append(directed(columns[key.key], key.ascending))
     order += _by_id(ascending=False) if order else [columns.creation_time.desc().nulls_last(), *_by_id(ascending=True)]
-    return select(columns.experiment_id).where(*_experiment_conditions(node, stages)).order_by(*order)
+    conditions = [*_experiment_conditions(node, stages), *of_seen(columns.experiment_id, seen)]
+    return select(columns.experiment_id).where(*conditions).order_by(*order)
 
 
 def experiments_count(node: Node | None, stages: Sequence[str]) -> Select[int]:

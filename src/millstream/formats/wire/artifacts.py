@@ -6,6 +6,7 @@ from typing import Any
 
 from millstream.formats.wire import answers, encode
 from millstream.formats.wire.decode import Text
+from millstream.formats.wire.needs import read
 from millstream.formats.wire.route import Given, Request, Route
 from millstream.formats.wire.runs import checked_run
 from millstream.values import queries
@@ -33,6 +34,12 @@ class ListProxied(Request, frozen=True, kw_only=True):
     path: str = ""
 
 
+class Proxied(Request, frozen=True, kw_only=True):
+    """The path of a file or directory of the proxied artifact store, from its root."""
+
+    path: Text
+
+
 def _get_info(request: List) -> queries.GetRunInfo:
     return queries.GetRunInfo(run_id=checked_run(request.run_id))
 
@@ -52,6 +59,7 @@ ROUTES = (
     Route(
         methods=("GET",),
         path="artifacts/list",
+        needs=read(run="run_id"),
         request=List,
         speaks=queries.ListArtifacts,
         call=_list,

@@ -15,6 +15,7 @@ from millstream.formats.wire.decode import (
     check_positive,
     read_view,
 )
+from millstream.formats.wire.needs import MAKER, NARROWED, edit, manage, read
 from millstream.formats.wire.route import AJAX_PREFIXES, Given, Request, Route, reply_nothing
 from millstream.values import ops, queries
 from millstream.values.entities import DatasetSummary, Experiment, Page, ViewType
@@ -210,10 +211,12 @@ def _route(verb: str, path: str, **rest: Any) -> Route:
     return Route(methods=tuple(verb.split()), path=f"experiments/{path}", **rest)
 
 
+READ, EDIT, MANAGE = (needs(experiment="experiment_id") for needs in (read, edit, manage))
 ROUTES = (
     _route(
         "POST",
         "create",
+        needs=MAKER & manage(place="artifact_location"),
         request=Create,
         speaks=ops.CreateExperiment,
         call=_create,
@@ -223,6 +226,7 @@ ROUTES = (
     _route(
         "GET",
         "get",
+        needs=READ,
         request=ById,
         speaks=queries.GetExperiment,
         call=_get,
@@ -232,6 +236,7 @@ ROUTES = (
     _route(
         "GET",
         "get-by-name",
+        needs=read(experiment_name="experiment_name"),
         request=ByName,
         speaks=queries.GetExperimentByName,
         call=_get_by_name,
@@ -241,6 +246,7 @@ ROUTES = (
     _route(
         "GET POST",
         "search",
+        needs=NARROWED,
         request=Search,
         speaks=queries.SearchExperiments,
         call=_search,
@@ -250,21 +256,35 @@ ROUTES = (
     _route(
         "GET POST",
         "list",
+        needs=NARROWED,
         request=List,
         speaks=queries.SearchExperiments,
         call=_list,
         reply=_reply_page,
         answer=answers.Experiments,
     ),
-    _route("POST", "update", request=Update, speaks=ops.RenameExperiment, call=_update, reply=reply_nothing),
-    _route("POST", "delete", request=ById, speaks=ops.DeleteExperiment, call=_delete, reply=reply_nothing),
-    _route("POST", "restore", request=ById, speaks=ops.RestoreExperiment, call=_restore, reply=reply_nothing),
     _route(
-        "POST", "set-experiment-tag", request=SetTag, speaks=ops.SetExperimentTag, call=_set_tag, reply=reply_nothing
+        "POST", "update", needs=EDIT, request=Update, speaks=ops.RenameExperiment, call=_update, reply=reply_nothing
+    ),
+    _route(
+        "POST", "delete", needs=MANAGE, request=ById, speaks=ops.DeleteExperiment, call=_delete, reply=reply_nothing
+    ),
+    _route(
+        "POST", "restore", needs=MANAGE, request=ById, speaks=ops.RestoreExperiment, call=_restore, reply=reply_nothing
+    ),
+    _route(
+        "POST",
+        "set-experiment-tag",
+        needs=EDIT,
+        request=SetTag,
+        speaks=ops.SetExperimentTag,
+        call=_set_tag,
+        reply=reply_nothing,
     ),
     _route(
         "POST",
         "delete-experiment-tag",
+        needs=EDIT,
         request=DeleteTag,
         speaks=ops.DeleteExperimentTag,
         call=_delete_tag,
@@ -273,6 +293,7 @@ ROUTES = (
     _route(
         "POST",
         "search-datasets",
+        needs=NARROWED,
         request=SearchDatasets,
         speaks=queries.SearchDatasets,
         call=_search_datasets,

@@ -10,6 +10,7 @@ from millstream.formats.wire import answers, encode
 from millstream.formats.wire.decode import Int64, Text, Texts, Word, check, check_positive, invalid
 from millstream.formats.wire.experiments import Tag
 from millstream.formats.wire.metrics import Pair
+from millstream.formats.wire.needs import NARROWED, edit, manage, read
 from millstream.formats.wire.route import PREFIXES, Given, Request, Route, reply_nothing
 from millstream.formats.wire.runs import checked_param, checked_tag
 from millstream.values import ops, queries
@@ -261,10 +262,12 @@ def _route(verb: str, path: str, **rest: Any) -> Route:
 
 
 ONE = "/{model_id}"
+READ, EDIT, MANAGE = (needs(logged_model="model_id") for needs in (read, edit, manage))
 ROUTES = (
     _route(
         "POST",
         "",
+        needs=edit(experiment="experiment_id") & read(run="source_run_id"),
         request=Create,
         speaks=ops.CreateLoggedModel,
         call=_create,
@@ -274,6 +277,7 @@ ROUTES = (
     _route(
         "POST",
         "/search",
+        needs=NARROWED,
         request=Search,
         speaks=queries.SearchLoggedModels,
         call=_search,
@@ -281,21 +285,30 @@ ROUTES = (
         answer=answers.Models,
     ),
     _route(
-        "GET", ONE, request=Get, speaks=queries.GetLoggedModel, call=_get, reply=_reply_model, answer=answers.OneModel
+        "GET",
+        ONE,
+        needs=READ,
+        request=Get,
+        speaks=queries.GetLoggedModel,
+        call=_get,
+        reply=_reply_model,
+        answer=answers.OneModel,
     ),
     _route(
         "PATCH",
         ONE,
+        needs=EDIT,
         request=Finalize,
         speaks=ops.FinalizeLoggedModel,
         call=_finalize,
         reply=_reply_model,
         answer=answers.OneModel,
     ),
-    _route("DELETE", ONE, request=ById, speaks=ops.DeleteLoggedModel, call=_delete, reply=reply_nothing),
+    _route("DELETE", ONE, needs=MANAGE, request=ById, speaks=ops.DeleteLoggedModel, call=_delete, reply=reply_nothing),
     _route(
         "PATCH",
         f"{ONE}/tags",
+        needs=EDIT,
         request=SetTags,
         speaks=ops.SetLoggedModelTags,
         call=_set_tags,
@@ -305,6 +318,7 @@ ROUTES = (
     _route(
         "DELETE",
         f"{ONE}/tags/{{tag_key}}",
+        needs=EDIT,
         request=DeleteTag,
         speaks=ops.DeleteLoggedModelTag,
         call=_delete_tag,
@@ -313,6 +327,7 @@ ROUTES = (
     _route(
         "POST",
         f"{ONE}/params",
+        needs=EDIT,
         request=LogParams,
         speaks=ops.LogLoggedModelParams,
         call=_log_params,
@@ -321,6 +336,7 @@ ROUTES = (
     _route(
         "GET",
         f"{ONE}/artifacts/directories",
+        needs=READ,
         request=List,
         speaks=queries.ListModelArtifacts,
         call=_list,

@@ -19,6 +19,7 @@ from millstream.formats.wire.decode import (
     or_none,
 )
 from millstream.formats.wire.experiments import Tag
+from millstream.formats.wire.needs import edit, read
 from millstream.formats.wire.route import AJAX_PREFIXES, Given, Request, Route, reply_nothing
 from millstream.formats.wire.runs import checked_param, checked_run, checked_tag
 from millstream.values import ops, queries
@@ -214,6 +215,7 @@ ROUTES = (
     Route(
         methods=("POST",),
         path="runs/log-metric",
+        needs=edit(run="run_id", logged_model="model_id"),
         request=LogMetric,
         speaks=ops.LogBatch,
         call=_log_metric,
@@ -222,6 +224,7 @@ ROUTES = (
     Route(
         methods=("POST",),
         path="runs/log-batch",
+        needs=edit(run="run_id", logged_model="metrics.model_id"),
         request=LogBatch,
         speaks=ops.LogBatch,
         call=_log_batch,
@@ -230,6 +233,7 @@ ROUTES = (
     Route(
         methods=("GET",),
         path="metrics/get-history",
+        needs=read(run="run_id"),
         request=History,
         speaks=queries.MetricHistory,
         call=_history,
@@ -239,6 +243,7 @@ ROUTES = (
     Route(
         methods=("GET",),
         path="metrics/get-history-bulk",
+        needs=read(run="run_id"),
         request=Bulk,
         speaks=queries.MetricHistories,
         call=_bulk,
@@ -249,6 +254,7 @@ ROUTES = (
     Route(
         methods=("GET",),
         path="metrics/get-history-bulk-interval",
+        needs=read(run="run_ids"),
         request=Interval,
         speaks=queries.SampledHistories,
         call=_interval,

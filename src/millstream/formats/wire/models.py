@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from millstream.formats.wire.decode import Int64, Text, check, invalid, missing
+from millstream.formats.wire.needs import edit, read
 from millstream.formats.wire.route import Given, Request, Route, reply_nothing
 from millstream.formats.wire.runs import checked_run
 from millstream.values import ops, queries
@@ -157,8 +158,18 @@ def _route(path: str, **rest: Any) -> Route:
     return Route(methods=("POST",), path=f"runs/{path}", reply=reply_nothing, **rest)
 
 
+# Whoever may read a run may read the models that it names.
+NAMED = edit(run="run_id") & read(logged_model="models.model_id")
 ROUTES = (
-    _route("log-inputs", request=LogInputs, speaks=ops.LogInputs, call=_log_inputs),
-    _route("outputs", request=LogOutputs, speaks=ops.LogOutputs, call=_log_outputs),
-    _route("log-model", request=LogModel, speaks=ops.LogBatch, call=_log_model, first=_get_run, alone=True),
+    _route("log-inputs", needs=NAMED, request=LogInputs, speaks=ops.LogInputs, call=_log_inputs),
+    _route("outputs", needs=NAMED, request=LogOutputs, speaks=ops.LogOutputs, call=_log_outputs),
+    _route(
+        "log-model",
+        needs=edit(run="run_id"),
+        request=LogModel,
+        speaks=ops.LogBatch,
+        call=_log_model,
+        first=_get_run,
+        alone=True,
+    ),
 )

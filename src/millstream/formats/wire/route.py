@@ -8,8 +8,10 @@ from typing import Any
 from msgspec import Struct
 
 from millstream.formats.wire.answers import Nothing
+from millstream.formats.wire.needs import Needs
 from millstream.values.ops import Op
 from millstream.values.queries import Query
+from millstream.values.rights import Caller
 
 PREFIXES = ("/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/")
 """Where every route is found."""
@@ -26,17 +28,19 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Given(Struct, frozen=True):
-    """What a request leaves out and the border adds: the time (ms), fresh ids, and the answer to `Route.first`."""
+    """What a request leaves out and the border adds: time (ms), fresh ids, the answer to `Route.first`, who asks."""
 
     now: int
     new_run_id: Callable[[], str]
     first: Any = None
+    caller: Caller = Caller()
 
 
 class Route(Struct, frozen=True, kw_only=True):
     """One endpoint: how a request becomes an op or query, and how its result becomes the reply's JSON object.
 
-    `answer` is what `reply` makes, as a type. `first` asks the store something that `call` or `reply` needs beforehand.
+    `needs` is what the caller must be allowed; it has no default, so that no route can be without it. `answer` is what
+    `reply` makes, as a type. `first` asks the store something that `call` or `reply` needs beforehand.
     It is followed by a write only where `alone` is set: such routes must not run twice at the same time for one store.
     """
 
@@ -46,6 +50,7 @@ class Route(Struct, frozen=True, kw_only=True):
     speaks: type[Op[Any]] | type[Query[Any]]
     call: Callable[[Any, Given], Op[Any] | Query[Any]]
     reply: Callable[[Any, Given], dict[str, Any]]
+    needs: Needs
     answer: type[Struct] = Nothing
     first: Callable[[Any], Query[Any]] | None = None
     alone: bool = False

@@ -21,6 +21,7 @@ from millstream.formats.wire.decode import (
     read_view,
 )
 from millstream.formats.wire.experiments import Tag
+from millstream.formats.wire.needs import NARROWED, edit, manage, read
 from millstream.formats.wire.route import Given, Request, Route, reply_nothing
 from millstream.values import ops, queries
 from millstream.values.entities import Page, Param, Run, RunInfo, RunTag, ViewType
@@ -202,25 +203,44 @@ def _route(verb: str, path: str, **rest: Any) -> Route:
     return Route(methods=(verb,), path=f"runs/{path}", **rest)
 
 
+READ, EDIT, MANAGE = (needs(run="run_id") for needs in (read, edit, manage))
 ROUTES = (
     _route(
-        "POST", "create", request=Create, speaks=ops.CreateRun, call=_create, reply=_reply_run, answer=answers.OneRun
+        "POST",
+        "create",
+        needs=edit(experiment="experiment_id"),
+        request=Create,
+        speaks=ops.CreateRun,
+        call=_create,
+        reply=_reply_run,
+        answer=answers.OneRun,
     ),
     _route(
         "POST",
         "update",
+        needs=EDIT,
         request=Update,
         speaks=ops.UpdateRun,
         call=_update,
         reply=_reply_info,
         answer=answers.RunInfoOnly,
     ),
-    _route("POST", "delete", request=ById, speaks=ops.DeleteRun, call=_delete, reply=reply_nothing),
-    _route("POST", "restore", request=ById, speaks=ops.RestoreRun, call=_restore, reply=reply_nothing),
-    _route("GET", "get", request=ById, speaks=queries.GetRun, call=_get, reply=_reply_run, answer=answers.OneRun),
+    _route("POST", "delete", needs=MANAGE, request=ById, speaks=ops.DeleteRun, call=_delete, reply=reply_nothing),
+    _route("POST", "restore", needs=MANAGE, request=ById, speaks=ops.RestoreRun, call=_restore, reply=reply_nothing),
+    _route(
+        "GET",
+        "get",
+        needs=READ,
+        request=ById,
+        speaks=queries.GetRun,
+        call=_get,
+        reply=_reply_run,
+        answer=answers.OneRun,
+    ),
     _route(
         "POST",
         "search",
+        needs=NARROWED,
         request=Search,
         speaks=queries.SearchRuns,
         call=_search,
@@ -228,8 +248,16 @@ ROUTES = (
         answer=answers.Runs,
     ),
     _route(
-        "POST", "log-parameter", request=LogParameter, speaks=ops.LogBatch, call=_log_parameter, reply=reply_nothing
+        "POST",
+        "log-parameter",
+        needs=EDIT,
+        request=LogParameter,
+        speaks=ops.LogBatch,
+        call=_log_parameter,
+        reply=reply_nothing,
     ),
-    _route("POST", "set-tag", request=SetTag, speaks=ops.LogBatch, call=_set_tag, reply=reply_nothing),
-    _route("POST", "delete-tag", request=DeleteTag, speaks=ops.DeleteTag, call=_delete_tag, reply=reply_nothing),
+    _route("POST", "set-tag", needs=EDIT, request=SetTag, speaks=ops.LogBatch, call=_set_tag, reply=reply_nothing),
+    _route(
+        "POST", "delete-tag", needs=EDIT, request=DeleteTag, speaks=ops.DeleteTag, call=_delete_tag, reply=reply_nothing
+    ),
 )

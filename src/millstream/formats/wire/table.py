@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from millstream.formats.wire import artifacts, experiments, logged_models, metrics, models, runs
+from millstream.formats.wire.needs import check_needs
 from millstream.formats.wire.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -52,6 +53,7 @@ def by_path(routes: tuple[Route, ...] = ROUTES) -> dict[str, dict[str, Route]]:
     """Every full path with its routes by method."""
     found: dict[str, dict[str, Route]] = {}
     for route in routes:
+        check_needs(route.needs, route.request, route.speaks)
         for prefix in route.prefixes:
             for method in route.methods:
                 methods = found.setdefault(prefix + route.path, {})

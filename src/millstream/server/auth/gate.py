@@ -1,0 +1,152 @@
+"""Who may do what: `Needs` of a route against the rights of a caller, lists cut down to what he may read."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from msgspec import structs
+
+from millstream.formats.wire.needs import Needs, Right, Who, named
+from millstream.formats.wire.route import Request
+from millstream.server.auth import homes
+from millstream.server.auth.homes import Homes
+from millstream.server.owners import find_owner
+from millstream.stores.base import Store
+from millstream.values import ops
+from millstream.values.accounts import ForgetThing, GrantTo, check_grant
+from millstream.values.errors import AlreadyExists, MillstreamError, NotFound, NotPermitted
+from millstream.values.paths import RelPath
+from millstream.values.queries import Query
+from millstream.values.rights import EVERY, EXPERIMENT, REGISTERED_MODEL, RUN, Caller, Level
+
+T = TypeVar("T")
+
+_WORDS = {
+    homes.EXPERIMENT: "experiment",
+    homes.NAME: "experiment called",
+    homes.RUN: "run",
+    homes.MODEL: "logged model",
+    REGISTERED_MODEL: "registered model",
+}
+
+
+class Rights:
+    """Says yes, or raises. What a caller may not read is to him as if it were not there, in the same words."""
+
+    def __init__(self, found: Homes, accounts: Store) -> None:
+        """`found` says which experiment things are in; `accounts` takes what is granted."""
+        self._homes = found
+        self._accounts = accounts
+
+    def admit(self, caller: Caller, needs: Needs, request: Request) -> None:
+        """Raise NotPermitted or NotFound unless `caller` has all that `needs` says about `request`."""
+        self._check_who(caller, needs, request)
+        for right in needs.rights:
+            for name in named(request, right.field):
+                self._check(caller, right, name, request)
+
+    def _check_who(self, caller: Caller, needs: Needs, request: Request) -> None:
+        allowed = {
+            Who.ANYONE: True,
+            Who.CALLER: True,
+            Who.USER: bool(caller.name) or caller.rules,
+            Who.MAKER: caller.makes,
+            Who.ACCOUNT: caller.full,
+            Who.ADMIN: caller.rules,
+        }[needs.who]
+        if not allowed:
+            raise NotPermitted(_REFUSALS[needs.who])
+        if needs.itself and not caller.rules and getattr(request, needs.itself) != caller.name:
+            raise NotPermitted("Only an administrator may do this for another user.")
+
+    def _check(self, caller: Caller, right: Right, name: str, request: Request) -> None:
+        match right.kind:
+            case "place":
+                if not caller.rules:
+                    raise NotPermitted(
+                        "Only an administrator may say where an experiment keeps its artifacts; leave it out."
+                    )
+            case "resource":
+                self._check_resource(caller, right.level, cast(Any, request).resource_type, name)
+            case "artifact":
+                owner, _ = find_owner(RelPath.parse(name.strip("/")))
+                kind = homes.MODEL if owner.kind == "model" else homes.RUN
+                self._compare(self._level(caller, kind, owner.id), right.level, kind, owner.id)
+            case "registered_model":
+                self._compare(caller.level(REGISTERED_MODEL, name), right.level, right.kind, name)
+            case _:
+                self._compare(self._level(caller, right.kind, name), right.level, right.kind, name)
+
+    def _check_resource(self, caller: Caller, level: Level, kind: str, name: str) -> None:
+        check_grant(kind, name)
+        if name == EVERY:
+            if not caller.rules:
+                raise NotPermitted(f"Only an administrator may change permissions on every {kind}.")
+        elif kind == EXPERIMENT:
+            self._compare(self._level(caller, kind, name), level, kind, name)
+        else:
+            self._compare(caller.level(kind, name), level, kind, name)
+
+    def _level(self, caller: Caller, kind: str, name: str) -> Level:
+        """What the caller may do with a thing; nothing where it is not there."""
+        home = self._homes.find(kind, name)
+        if home is None:
+            return Level.NO_PERMISSIONS
+        level = caller.level(EXPERIMENT, home)
+        return max(level, caller.level(RUN, name)) if kind == homes.RUN else level
+
+    def _compare(self, has: Level, needed: Level, kind: str, name: str) -> None:
+        if has < Level.READ:
+            raise NotFound(f"There is no {_WORDS[kind]} {name[:200]!r} here, or none that you may read.")
+        if has < needed:
+            raise NotPermitted(
+                f"This needs the permission {needed.name} on the {_WORDS[kind]} {name[:200]!r}; you have {has.name}. "
+                "Ask whoever manages it, or use another token."
+            )
+
+    def narrow(self, caller: Caller, query: Query[T]) -> Query[T]:
+        """`query` about nothing but what the caller may read."""
+        kind = REGISTERED_MODEL if type(query).__name__ in _OF_MODELS else EXPERIMENT
+        seen = caller.seen(kind)
+        fields = query.__struct_fields__
+        changes: dict[str, Any] = {}
+        if "seen" in fields:
+            changes["seen"] = seen
+        if "experiment_ids" in fields:
+            changes["experiment_ids"] = seen.among(cast(Any, query).experiment_ids)
+        return structs.replace(query, **changes)
+
+    def write(self, caller: Caller, op: ops.Op[T], store: Store) -> T:
+        """Have `store` carry out `op`; who makes an experiment or registered model manages it."""
+        try:
+            result = store.write(op)
+        except AlreadyExists as error:
+            raise self._without_strangers(caller, op, error) from error
+        if isinstance(op, ops.CreateExperiment):
+            self._hand_over(caller, EXPERIMENT, str(result))
+        return result
+
+    def _hand_over(self, caller: Caller, kind: str, name: str) -> None:
+        # What was granted on a thing of this name before was granted on another one.
+        self._accounts.write(ForgetThing(kind=kind, pattern=name))
+        if caller.name:
+            self._accounts.write(GrantTo(name=caller.name, kind=kind, pattern=name, level=Level.MANAGE))
+
+    def _without_strangers(self, caller: Caller, op: ops.Op[Any], error: AlreadyExists) -> MillstreamError:
+        """`error` without what it tells of an experiment that the caller may not read."""
+        if isinstance(op, ops.CreateExperiment | ops.RenameExperiment):
+            home = self._homes.find(homes.NAME, op.name)
+            if home is None or caller.level(EXPERIMENT, home) < Level.READ:
+                return AlreadyExists(f"The name {op.name!r} is taken; use another one.")
+        return error
+
+
+_OF_MODELS = {"SearchRegisteredModels", "SearchModelVersions"}
+_REFUSALS = {
+    Who.USER: "This is for users; a share link only reads.",
+    Who.MAKER: "Only a user with the right to edit may make something new; this token or link does not give it.",
+    Who.ACCOUNT: "This needs a password, or a token with the scope 'full'.",
+    Who.ADMIN: "Only an administrator may do this, with a password or a token of the scope 'full'.",
+    Who.ANYONE: "",
+    Who.CALLER: "",
+}

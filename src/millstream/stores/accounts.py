@@ -1,0 +1,284 @@
+"""Users, roles, grants and tokens in a database: ops in, answers out, and checking who somebody is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from hashlib import sha256
+from pathlib import Path
+from threading import BoundedSemaphore, Lock
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from millstream.drivers.sql.accounts import granting, people, tables, tokens
+from millstream.drivers.sql.accounts.people import Person
+from millstream.drivers.sql.accounts.tokens import API, FIRST, SESSION, SHARE, Credential
+from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
+from millstream.drivers.sql.failures import failure
+from millstream.drivers.sql.transactions import Transactions
+from millstream.formats.passwords import NOBODYS, hash_password, hash_token, is_password, new_token
+from millstream.values import accounts
+from millstream.values.accounts import DAY, NewToken, Token, User
+from millstream.values.databases import DatabaseUri
+from millstream.values.errors import InvalidValue, StorageFailed
+from millstream.values.names import new_run_id
+from millstream.values.rights import Caller, Level
+from millstream.values.secrets import Secret
+
+T = TypeVar("T")
+
+# Each takes 16 MiB and a core.
+_hashing = BoundedSemaphore(2)
+
+
+class Accounts:
+    """The users of a server, in the database of its runs or one of their own. Safe for threads and processes."""
+
+    def __init__(self, database: DatabaseUri, default: Level = Level.NO_PERMISSIONS) -> None:
+        """Keep them in `database`; `default` is the level of every user on what nothing was granted on."""
+        self.database = database
+        self.default = default
+        self._lock = Lock()
+        self._opened: tuple[Engine, Transactions] | None = None
+        self._writers: dict[type, Callable[[Connection, Any], Any]] = {
+            accounts.SetAdmin: people.set_admin,
+            accounts.DeleteUser: people.remove,
+            accounts.GrantTo: granting.grant,
+            accounts.Revoke: granting.revoke,
+            accounts.ForgetThing: granting.forget,
+            accounts.RenameThing: granting.rename,
+            accounts.CreateRole: granting.create_role,
+            accounts.UpdateRole: granting.update_role,
+            accounts.DeleteRole: granting.delete_role,
+            accounts.AddRoleGrant: granting.add_grant,
+            accounts.UpdateRoleGrant: granting.update_grant,
+            accounts.RemoveRoleGrant: granting.remove_grant,
+            accounts.AssignRole: granting.assign,
+            accounts.UnassignRole: granting.unassign,
+            accounts.RevokeToken: lambda connection, op: tokens.revoke(connection, op.token_id, op.user),
+        }
+        self._makers: dict[type, Callable[[Any], Any]] = {
+            accounts.CreateUser: self._create_user,
+            accounts.SetPassword: self._set_password,
+            accounts.CreateToken: self._create_token,
+            accounts.CreateShare: self._create_share,
+        }
+        self._readers: dict[type, Callable[[Connection, Any], Any]] = {
+            accounts.GetUser: lambda connection, query: people.get(connection, query.name),
+            accounts.ListUsers: lambda connection, _query: people.listed(connection),
+            accounts.GetGrant: granting.get,
+            accounts.ListRoles: lambda connection, _query: granting.shared_roles(connection),
+            accounts.GetRole: lambda connection, query: granting.role(connection, query.role_id),
+            accounts.UserRoles: granting.roles_of,
+            accounts.RoleUsers: granting.users_of,
+            accounts.GetLevel: self._level,
+            accounts.ListTokens: lambda connection, query: tokens.listed(connection, query.user, now()),
+        }
+
+    def write(self, op: accounts.AccountOp[T]) -> T:
+        """Carry out `op`; every process knows of it within seconds."""
+        check(op)
+        maker = self._makers.get(type(op))
+        if maker is not None:
+            return cast(T, maker(op))
+        return cast(T, self._change(lambda connection: self._writers[type(op)](connection, op)))
+
+    def read(self, query: accounts.AccountQuery[T]) -> T:
+        """Answer `query`."""
+        with self._reading() as connection:
+            return cast(T, self._readers[type(query)](connection, query))
+
+    def generation(self) -> int:
+        """Raised with every change of what somebody may do."""
+        with self._reading() as connection:
+            return tokens.generation(connection)
+
+    def person(self, *, name: str | None = None, user_id: int | None = None) -> Person | None:
+        """A user with what is granted to him, by name or id."""
+        with self._reading() as connection:
+            return people.person(connection, name=name, user_id=user_id)
+
+    def caller(self, person: Person) -> Caller:
+        """A user as one who asks, with all his rights."""
+        return Caller(
+            name=person.user.name, admin=person.user.admin, full=True, grants=person.grants, default=self.default
+        )
+
+    def credential(self, token: Secret) -> Credential | None:
+        """What `token` is; None for one that is unknown or over."""
+        with self._reading() as connection:
+            found = tokens.find(connection, hash_token(token))
+        return found if found is not None and found.token.expires > now() else None
+
+    def is_empty(self) -> bool:
+        """Whether there is no user yet."""
+        return not self.read(accounts.ListUsers())
+
+    def first_token(self) -> Secret:
+        """A token by which the first user can be made, within a day."""
+        return self._new_token(FIRST, None, Token("", "", "first user", "full", now(), now() + DAY)).secret
+
+    def open_session(self, user: User, life: int) -> Secret:
+        """A token for a browser of `user`, for `life` ms."""
+        token = Token("", user.name, "browser", "full", now(), now() + life)
+        return self._new_token(SESSION, user.user_id, token).secret
+
+    def is_password(self, password: Secret, kept: Secret | None) -> bool:
+        """Whether `password` is the one kept; for None (no such user) it takes as long to say no."""
+        with _hashing:
+            return is_password(password, NOBODYS if kept is None else kept.reveal()) and kept is not None
+
+    def tried(self, subjects: list[str], since: int) -> dict[str, tuple[int, int]]:
+        """How often passwords were tried since the time `since` (ms) and when last, by subject."""
+        with self._reading() as connection:
+            return tokens.tried(connection, subjects, since)
+
+    def note_try(self, subjects: list[str], time: int, since: int) -> None:
+        """Count a try of each subject at `time`; what is older than `since` is forgotten."""
+        self._open()[1].write(lambda given: tokens.note_try(given, subjects, time, since), repeatable=True)
+
+    def clear_tries(self, wholly: str, once: list[str]) -> None:
+        """Forget the tries of a subject, and one try of each of `once`."""
+        self._open()[1].write(lambda given: tokens.clear_tries(given, wholly, once), repeatable=True)
+
+    def close(self) -> None:
+        """Close all connections; they open again when used."""
+        with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened[1].close()
+            opened[0].dispose()
+
+    def _create_user(self, op: accounts.CreateUser) -> User:
+        with _hashing:
+            hashed = hash_password(op.password)
+        return self._change(lambda connection: people.create(connection, op, hashed))
+
+    def _set_password(self, op: accounts.SetPassword) -> None:
+        if op.current is not None:
+            known = self.person(name=op.name)
+            if not self.is_password(op.current, None if known is None else known.password):
+                raise InvalidValue("The current password does not match.")
+            if op.current == op.password:
+                raise InvalidValue("The new password must differ from the current one.")
+        with _hashing:
+            hashed = hash_password(op.password)
+        self._change(lambda connection: people.set_password(connection, op, hashed))
+
+    def _create_token(self, op: accounts.CreateToken) -> NewToken:
+        user = self.read(accounts.GetUser(name=op.user))
+        token = Token("", user.name, op.name, op.scope, op.time, op.expires, op.things)
+        return self._new_token(API, user.user_id, token)
+
+    def _create_share(self, op: accounts.CreateShare) -> NewToken:
+        user = self.read(accounts.GetUser(name=op.user))
+        token = Token("", user.name, op.name, "read", op.time, op.expires, {op.kind: (op.thing,)})
+        return self._new_token(SHARE, user.user_id, token)
+
+    def _new_token(self, kind: str, user_id: int | None, token: Token) -> NewToken:
+        secret = new_token()
+        given = Token(new_run_id()[:16], *(getattr(token, name) for name in Token.__struct_fields__[1:]))
+
+        def add(connection: Connection) -> None:
+            tokens.sweep(connection, now())
+            tokens.add(connection, kind, user_id, given, hash_token(secret))
+
+        # Nobody has been told of it, so that no process can know anything about it yet.
+        self._open()[1].write(add, repeatable=False)
+        return NewToken(given, secret)
+
+    def _level(self, connection: Connection, query: accounts.GetLevel) -> Level:
+        people.get(connection, query.name)
+        known = people.person(connection, name=query.name)
+        return Level.NO_PERMISSIONS if known is None else self.caller(known).level(query.kind, query.thing)
+
+    def _change(self, work: Callable[[Connection], T]) -> T:
+        def change(connection: Connection) -> T:
+            # First: whoever else changes something waits for this row, and sees what was done here.
+            tokens.raise_generation(connection)
+            return work(connection)
+
+        return self._open()[1].write(change, repeatable=False)
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return self._open()[1].reading()
+
+    def _open(self) -> tuple[Engine, Transactions]:
+        opened = self._opened
+        if opened is not None:
+            return opened
+        with self._lock:
+            if self._opened is None:
+                engine = self._engine()
+                try:
+                    tables.prepare(engine, self.database.public)
+                except DBAPIError as error:
+                    engine.dispose()
+                    raise failure(error, self.database.public) from error
+                self._opened = engine, Transactions(engine, self.database.public)
+            return self._opened
+
+    def _engine(self) -> Engine:
+        path = self.database.path
+        if path is None:
+            return postgresql_engine(self.database.text)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Nobody else on this machine may read who the users are.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise StorageFailed(
+                f"The users cannot be kept in {str(path)!r}: {error.strerror}. Name another place with --auth-db."
+            ) from error
+        return sqlite_engine(path)
+
+
+def now() -> int:
+    """The time in ms."""
+    return time.time_ns() // 1_000_000
+
+
+def find_database(store_uri: str, named: str | None) -> DatabaseUri:
+    """Where the users of a store are: the database `named`, the store's own, or a file in the user's data folder.
+
+    The file of a directory is beside no run, so that whoever may read those does not get hold of it.
+    """
+    if named:
+        found = DatabaseUri.parse(named, Path.cwd())
+        if found is None:
+            raise InvalidValue(f"{named!r} names no database; write sqlite:///users.db or postgresql://…")
+        return found
+    own = DatabaseUri.parse(store_uri, Path.cwd())
+    if own is not None:
+        return own
+    home = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    key = sha256(store_uri.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    path = Path(home, "millstream", "users", f"{key}.db").absolute()
+    return DatabaseUri("sqlite", f"sqlite:///{path.as_posix()}", path)
+
+
+def check(op: accounts.AccountOp[Any]) -> None:
+    """Raise InvalidValue for an op that breaks a rule, whoever it comes from."""
+    match op:
+        case accounts.CreateUser():
+            accounts.check_user_name(op.name)
+            accounts.check_password(op.password, op.name)
+        case accounts.SetPassword():
+            accounts.check_password(op.password, op.name)
+        case accounts.GrantTo() | accounts.AddRoleGrant():
+            accounts.check_grant(op.kind, op.pattern)
+        case accounts.CreateToken():
+            accounts.check_label(op.name)
+            accounts.check_scope(op.scope, op.things)
+            accounts.check_life(op.time, op.expires, accounts.MAX_TOKEN)
+        case accounts.CreateShare():
+            accounts.check_label(op.name)
+            accounts.check_share(op.kind, op.thing)
+            accounts.check_life(op.time, op.expires, accounts.MAX_SHARE)
+        case accounts.CreateRole() | accounts.UpdateRole():
+            accounts.check_role(op.name, op.description)
