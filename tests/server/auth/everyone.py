@@ -147,8 +147,12 @@ class Everyone:
         for name in [*fields]:
             if f"{{{name}}}" in path:
                 path = path.replace(f"{{{name}}}", quote(str(fields[name]), safe=""))
+        of_run = f"{things['experiment_id']}/{things['run_id']}/artifacts"
+        if "mlflow-artifacts" in path:
+            fields = {"path": of_run} if path.endswith("/artifacts") else {}
+            path = path.replace("{path:path}", f"{of_run}/a.txt")
         path = path.replace("{path:path}", "e/1").replace("{token}", things["token"])
-        if way.method == "GET" or way.path.endswith("upload-artifact"):
+        if way.method in ("GET", "PUT") or way.path.endswith("upload-artifact"):
             query = "?" + urlencode(fields, doseq=True)
             body, typed = b"", {"content-type": "application/octet-stream"} if way.method != "GET" else {}
         else:
