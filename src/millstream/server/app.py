@@ -23,7 +23,7 @@ from millstream.formats.wire.table import ROUTES
 from millstream.server import facts, interface
 from millstream.server.artifacts import Files
 from millstream.server.description import Description
-from millstream.server.doors import Door, Gate, http_route
+from millstream.server.doors import Door, Gate, http_route, http_routes
 from millstream.server.errors import Errors, error_reply
 from millstream.server.guards import Callers, SecurityHeaders
 from millstream.server.places import Places
@@ -127,7 +127,7 @@ def _assembled(
     if gate is not None:
         guards = [*guards, Middleware(gate.guard, doors=doors)]
     app = Starlette(
-        routes=[*(http_route(door, gate) for door in doors), *mounts, http_route(rest, gate)],
+        routes=[*http_routes(doors, gate), *mounts, http_route(rest, gate)],
         middleware=guards,
         exception_handlers={HTTPException: _answer, MillstreamError: _answer},
     )

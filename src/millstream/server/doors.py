@@ -7,10 +7,11 @@ from typing import Protocol, TypeVar
 
 from anyio import to_thread
 from msgspec import Struct
+from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millstream.formats.wire.decode import read_query
 from millstream.formats.wire.needs import Needs, check_needs
@@ -96,6 +97,27 @@ def http_route(door: Door, gate: Gate | None) -> HttpRoute:
         return await door.answer(request)
 
     return HttpRoute(door.path, answer, methods=list(door.methods))
+
+
+class WrongMethod:
+    """Answers for a path of doors that has none for the method: 405, with those that it has."""
+
+    def __init__(self, methods: set[str]) -> None:
+        """The path has doors for `methods`."""
+        self._allowed = ", ".join(sorted(methods))
+
+    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+        """Refuse."""
+        raise HTTPException(405, f"This takes {self._allowed}, not {scope['method']}.", {"Allow": self._allowed})
+
+
+def http_routes(doors: tuple[Door, ...], gate: Gate | None) -> list[HttpRoute]:
+    """The routes of `doors`, and behind them one for each path that answers all other methods."""
+    methods: dict[str, set[str]] = {}
+    for door in doors:
+        methods.setdefault(door.path, set()).update(door.methods)
+    wrong = [HttpRoute(path, WrongMethod(known)) for path, known in methods.items()]
+    return [*(http_route(door, gate) for door in doors), *wrong]
 
 
 def _fields(door: Door, request: HttpRequest) -> Request:
