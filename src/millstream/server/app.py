@@ -28,7 +28,7 @@ from millstream.server.errors import Errors, error_reply
 from millstream.server.guards import Callers, SecurityHeaders
 from millstream.server.places import Places
 from millstream.server.proxy import Destination, Proxy
-from millstream.server.routes import Api, Exact
+from millstream.server.routes import Api
 from millstream.server.served import ServedStore
 from millstream.server.static import Pages, check_prefix
 from millstream.stores.base import Store

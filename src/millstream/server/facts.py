@@ -13,7 +13,6 @@ from millstream.formats.wire.needs import ANYONE, CALLER
 from millstream.server.description import Description
 from millstream.server.doors import Door
 from millstream.server.errors import json_reply
-from millstream.server.routes import Exact
 from millstream.stores.base import Store
 from millstream.values.databases import DatabaseUri
 

@@ -7,13 +7,11 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-import starlette.routing
 from anyio import to_thread
 from msgspec import structs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from millstream.formats.wire.decode import read_body, read_query
@@ -29,15 +27,6 @@ from millstream.values.names import new_run_id
 from millstream.values.ops import Op
 from millstream.values.queries import Query
 from millstream.values.rights import Caller
-
-
-class Exact(starlette.routing.Route):
-    """A route of its own beside the table: other methods are 405, whatever else matches its path."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Full as soon as the path is the one."""
-        match, inner = super().matches(scope)
-        return (Match.FULL if match is Match.PARTIAL else match), inner
 
 
 class Api:
