@@ -75,6 +75,17 @@ _NAMES = dict.fromkeys(
         ],
         "millstream.tracking.logged_models",
     ),
+    **dict.fromkeys(
+        [
+            "get_registry_uri",
+            "register_model",
+            "search_model_versions",
+            "search_registered_models",
+            "set_model_version_tag",
+            "set_registry_uri",
+        ],
+        "millstream.tracking.registry",
+    ),
     "MlflowClient": "millstream.tracking.client",
     "MlflowException": "millstream.exceptions",
     "metric_envelope": "millstream.tracking.search",

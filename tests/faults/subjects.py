@@ -22,14 +22,30 @@ from tests.stores.calls import history, log, new_experiment, new_run
 
 
 def state(store: Store, experiment_id: str, run_id: str) -> Any:
-    """All that is known of one experiment with its logged models, and of one run in whatever experiment."""
+    """All that is known of an experiment with its logged models and registered model, and of a run, wherever it is."""
     experiments = store.read(queries.SearchExperiments(view=ViewType.ALL, max_results=50_000))
     everywhere = tuple(found.experiment_id for found in experiments)
     query = queries.SearchRuns(experiment_ids=everywhere, view=ViewType.ALL, max_results=50_000)
     runs = [run for run in store.read(query) if run.info.run_id == run_id]
     facts = [vars_of(found) for found in experiments if found.experiment_id == experiment_id]
     models = store.read(queries.SearchLoggedModels(experiment_ids=(experiment_id,), max_results=50))
-    return facts + [vars_of(model) for model in models], [(vars_of(run), points(store, run)) for run in runs]
+    return (
+        facts + [vars_of(model) for model in models],
+        [(vars_of(run), points(store, run)) for run in runs],
+        _registry(store, int(experiment_id[2:])),
+    )
+
+
+def _registry(store: Store, number: int) -> list[str]:
+    """What is found of the registered models that a subject's ops are about, and what each says when asked."""
+    listed = ", ".join(f"'{name} {number}'" for name in ("등록", "옮김", "neu"))
+    models = store.read(queries.SearchRegisteredModels(filter=f"name IN ({listed})"))
+    versions = store.read(queries.SearchModelVersions(filter=f"name IN ({listed})", order_by=("version_number",)))
+    for model in models:
+        assert store.read(queries.GetRegisteredModel(name=model.name)) == model
+    for version in versions:
+        assert store.read(queries.GetModelVersion(name=version.name, version=version.version)) == version
+    return [*map(repr, models), *map(repr, versions)]
 
 
 def vars_of(thing: Any) -> str:
@@ -59,6 +75,12 @@ def subject(store: Store, number: int, kind: str) -> tuple[str, str]:
             tags={"t": "1"},
         )
     )  # fmt: skip
+    name = f"등록 {number}"
+    store.write(ops.CreateRegisteredModel(name=name, time=T0, tags={"t": "1"}))
+    for stage in ("Staging", "None"):
+        version = store.write(ops.CreateModelVersion(name=name, source="s3://x", time=T0, run_id=run, tags={"t": "1"}))
+        store.write(ops.TransitionModelVersion(name=name, version=version.version, stage=stage, time=T0))
+    store.write(ops.SetModelAlias(name=name, alias="old", version=2))
     if kind == "move":
         new_experiment(store, f"target {number}", experiment_id=f"66{number}")
     if kind == "restore run":
@@ -116,7 +138,7 @@ def make_op(kind: str, experiment: str, run: str, number: int) -> tuple[ops.Op[A
             name=f"neu {number}", time=T0, experiment_id=f"77{number}", tags={"k": "값"}, op_id=op_id
         ),
     }  # fmt: skip
-    op = made[kind]
+    op = (made | _registry_ops(number, op_id))[kind]
     if isinstance(op, ops.CreateRun):
         run = op.run_id
     if isinstance(op, ops.CreateExperiment):
@@ -124,11 +146,36 @@ def make_op(kind: str, experiment: str, run: str, number: int) -> tuple[ops.Op[A
     return op, experiment, run
 
 
+def _registry_ops(number: int, op_id: str) -> dict[str, ops.Op[Any]]:
+    model: dict[str, Any] = {"name": f"등록 {number}", "op_id": op_id}
+    version = {**model, "version": 2}
+    later = T0 + 9
+    return {
+        "create registered": ops.CreateRegisteredModel(
+            name=f"neu {number}", time=T0, description="설명", tags={"k": "값", "l": "2"}, op_id=op_id
+        ),
+        "rename registered": ops.RenameRegisteredModel(**model, new_name=f"옮김 {number}", time=later),
+        "describe registered": ops.UpdateRegisteredModel(**model, description="설명", time=later),
+        "delete registered": ops.DeleteRegisteredModel(**model),
+        "registered tag": ops.SetRegisteredModelTag(**model, key="t", value="2"),
+        "delete registered tag": ops.DeleteRegisteredModelTag(**model, key="t"),
+        "alias": ops.SetModelAlias(**model, alias="old", version=1),
+        "delete alias": ops.DeleteModelAlias(**model, alias="old"),
+        "create version": ops.CreateModelVersion(**model, source="s3://y", time=later, tags={"k": "값", "l": "2"}),
+        "describe version": ops.UpdateModelVersion(**version, description="설명", time=later),
+        "stage": ops.TransitionModelVersion(**version, stage="Staging", archive=True, time=later),
+        "delete version": ops.DeleteModelVersion(**version, time=later),
+        "version tag": ops.SetModelVersionTag(**version, key="t", value="2"),
+        "delete version tag": ops.DeleteModelVersionTag(**version, key="t"),
+    }
+
+
 KINDS = (
     "point", "points", "param", "tag", "batch", "end", "rename", "delete run", "delete tag", "inputs", "outputs",
     "experiment tag", "rename experiment", "delete experiment", "create run", "create experiment",
     "restore run", "restore experiment", "move",
     "create model", "finish model", "model tags", "delete model tag", "model params", "delete model",
+    *_registry_ops(0, ""),
 )  # fmt: skip
 # What a folder does with several files is not one change: part of it may be there.
 SEVERAL_FILES = {
@@ -141,4 +188,8 @@ SEVERAL_FILES = {
     "move",
     "model tags",
     "model params",
+    "rename registered",
+    "create version",
+    "stage",
+    "delete version",
 }

@@ -131,7 +131,8 @@ def test_models_and_versions() -> None:
     assert only("source_path ILIKE '%x'", VERSIONS) == ("attribute", "source_path", "ILIKE", "%x")
     assert parse_order(["timestamp DESC"], MODELS) == (OrderKey("attribute", "last_updated_timestamp", False),)
     assert "numeric" in refusal("version_number > 'x'", VERSIONS)
-    assert "Valid keys are name." in refusal("creation_timestamp > 3", MODELS)
+    assert only("creation_timestamp > 3", MODELS) == ("attribute", "creation_timestamp", ">", 3)
+    assert "Valid keys are name, description, " in refusal("version > 3", MODELS)
 
 
 def test_and_or_not_bind_in_the_usual_order() -> None:

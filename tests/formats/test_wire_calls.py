@@ -28,8 +28,9 @@ from millstream.values.entities import (
 from millstream.values.errors import InvalidValue
 from millstream.values.names import MAX_PARAM_VALUE, MAX_TAG_VALUE
 
-# Those of logged models are in test_wire_logged_models.
-BY_PATH = {route.path: route for route in ROUTES if not route.path.startswith("logged-models")}
+# Those of models are in test_wire_logged_models and test_wire_registry.
+ELSEWHERE = ("logged-models", "registered-models", "model-versions")
+BY_PATH = {route.path: route for route in ROUTES if not route.path.startswith(ELSEWHERE)}
 RUN = "a" * 32
 INFO = RunInfo(RUN, "0", "", "RUNNING", 1, None, "active", "file:///m/0/r/artifacts", "n")
 GIVEN = Given(now=123, new_run_id=lambda: "f" * 32)

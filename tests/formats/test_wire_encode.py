@@ -30,7 +30,8 @@ from millstream.values.entities import (
 )
 
 # Those of logged models are in test_wire_logged_models.
-BY_PATH = {route.path: route for route in ROUTES if not route.path.startswith("logged-models")}
+ELSEWHERE = ("logged-models", "registered-models", "model-versions")
+BY_PATH = {route.path: route for route in ROUTES if not route.path.startswith(ELSEWHERE)}
 INFO = RunInfo("r", "0", "", "RUNNING", 5, None, "active", "file:///a", "name")
 WIRE_INFO = {
     "run_id": "r",

@@ -28,6 +28,7 @@ from tests.machine.life import Life
 from tests.machine.logged_models import LoggedModels
 from tests.machine.model import Model, Point, as_text, said
 from tests.machine.places import Opener, Place
+from tests.machine.registry import Registry, RegistryRecords
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ PARAMS = st.dictionaries(st.sampled_from(["p", "q/r"]), st.sampled_from(["1", "�
 TAGS = st.dictionaries(TAG_KEYS, st.sampled_from(["1", "값 둘", "x" * 60]), max_size=2)
 
 
-class StoreMachine(LoggedModels, Life, RuleBasedStateMachine):
+class StoreMachine(Registry, LoggedModels, Life, RuleBasedStateMachine):
     """Works on the store of `place`, whose kind decides nothing of what is expected."""
 
     place: ClassVar[Place]
@@ -60,6 +61,8 @@ class StoreMachine(LoggedModels, Life, RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
+        self.registry = RegistryRecords()
+        self.model.writers |= self.registry.writers
         self.steps = 0
         self.hands: list[Store] = []
         self.open: Opener = self.place.renew()

@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression
 from millstream.models import get_model_info, pyfunc
 from millstream.models.flavors import sklearn as flavor
 from millstream.tracking import fluent, state
+from millstream.tracking.client import MlflowClient
 from millstream.values.errors import InvalidValue, NotFound, NotSupported
 from millstream.values.names import MAX_TAG_VALUE, MODEL_HISTORY_TAG
 
@@ -88,7 +89,7 @@ def test_a_run_is_started_when_none_is(fitted: LinearRegression) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "complaint"),
     [
-        ({"registered_model_name": "prod"}, NotSupported, "'prod'"),
+        ({"registered_model_name": "prod/1"}, InvalidValue, "'prod/1'"),
         ({"model_type": "agent"}, NotSupported, "model_type"),
         ({"name": "other"}, InvalidValue, "two words"),
         ({"artifact_path": "../up"}, InvalidValue, "model name"),
@@ -108,12 +109,28 @@ def test_a_refusal_comes_before_anything_is_saved(
 def test_places_without_a_model_are_named(project: Path) -> None:
     with pytest.raises(NotFound, match="nothing-here"):
         pyfunc.load_model("nothing-here")
-    with pytest.raises(NotSupported, match="registry"):
+    with pytest.raises(NotFound, match="prod"):
         pyfunc.load_model("models:/prod/1")
     with fluent.start_run() as run:
         pass
     with pytest.raises(NotFound, match="gone"):
         pyfunc.load_model(f"runs:/{run.info.run_id}/gone")
+
+
+def test_a_model_is_registered_as_it_is_logged(project: Path, fitted: LinearRegression) -> None:
+    with fluent.start_run() as run:
+        first = flavor.log_model(fitted, name="m", registered_model_name="예측 v1.0")
+        second = flavor.log_model(fitted, name="m", registered_model_name="예측 v1.0")
+    assert (first.registered_model_version, second.registered_model_version) == (1, 2)
+    client = MlflowClient()
+    client.set_registered_model_alias("예측 v1.0", "champ", 1)
+    client.transition_model_version_stage("예측 v1.0", 2, "production")
+    assert client.get_model_version("예측 v1.0", 2).run_id == run.info.run_id
+    for place in ("예측 v1.0/1", "예측 v1.0/latest", "예측 v1.0/Production", "예측 v1.0@champ"):
+        assert flavor.load_model(f"models:/{place}").coef_ == pytest.approx(fitted.coef_)
+        assert get_model_info(f"models:/{place}").run_id == run.info.run_id
+    with pytest.raises(NotFound, match="Staging"):
+        flavor.load_model("models:/예측 v1.0/Staging")
 
 
 def test_a_path_may_climb_and_a_copy_can_be_asked_for(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema_rs
 import msgspec
@@ -180,6 +181,40 @@ def live_models(life: Life, run_id: str) -> None:
     life.ask("DELETE", "logged-models/{model_id}", model_id=model_id)
 
 
+def live_registry(life: Life, run_id: str) -> None:
+    """Everything twice: what is empty, and what is full."""
+    tags = [{"key": "k", "value": "v"}]
+    for name, more in (("a", {}), ("분류", {"tags": tags, "description": "d"})):
+        life.ask("POST", "registered-models/create", {"name": name, **more})
+    named = {"name": "분류"}
+    fields = {"tags": tags, "description": "d", "run_link": "http://x"}
+    for more in ({}, fields):
+        life.ask("POST", "model-versions/create", {**named, "source": "s3://b/m", "run_id": run_id, **more})
+    life.ask("POST", "registered-models/set-tag", {**named, "key": "x", "value": "y"})
+    life.ask("DELETE", "registered-models/delete-tag", {**named, "key": "x"})
+    one = {**named, "version": "2"}
+    life.ask("POST", "registered-models/alias", {**one, "alias": "champ"})
+    life.ask("POST", "model-versions/transition-stage", {**one, "stage": "Production"})
+    life.ask("PATCH", "model-versions/update", {**one, "description": "e"})
+    life.ask("POST", "model-versions/set-tag", {**one, "key": "x", "value": "y"})
+    life.ask("DELETE", "model-versions/delete-tag", {**one, "key": "x"})
+    life.ask("GET", "registered-models/alias", {"name": quote("분류"), "alias": "champ"})
+    for path in ("get", "get-download-uri"):
+        life.ask("GET", f"model-versions/{path}", {"name": quote("분류"), "version": 2})
+    life.ask("GET", "model-versions/search", {"max_results": 1})
+    life.ask("GET", "registered-models/get", {"name": quote("분류")})
+    life.ask("GET", "registered-models/get-latest-versions", {"name": quote("분류")})
+    life.ask("POST", "registered-models/get-latest-versions", named)
+    for path in ("search", "list"):
+        assert life.ask("GET", f"registered-models/{path}", {"max_results": 1})["next_page_token"]
+        assert len(life.ask("GET", f"registered-models/{path}")["registered_models"]) == 2
+    life.ask("DELETE", "registered-models/alias", {**named, "alias": "champ"})
+    life.ask("DELETE", "model-versions/delete", one)
+    life.ask("PATCH", "registered-models/update", {**named, "description": "e"})
+    life.ask("POST", "registered-models/rename", {**named, "new_name": "b"})
+    life.ask("DELETE", "registered-models/delete", {"name": "b"})
+
+
 def live_pages(life: Life, run_id: str) -> None:
     life.ask("GET", "about")
     life.ask("POST", "runs", {"experiment_ids": ["0"]})
@@ -194,6 +229,7 @@ def test_what_every_route_answers_is_what_is_described(client: Client, document:
     live_experiments(life)
     run_id = live_runs(life)
     live_models(life, run_id)
+    live_registry(life, run_id)
     live_pages(life, run_id)
     life.ask("GET", "runs/get", {"run_id": run_id})
     found = life.ask("POST", "runs/search", {"experiment_ids": ["0"]})["runs"]

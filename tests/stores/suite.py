@@ -12,6 +12,8 @@ from tests.stores.suites.imports import ImportSuite
 from tests.stores.suites.life import LifeSuite
 from tests.stores.suites.metrics import MetricSuite
 from tests.stores.suites.models import ModelSuite
+from tests.stores.suites.registry import RegistrySuite
+from tests.stores.suites.registry_searches import RegistrySearchSuite
 from tests.stores.suites.runs import RunSuite
 from tests.stores.suites.searches import SearchSuite
 from tests.stores.suites.writers import WriterSuite
@@ -24,6 +26,8 @@ class StoreSuite(
     EnvelopeSuite,
     SearchSuite,
     ModelSuite,
+    RegistrySuite,
+    RegistrySearchSuite,
     LifeSuite,
     ImportSuite,
     WriterSuite,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,16 +17,18 @@ from millstream.stores.backups import back_up, read_manifest, verify
 from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
+from millstream.stores.locations import version_files
 from millstream.stores.restores import restore
 from millstream.values import ops, queries
 from millstream.values.databases import DatabaseUri
 from millstream.values.entities import ViewType
 from millstream.values.errors import DataDamaged, InvalidState, InvalidValue, MillstreamError, NotFound
-from millstream.values.paths import Location
+from millstream.values.paths import Location, RelPath
 from tests import servers
 from tests.kills import killed_at
 from tests.stores.calls import T0, experiment_names, get, history, log, new_experiment, new_run, search
 from tests.stores.suites.life import artifact_place, delete, filled_run
+from tests.stores.suites.registry import add, find_versions, name_alias, register, registered, version
 
 KINDS = ["directory", "sqlite", "postgresql"]
 Maker = Callable[[str], Store]
@@ -62,6 +65,37 @@ def told(store: Store, run: str) -> object:
     found = get(store, run)
     info = {key: value for key, value in found.info.to_dictionary().items() if key != "artifact_uri"}
     return info, found.data.metrics, found.data.params, found.data.tags, found.inputs, history(store, run, "손실/a")
+
+
+@every_kind
+def test_the_registry_comes_back(make: Maker, tmp_path: Path) -> None:
+    store = make("하나 one")
+    run = new_run(store)
+    store.artifacts(run).put_bytes(b"w", RelPath.parse("모델/w"))
+    place = str(store.artifacts(run).location / "모델")
+    outside = new_run(store, new_experiment(store, "밖", artifact_location=str(tmp_path / "other place")))
+    store.artifacts(outside).put_bytes(b"o", RelPath.parse("모델/w"))
+    register(store, "m", tags={"a": "b"})
+    for fields in ({"source": place, "run_id": run}, {"source": "models:/m/1", "tags": {"k": "v"}}, {}):
+        add(store, "m", **fields)
+    add(store, "m", source=str(store.artifacts(outside).location / "모델"))
+    store.write(ops.DeleteModelVersion(name="m", version=3, time=T0))
+    name_alias(store, "champ", 2, "m")
+    back_up(store, tmp_path / "backup")
+    again = make("둘 two")
+    restore(tmp_path / "backup", again)
+    assert registered(again, "m").aliases == {"champ": 2}
+    assert (registered(again, "m").tags, version(again, 2, "m").tags) == ({"a": "b"}, {"k": "v"})
+    assert find_versions(again, "tags.k = 'v'") == [("m", 2)]
+    shutil.rmtree(tmp_path / "하나 one", ignore_errors=True)
+    shutil.rmtree(tmp_path / "other place")
+    for number, data, of in ((1, b"w", run), (2, b"w", run), (4, b"o", outside)):
+        artifacts, path = version_files(again, version(again, number, "m"))
+        with artifacts.open(path / "w") as file:
+            assert file.read() == data
+        assert version(again, number, "m").location == str(again.artifacts(of).location / "모델")
+    assert register(again, "n").name == "n"
+    assert (add(again, "m").version, add(again, "n").version) == (5, 1)
 
 
 @every_kind
@@ -118,7 +152,7 @@ from millstream.stores.embedded import EmbeddedStore
 from millstream.values.databases import DatabaseUri
 from millstream.values.entities import Metric, Param
 from millstream.values.ops import CreateRun, LogBatch
-from millstream.values.paths import Location
+from millstream.values.paths import Location, RelPath
 uri, run, me = sys.argv[1:]
 database = DatabaseUri.parse(uri, Path("/"))
 if database is None:

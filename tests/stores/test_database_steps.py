@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect
 
 from millstream.drivers.sql import schema
 from millstream.drivers.sql.engine import writing
-from millstream.drivers.sql.steps import add_logged_models
+from millstream.drivers.sql.steps import add_logged_models, add_registry
 from millstream.stores.database import DatabaseStore
 
 
@@ -34,3 +34,13 @@ def test_logged_models_are_added_as_they_are_made(database: DatabaseStore) -> No
         schema.metadata.drop_all(connection, list(schema.LOGGED_MODELS))
         add_logged_models(connection)
         assert described(connection, schema.LOGGED_MODELS) == made
+
+
+@pytest.mark.parametrize("database_uri", ["sqlite", "postgresql"], indirect=True)
+def test_the_registry_is_added_as_it_is_made(database: DatabaseStore) -> None:
+    engine = database._open().engine
+    with writing(engine) as connection:
+        made = described(connection, schema.REGISTRY)
+        schema.metadata.drop_all(connection, list(schema.REGISTRY))
+        add_registry(connection)
+        assert described(connection, schema.REGISTRY) == made

@@ -13,6 +13,7 @@ import pytest
 
 from millstream.stores.open import close_stores
 from millstream.tracking import state
+from millstream.tracking.places import set_registry_uri
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,7 +37,9 @@ def fresh_state(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     state._stack.set(())
     state._last_run_id.set(None)
     state._open_runs.clear()
+    set_registry_uri("")
     yield
+    set_registry_uri("")
     state._stack.set(())
     state._last_run_id.set(None)
     state._open_runs.clear()

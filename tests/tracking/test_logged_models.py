@@ -11,7 +11,7 @@ import pytest
 import millstream as mlflow
 from millstream.entities import LoggedModelInput, LoggedModelOutput, LoggedModelStatus
 from millstream.values.entities import Metric
-from millstream.values.errors import InvalidValue, NotFound, NotSupported
+from millstream.values.errors import InvalidValue, NotFound
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +148,7 @@ def test_the_client_says_it_all(tmp_path: Path) -> None:
     assert [item.path for item in client.list_logged_model_artifacts(model.model_id)] == ["a.txt", "들"]
     assert mlflow.artifacts.load_text(f"{model.model_uri}/들/deep/a.txt") == "안녕"
     assert [item.path for item in mlflow.artifacts.list_artifacts(model.model_uri)] == ["a.txt", "들"]
-    with pytest.raises(NotSupported, match="registry"):
+    with pytest.raises(NotFound, match="name=name"):
         mlflow.artifacts.load_text("models:/name/1")
     run = client.create_run("0")
     client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, 0)])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _ENVIRONMENTS = ("local", "virtualenv", "uv", "conda")
-_MODEL_HELP = "Model directory, or runs:/<run id>/<path>."
+_MODEL_HELP = "Model directory, runs:/<run id>/<path>, or models:/<name>/<version>."
 
 
 def model_options(command: Command) -> Command:

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from millstream.formats.mlmodel import Model, ModelInfo
 from millstream.models.model import Options, Predict, Write, read_model, save_directory
 from millstream.stores.base import Store
 from millstream.tracking import artifacts, state
+from millstream.tracking.registry import register
 from millstream.tracking.runs import current_run
 from millstream.values.entities import RunTag
 from millstream.values.errors import InvalidValue, NotFound, NotSupported
-from millstream.values.names import MAX_TAG_VALUE, MODEL_HISTORY_TAG
+from millstream.values.names import MAX_TAG_VALUE, MODEL_HISTORY_TAG, check_registered_name
 from millstream.values.ops import LogBatch
 from millstream.values.paths import RelPath
 from millstream.values.queries import GetRun
@@ -37,7 +40,8 @@ def log_directory(
     """Save a model among the artifacts of a run, whole or not at all, and note it in tag ``mlflow.log-model.history``.
 
     Without `run_id` it is the active run; one is started when none is. A model of the same name is replaced once the
-    new one is complete. `later` holds arguments of MLflow 3's logged models; NotSupported when one is given.
+    new one is complete. With `registered_model_name` it becomes the next version of that registered model. `later`
+    holds arguments of MLflow 3's logged models; NotSupported when one is given.
     """
     place = _check_arguments(artifact_path, name, registered_model_name, later)
     store, run, history = _target(run_id)
@@ -51,7 +55,11 @@ def log_directory(
             save_directory(directory, write, options, predict, model)
             artifacts.put_directory(store, run, directory, str(place))
     _note_on_run(store, run, history, model)
-    return ModelInfo.of(model, f"runs:/{run}/{place}")
+    info = ModelInfo.of(model, f"runs:/{run}/{place}")
+    if registered_model_name is None:
+        return info
+    version = register(store, info.model_uri, registered_model_name)
+    return structs.replace(info, registered_model_version=version.version)
 
 
 def open_directory(model_uri: str, dst_path: str | None = None) -> Path:
@@ -75,10 +83,7 @@ def _check_arguments(
     artifact_path: str | None, name: str | None, registered_model_name: str | None, later: Mapping[str, Any]
 ) -> RelPath:
     if registered_model_name is not None:
-        raise NotSupported(
-            "The model registry is not built yet, so nothing was saved: leave out "
-            f"registered_model_name={registered_model_name!r}."
-        )
+        check_registered_name(registered_model_name)
     if artifact_path is not None and name is not None and artifact_path != name:
         raise InvalidValue(f"artifact_path {artifact_path!r} and name {name!r} are two words for one thing; give one.")
     given = sorted(key for key, value in later.items() if value)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from millstream.formats.wire import families
 from millstream.formats.wire.artifacts import Fetch
 from millstream.formats.wire.logged_models import Fetch as ModelFetch
+from millstream.formats.wire.model_versions import Fetch as VersionFetch
 from millstream.formats.wire.needs import ANYONE, CALLER, edit, read
 from millstream.formats.wire.table import ROUTES
 from millstream.server import facts, interface
@@ -102,6 +103,12 @@ def _files(files: Files) -> tuple[Door, ...]:
     of_model = read(logged_model="model_id")
     return (
         Door(path="/get-artifact", answer=files.get, needs=read(run="run_id"), request=Fetch),
+        Door(
+            path="/model-versions/get-artifact",
+            answer=files.get_of_version,
+            needs=read(registered_model="name"),
+            request=VersionFetch,
+        ),
         Door(path=upload, answer=files.put, needs=edit(run="run_id"), request=Fetch, methods=("POST",)),
         Door(path=f"{models}/artifacts/files", answer=files.get_of_model, needs=of_model, request=ModelFetch),
     )

@@ -13,20 +13,23 @@ from millstream.formats.wire.artifacts import Fetch
 from millstream.formats.wire.decode import read_query
 from millstream.formats.wire.logged_models import Fetch as ModelFetch
 from millstream.formats.wire.logged_models import checked_model
+from millstream.formats.wire.model_versions import Fetch as VersionFetch
+from millstream.formats.wire.model_versions import checked_name, checked_version
 from millstream.formats.wire.runs import checked_run
 from millstream.server.downloads import send_file
 from millstream.server.errors import json_reply
 from millstream.server.guards import check_raw
+from millstream.server.served import ServedStore
 from millstream.server.uploads import receive_file
-from millstream.stores.base import Store
 from millstream.values.errors import InvalidValue
 from millstream.values.paths import RelPath
+from millstream.values.queries import GetModelVersion
 
 
 class Files:
-    """Handlers for get-artifact, upload-artifact and the files of logged models of one store."""
+    """Handlers for get-artifact, upload-artifact and the files of logged models and versions of models of one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ServedStore) -> None:
         """Serve the artifacts of `store`."""
         self.store = store
 
@@ -40,6 +43,18 @@ class Files:
         fields = read_query(request.scope["query_string"], ModelFetch, request.path_params)
         model_id, path = checked_model(fields.model_id), named_file(RelPath.parse(fields.artifact_file_path))
         return await send_file(request, partial(self._of_model, model_id, path), f"The logged model {model_id!r}")
+
+    async def get_of_version(self, request: Request) -> Response:
+        """A file of a version of a registered model, as `get`."""
+        fields = read_query(request.scope["query_string"], VersionFetch)
+        asked = GetModelVersion(name=checked_name(fields.name), version=checked_version(fields.version))
+        path = named_file(RelPath.parse(fields.path))
+
+        def find() -> tuple[Artifacts, RelPath]:
+            artifacts, below = self.store.version_files(asked)
+            return artifacts, below / path
+
+        return await send_file(request, find, f"Version {asked.version} of the model {asked.name!r}")
 
     async def put(self, request: Request) -> Response:
         """Store the body as a file: whole or not at all."""

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from millstream.formats.wire import answers
 from millstream.formats.wire.artifacts import Fetch, ListProxied
 from millstream.formats.wire.logged_models import Fetch as ModelFetch
+from millstream.formats.wire.model_versions import Fetch as VersionFetch
 from millstream.formats.wire.openapi import Other, describe
 from millstream.formats.wire.route import Route
 
@@ -77,6 +78,13 @@ OTHERS = (
         about="Remove a file or directory from the artifacts of a run or logged model.",
         answer=answers.Nothing,
         statuses={200: "Removed."},
+    ),
+    Other(
+        method="GET",
+        path="/model-versions/get-artifact",
+        about="A file of a version of a registered model, or a part of it.",
+        request=VersionFetch,
+        statuses=_FILE,
     ),
     Other(method="GET", path="/openapi.json", about="This description.", gives="application/json"),
     Other(method="GET", path="/api-docs", about="This description as a page.", gives="text/html"),

@@ -15,11 +15,12 @@ from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
 from millstream.server.owners import SCHEME, find_owner
 from millstream.server.places import Places
+from millstream.server.sources import served_files, settle_source, show_registered, show_version
 from millstream.stores.base import Store
 from millstream.values import queries
-from millstream.values.entities import Experiment, LoggedModel, Page, Run, RunInfo
+from millstream.values.entities import Experiment, LoggedModel, ModelVersion, Page, RegisteredModel, Run, RunInfo
 from millstream.values.errors import NotSupported
-from millstream.values.ops import CreateExperiment, Op
+from millstream.values.ops import CreateExperiment, CreateModelVersion, Op
 from millstream.values.paths import RelPath
 from millstream.values.queries import Query
 
@@ -40,9 +41,11 @@ class ServedStore:
         return self.store.uri
 
     def write(self, op: Op[T]) -> T:
-        """Carry out `op`; an experiment's place must be one that the operator allows."""
+        """Carry out `op`; the place of an experiment or model version must be one that clients may name."""
         if isinstance(op, CreateExperiment):
             return cast(T, self.store.write(self.places.settle(op)))
+        if isinstance(op, CreateModelVersion):
+            return cast(T, self._show(self.store.write(settle_source(op, self, self.places))))
         return cast(T, self._show(self.store.write(op)))
 
     def read(self, query: Query[T]) -> T:
@@ -51,7 +54,10 @@ class ServedStore:
             return cast(T, self.artifacts(query.run_id).list(RelPath.parse(query.path)))
         if isinstance(query, queries.ListModelArtifacts):
             return cast(T, self.model_artifacts(query.model_id).list(RelPath.parse(query.path)))
-        return cast(T, self._show(self.store.read(query)))
+        found = self.store.read(query)
+        if isinstance(query, queries.GetLatestVersions):
+            return cast(T, [self._show(version) for version in cast(list[ModelVersion], found)])
+        return cast(T, self._show(found))
 
     def artifacts(self, run_id: str) -> Artifacts:
         """The artifacts of a run; NotFound for an unknown run, NotSupported where this server may not look."""
@@ -66,6 +72,10 @@ class ServedStore:
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
         """The directory of the logged model `name` that the run made."""
         return self.store.logged_model(run_id, name)
+
+    def version_files(self, query: queries.GetModelVersion) -> tuple[Artifacts, RelPath]:
+        """The files of a version of a registered model; NotSupported where this server may not look."""
+        return served_files(self.store.read(query), self)
 
     def close(self) -> None:
         """Close the store."""
@@ -99,6 +109,10 @@ class ServedStore:
                 return places.show_experiment(found)
             case LoggedModel():
                 return places.show_model(found)
+            case ModelVersion():
+                return show_version(found, places)
+            case RegisteredModel():
+                return show_registered(found, places)
             case Page():
                 return Page((self._show(item) for item in found), found.token)
         return found

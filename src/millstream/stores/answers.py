@@ -13,9 +13,11 @@ from sqlalchemy.exc import DatabaseError
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import scanned, segments
+from millstream.formats.mlruns import layout
 from millstream.formats.segments import Segment
 from millstream.stores.index import Index, Progress
 from millstream.stores.models import ModelIntake, ModelSearches
+from millstream.stores.registry import RegistryIntake, RegistrySearches
 from millstream.stores.searches import Searches, describe, without_place
 from millstream.stores.spaces import Spaces
 from millstream.stores.tree_spaces import TreeScale
@@ -38,6 +40,9 @@ class Answers:
         self._readers: dict[type, Callable[[Any], Any]] = {
             **Searches(self._index.reading, tree.root).readers,
             **ModelSearches(ModelIntake(tree, self._index.opened).reading, self._index.reading).readers,
+            **RegistrySearches(
+                RegistryIntake(os.path.join(tree.root, layout.MODELS), self._index.opened).reading
+            ).readers,
             **Spaces(self._index.reading, TreeScale(tree, artifacts), tree.root).readers,
             queries.DescribeStore: self._describe,
         }

@@ -26,8 +26,10 @@ from millstream.drivers.sql.models import model_ids, output_location, read_model
 from millstream.drivers.sql.queues import Queue
 from millstream.drivers.sql.transactions import Transactions
 from millstream.stores.database_purges import DatabasePurges
+from millstream.stores.database_registry import RegistryLookups
 from millstream.stores.database_spaces import DatabaseScale
 from millstream.stores.histories import Histories
+from millstream.stores.locations import settle_source
 from millstream.stores.models import ModelSearches
 from millstream.stores.rowpoints import RowPoints
 from millstream.stores.searches import Searches, describe, without_place
@@ -82,6 +84,7 @@ class DatabaseStore:
             **ModelSearches(self._reading_models, self._reading).readers,
             queries.GetLoggedModel: self._model,
             queries.ListModelArtifacts: self._list_model_artifacts,
+            **RegistryLookups(self._reading, database.public).readers,
             queries.DescribeStore: self._describe,
         }
         self._start()
@@ -104,6 +107,8 @@ class DatabaseStore:
         opened = self._open()
         if isinstance(op, ops.LogBatch):
             return cast(T, opened.groups.write(op))
+        if isinstance(op, ops.CreateModelVersion):
+            op = cast(ops.Op[T], settle_source(self, op))
         # What has an id of its own is found to be there already; an update says the same twice.
         repeatable = bool(op.op_id) or isinstance(op, ops.CreateRun | ops.UpdateRun | ops.CreateLoggedModel)
         result = opened.transactions.write(

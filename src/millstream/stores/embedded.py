@@ -23,9 +23,11 @@ from millstream.drivers.files import experiments, imports, movement, reader
 from millstream.drivers.files import models as model_files
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.models import ModelFiles
+from millstream.drivers.files.registry import RegistryFiles
 from millstream.drivers.files.runs import RunFiles
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
+from millstream.stores.locations import settle_source
 from millstream.stores.lookups import Lookups
 from millstream.stores.tree_purges import TreePurges
 from millstream.values import names, ops, refusals
@@ -42,6 +44,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_ON_MODELS = (
+    ops.CreateLoggedModel
+    | ops.FinalizeLoggedModel
+    | ops.SetLoggedModelTags
+    | ops.DeleteLoggedModelTag
+    | ops.LogLoggedModelParams
+    | ops.DeleteLoggedModel
+)
 _parents: list[object] = []
 
 
@@ -61,7 +71,8 @@ class EmbeddedStore:
         self._appender = Appender()
         self._runs = RunFiles(self._tree, self._appender)
         self._models = ModelFiles(self._tree, self._appender)
-        self._lookups = Lookups(self._tree, self._models, self, self._searches)
+        registry = RegistryFiles(self._tree)
+        self._lookups = Lookups(self._tree, self._models, registry, self, self._searches)
         self._answers: Any = None
         self._lock = Lock()
         runs, models, tree = self._runs, self._models, self._tree
@@ -86,6 +97,8 @@ class EmbeddedStore:
             ops.DeleteLoggedModelTag: models.delete_tag,
             ops.LogLoggedModelParams: models.log_params,
             ops.DeleteLoggedModel: models.delete,
+            **registry.writers,
+            ops.CreateModelVersion: lambda op: registry.create_version(settle_source(self, op)),
             ops.MoveRuns: self._move_runs,
             **TreePurges(tree, runs.let_go_all).writers,
             ops.ImportExperiment: self._import_experiment,
@@ -118,7 +131,7 @@ class EmbeddedStore:
             self._tree.touch(run_id)
         elif isinstance(op, ops.ImportLoggedModel):
             self._tree.touch_model(op.model.model_id)
-        elif hasattr(op, "model_id"):
+        elif isinstance(op, _ON_MODELS):
             self._tree.touch_model(op.model_id)
         return cast(T, result)
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files import reader
 from millstream.drivers.files.models import ModelFiles
+from millstream.drivers.files.registry import RegistryFiles
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
@@ -36,8 +37,10 @@ class Places(Protocol):
 class Lookups:
     """One method a query."""
 
-    def __init__(self, tree: Tree, models: ModelFiles, places: Places, index: Callable[[], Knower]) -> None:
-        """Answer from `tree` and its `models`; `places` finds artifact stores, `index` opens the index."""
+    def __init__(
+        self, tree: Tree, models: ModelFiles, registry: RegistryFiles, places: Places, index: Callable[[], Knower]
+    ) -> None:
+        """Answer from `tree`, its `models` and its `registry`; `places` finds artifact stores, `index` the index."""
         self._tree = tree
         self._models = models
         self._places = places
@@ -49,6 +52,10 @@ class Lookups:
             queries.ListArtifacts: self._list_artifacts,
             queries.GetLoggedModel: self._model,
             queries.ListModelArtifacts: self._list_model_artifacts,
+            queries.GetRegisteredModel: lambda query: registry.get(query.name),
+            queries.GetLatestVersions: lambda query: registry.latest(query.name, stages_of(query)),
+            queries.GetModelVersion: lambda query: registry.version(query.name, query.version),
+            queries.GetModelVersionByAlias: lambda query: registry.by_alias(query.name, query.alias),
             **Histories(MetricFiles(tree, index)).readers,
         }
 
@@ -94,3 +101,8 @@ class Lookups:
 
     def _list_model_artifacts(self, query: queries.ListModelArtifacts) -> list[FileInfo]:
         return self._places.model_artifacts(query.model_id).list(RelPath.parse(query.path))
+
+
+def stages_of(query: queries.GetLatestVersions) -> tuple[str, ...]:
+    """The stages that are asked for, as they are written."""
+    return tuple(names.check_model_stage(stage) for stage in query.stages)

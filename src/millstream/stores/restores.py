@@ -14,6 +14,7 @@ from millstream.drivers.artifacts import disk
 from millstream.drivers.files.atomic import failure
 from millstream.drivers.files.copying import copy_file
 from millstream.drivers.files.reader import read_fields
+from millstream.drivers.files.registered import registered_names, version_numbers
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import copying, schema
 from millstream.drivers.sql.engine import sqlite_engine, writing
@@ -21,13 +22,14 @@ from millstream.drivers.sql.migrations import prepare
 from millstream.formats import manifest as manifests
 from millstream.formats.manifest import Manifest
 from millstream.formats.mlruns import layout, meta
+from millstream.formats.mlruns.registry import version_directory
 from millstream.stores.backups import ARTIFACTS, DATABASE, TREE, count_rows, made_whole, read_manifest
 from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
 from millstream.values.databases import SQLITE
 from millstream.values.errors import DataDamaged, InvalidState, InvalidValue, MillstreamError
-from millstream.values.paths import Location
+from millstream.values.paths import Location, RelPath
 from millstream.values.space import own_artifacts
 
 Progress = Callable[[int, int], None]
@@ -194,36 +196,81 @@ def _rewrite_tree(partial: Path, old: Path, new: Path, outside: set[str]) -> Non
 
     Experiments of a tree in a new place have their location there: what lies in another one belongs to the old tree.
     """
-    tree = Tree(partial)
+    tree, moved = Tree(partial), _Moved(old.parent)
+    moved.note(os.fspath(old), _location(new))
     for experiment_id, directory, in_trash in tree.experiment_dirs():
-        _rewrite_meta(directory, "artifact_location", old, new, None if old == new else new / experiment_id)
+        _rewrite_meta(directory, "artifact_location", moved, None if old == new else new / experiment_id)
         for run_id in tree.run_ids(directory):
             home = new / layout.TRASH if in_trash else new
             inside = home / experiment_id / run_id / layout.ARTIFACTS if run_id in outside else None
-            _rewrite_meta(os.path.join(directory, run_id), "artifact_uri", old, new, inside)
+            before = _rewrite_meta(os.path.join(directory, run_id), "artifact_uri", moved, inside)
+            if inside is not None:
+                moved.note(before, _location(inside))
         folder = Path(directory, layout.MODELS)
         for model in folder.iterdir() if folder.is_dir() else ():
-            _rewrite_meta(os.fspath(model), "artifact_location", old, new, None)
+            _rewrite_meta(os.fspath(model), "artifact_location", moved)
+    registry = partial / layout.MODELS
+    for name in registered_names(os.fspath(registry)):
+        for number in version_numbers(os.fspath(registry / name)):
+            for field in ("source", "storage_location"):
+                _rewrite_meta(os.fspath(registry / name / version_directory(number)), field, moved)
 
 
-def _rewrite_meta(directory: str, name: str, old: Path, new: Path, inside: Path | None) -> None:
+class _Moved:
+    """Which local directories became which others."""
+
+    def __init__(self, base: Path | None = None) -> None:
+        """None yet; relative paths are taken from `base`."""
+        self._base = base
+        self._places: dict[Path, Location] = {}
+
+    def note(self, old: str, new: Location) -> None:
+        """The directory `old` became `new`, whatever became of directories around it."""
+        place = self.local(old)
+        if place is not None:
+            self._places[place] = new
+
+    def local(self, text: str) -> Path | None:
+        """The local directory that `text` names, None when it names none."""
+        try:
+            return Location.parse(text, base=self._base).local
+        except InvalidValue:
+            return None
+
+    def find(self, text: str) -> Location | None:
+        """What became of the place that `text` names; None when it stayed, or is not local."""
+        place = self.local(text)
+        if place is None:
+            return None
+        for around in (place, *place.parents):
+            if around in self._places:
+                return self._places[around] / RelPath(place.relative_to(around).parts)
+        return None
+
+
+def _location(path: Path) -> Location:
+    return Location("file", "", path.as_posix())
+
+
+def _rewrite_meta(directory: str, name: str, moved: _Moved, inside: Path | None = None) -> str:
+    """Let a field lead where what it names is now, local places that were not `moved` to `inside`; what it said."""
     try:
         fields = read_fields(directory)
-        local = Location.parse(str(fields.get(name) or ""), base=old.parent).local
     except MillstreamError:
-        return
-    if local is not None and local.is_relative_to(old):
-        place = new / local.relative_to(old)
-    elif inside is not None and local is not None:
-        place = inside
-    else:
-        return
-    fields[name] = str(Location("file", "", place.as_posix()))
+        return ""
+    before = str(fields.get(name) or "")
+    found = moved.find(before)
+    if found is None and inside is not None and moved.local(before) is not None:
+        found = _location(inside)
+    if found is None:
+        return before
+    fields[name] = str(found)
     path = Path(directory, layout.META)
     try:
         path.write_bytes(meta.dump(fields))
     except OSError as error:
         raise failure("write", path, error) from error
+    return before
 
 
 def _rewrite_rows(connection: Connection, store: DatabaseStore, manifest: Manifest) -> dict[str, Path]:
@@ -241,7 +288,7 @@ def _rewrite_rows(connection: Connection, store: DatabaseStore, manifest: Manife
         if _is_local(row.artifact_location):
             named = table.c.experiment_id == row.experiment_id
             connection.execute(update(table).where(named).values(artifact_location=str(root / row.experiment_id)))
-    targets = {}
+    targets, places = {}, _Moved()
     for column, uri, folder in _URIS:
         homes = {row.experiment_id: root / row.experiment_id / folder for row in rows}
         found = select(column, column.table.c.experiment_id, uri).where(uri != "")
@@ -255,9 +302,21 @@ def _rewrite_rows(connection: Connection, store: DatabaseStore, manifest: Manife
             if manifest.artifacts:
                 place = homes[experiment_id] / owner / layout.ARTIFACTS
                 connection.execute(update(column.table).where(column == owner).values({uri.key: str(place)}))
+                places.note(old, place)
                 if place.local is not None:
                     targets[owner] = place.local
+    _rewrite_versions(connection, places)
     return targets
+
+
+def _rewrite_versions(connection: Connection, places: _Moved) -> None:
+    """Let versions of registered models lead where the artifacts that they come from are now."""
+    table = schema.model_versions
+    for row in connection.execute(select(table.c.vid, table.c.source, table.c.storage_location)).all():
+        found = {"source": places.find(row.source), "storage_location": places.find(row.storage_location or "")}
+        changed = {name: str(place) for name, place in found.items() if place is not None}
+        if changed:
+            connection.execute(update(table).where(table.c.vid == row.vid).values(changed))
 
 
 def _is_local(uri: str) -> bool:

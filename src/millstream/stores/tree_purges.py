@@ -84,7 +84,17 @@ class TreePurges:
                 freed += self._remove_experiment(gone) + Freed(experiments=1)
         for _, directory, _ in self._tree.experiment_dirs():
             freed += _remove_unused_datasets(self._tree, directory, op.time)
-        return freed
+        return freed + self._remove_registered()
+
+    def _remove_registered(self) -> Freed:
+        """What is left of registered models whose removal was interrupted."""
+        home = os.path.join(self._tree.root, layout.MODELS)
+        size = 0
+        with self._tree.lock(), suppress(FileNotFoundError, NotADirectoryError):
+            for gone in (os.path.join(home, name) for name in os.listdir(home) if _is_gone(name)):
+                size += disk.measure(gone)[0]
+                disk.remove(gone)
+        return Freed(size=size)
 
     def _gone(self) -> Iterator[str]:
         """Directories that an interrupted purge left."""

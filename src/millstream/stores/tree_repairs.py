@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from millstream.drivers.files.quarantine import Quarantine
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.formats.mlruns.points import parse_points
+from millstream.stores.registry_repairs import RegistryRepairs
 from millstream.values import names
 from millstream.values.entities import ACTIVE, DELETED, Experiment, RunInfo, RunStatus
 from millstream.values.errors import DataDamaged, MillstreamError
@@ -76,6 +78,8 @@ class TreeRepairs:
         yield from self._leftovers()
         for experiment_id, directory, in_trash in list(self._tree.experiment_dirs()):
             yield from self._experiment(experiment_id, directory, in_trash)
+        home = os.path.join(self._tree.root, layout.MODELS)
+        yield from starmap(Problem, RegistryRepairs(home, self.quarantine, STALE_SECONDS).examine())
         for run_id, places in self._homes.items():
             if len(places) > 1:
                 yield from self._twins(run_id, places)

@@ -14,16 +14,23 @@ from typing import Any
 import yaml
 
 from millstream.drivers.artifacts.base import Artifacts
-from millstream.drivers.artifacts.open import open_artifacts
+from millstream.formats.model_uris import is_model_uri, parse_model_uri
 from millstream.stores.base import Store
+from millstream.stores.locations import (
+    RUNS_SCHEME,
+    at_location,
+    below_run,
+    find_version,
+    parse_run_uri,
+    version_files,
+)
 from millstream.stores.open import open_store
 from millstream.tracking.convert import now
+from millstream.tracking.places import registry_store
 from millstream.values.entities import FileInfo
-from millstream.values.errors import InvalidValue, MissingDependency, NotFound, NotSupported
-from millstream.values.paths import Location, RelPath
+from millstream.values.errors import InvalidValue, MissingDependency, NotFound
+from millstream.values.paths import RelPath
 from millstream.values.queries import ListArtifacts
-
-RUNS_SCHEME = "runs:/"
 
 
 def put(store: Store, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
@@ -182,34 +189,19 @@ def uri_of(store: Store, run_id: str, artifact_path: str | None = None) -> str:
 def locate(artifact_uri: str, tracking_uri: str | None = None) -> tuple[Artifacts, RelPath]:
     """The artifact store and path that a URI names.
 
-    ``runs:/<run id>/<path>``, ``models:/<model id>/<path>``, a local path, or another location.
+    ``runs:/<run id>/<path>``; ``models:/`` with the id of a logged model, or the name of a registered one and a
+    version, stage or alias; a local path, or another location.
     """
-    if artifact_uri.startswith("runs:"):
-        run_id, _, path = artifact_uri.removeprefix("runs:").lstrip("/").partition("/")
-        return _below_run(open_store(tracking_uri), run_id, RelPath.parse(path.strip("/")))
-    if artifact_uri.startswith("models:"):
-        model_id, _, path = artifact_uri.removeprefix("models:").lstrip("/").partition("/")
-        if not model_id.startswith("m-"):
-            raise NotSupported(
-                f"{artifact_uri!r} names a model of the registry, which is not built yet; use models:/<model id>, "
-                "runs:/<run id>/<path> or a directory."
-            )
-        return open_store(tracking_uri).model_artifacts(model_id), RelPath.parse(path.strip("/"))
-    location = Location.parse(artifact_uri, base=Path.cwd())
-    parent, _, name = location.path.rstrip("/").rpartition("/")
-    root = Location(location.scheme, location.authority, parent or "/")
-    return open_artifacts(root), RelPath((name,)) if name else RelPath()
-
-
-def _below_run(store: Store, run_id: str, path: RelPath) -> tuple[Artifacts, RelPath]:
-    artifacts = store.artifacts(run_id)
-    if path.segments:
-        top = path.segments[0]
-        if not any(entry.path == top for entry in artifacts.list(RelPath())):
-            model = store.logged_model(run_id, top)
-            if model is not None:
-                return model, RelPath(path.segments[1:])
-    return artifacts, path
+    if artifact_uri.startswith(RUNS_SCHEME):
+        return below_run(open_store(tracking_uri), *parse_run_uri(artifact_uri))
+    if is_model_uri(artifact_uri):
+        uri = parse_model_uri(artifact_uri)
+        store = open_store(tracking_uri)
+        if uri.model_id:
+            return store.model_artifacts(uri.model_id), uri.path
+        files, path = version_files(store, find_version(registry_store(store), uri))
+        return files, path / uri.path
+    return at_location(artifact_uri)
 
 
 def resolve(artifact_uri: str, tracking_uri: str | None = None) -> Path:
@@ -233,7 +225,7 @@ def download_artifacts(
         raise InvalidValue("Name the artifact either by artifact_uri or by run_id (and artifact_path).")
     if artifact_uri is None:
         path = RelPath.parse((artifact_path or "").strip("/"))
-        artifacts, path = _below_run(open_store(tracking_uri), str(run_id), path)
+        artifacts, path = below_run(open_store(tracking_uri), str(run_id), path)
     else:
         artifacts, path = locate(artifact_uri, tracking_uri)
     local = artifacts.local_path(path)

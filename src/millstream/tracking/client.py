@@ -14,6 +14,8 @@ from millstream.tracking import artifacts, state
 from millstream.tracking.context import user_name
 from millstream.tracking.convert import now, to_float, to_metric, to_tags
 from millstream.tracking.model_client import ModelVerbs
+from millstream.tracking.places import registry_store
+from millstream.tracking.registry_client import RegistryVerbs
 from millstream.values import names, ops, queries
 from millstream.values.entities import (
     DatasetInput,
@@ -31,13 +33,14 @@ from millstream.values.entities import (
 from millstream.values.errors import InvalidValue, NotFound
 
 
-class MlflowClient(ModelVerbs):
+class MlflowClient(ModelVerbs, RegistryVerbs):
     """A store by its URI, or, without one, the store that the fluent functions use now."""
 
     def __init__(self, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
-        """Open the store `tracking_uri`; nothing is made before the first write."""
+        """Open the store `tracking_uri`, and `registry_uri` for registered models; a new directory is made later."""
         self._uri = tracking_uri or state.uri()
         self._store = open_store(self._uri)
+        self._registry = open_store(registry_uri) if registry_uri else registry_store(self._store)
 
     @property
     def tracking_uri(self) -> str:

@@ -32,7 +32,7 @@ class Entity(Struct, frozen=True, gc=False):
 def _plain(value: Any) -> Any:
     if isinstance(value, Entity):
         return value.to_dictionary()
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 class RunStatus:
@@ -278,6 +278,62 @@ class LoggedModel(Entity, frozen=True):
     def model_uri(self) -> str:
         """The URI that opens it: ``models:/<model id>``."""
         return f"models:/{self.model_id}"
+
+
+# Stages of a model version. MLflow has deprecated them in favour of aliases.
+NO_STAGE, STAGING, PRODUCTION, ARCHIVED = "None", "Staging", "Production", "Archived"
+STAGES = (NO_STAGE, STAGING, PRODUCTION, ARCHIVED)
+
+
+class ModelVersionStatus:
+    """The words a model version's status can be."""
+
+    PENDING_REGISTRATION, FAILED_REGISTRATION, READY = "PENDING_REGISTRATION", "FAILED_REGISTRATION", "READY"
+    NAMES = (PENDING_REGISTRATION, FAILED_REGISTRATION, READY)
+
+
+class ModelVersion(Entity, frozen=True):
+    """One version of a registered model: where its files are (`source`), and what became of it.
+
+    `storage_location` is the place that `source` meant when it was registered, None when that is `source` itself.
+    """
+
+    name: str
+    version: int
+    creation_timestamp: int
+    last_updated_timestamp: int
+    source: str
+    current_stage: str = NO_STAGE
+    description: str | None = None
+    user_id: str | None = None
+    run_id: str | None = None
+    run_link: str | None = None
+    status: str = ModelVersionStatus.READY
+    status_message: str | None = None
+    model_id: str | None = None
+    storage_location: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    aliases: list[str] = field(default_factory=list)
+
+    @property
+    def location(self) -> str:
+        """Where the files are."""
+        return self.storage_location or self.source
+
+
+class RegisteredModel(Entity, frozen=True):
+    """A name that versions of a model are registered under. `latest_versions` has the newest of each stage.
+
+    `aliases` says which version each alias stands for.
+    """
+
+    name: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    description: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, int] = field(default_factory=dict)
+    latest_versions: list[ModelVersion] = field(default_factory=list)
 
 
 class FileInfo(Entity, frozen=True, gc=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-_REGISTRY = "There is no model registry yet; load a model by runs:/RUN_ID/NAME."
 _TRACES = "Traces are not recorded yet."
 _SYSTEM = "System metrics are not recorded yet; log what you need with log_metrics."
 
@@ -22,10 +21,6 @@ LATER = {
     "load_table": "There are no logged tables yet; load_dict reads a JSON artifact.",
     "log_stream": "Write the stream to a file and call log_artifact.",
     "log_table": "There are no logged tables yet; log_dict and log_artifact store JSON and CSV files.",
-    "register_model": _REGISTRY,
-    "search_model_versions": _REGISTRY,
-    "search_registered_models": _REGISTRY,
-    "set_registry_uri": _REGISTRY,
     "start_span": _TRACES,
     "trace": _TRACES,
 }

@@ -7,6 +7,7 @@ import random
 import re
 import uuid
 
+from millstream.values.entities import STAGES
 from millstream.values.errors import InvalidValue
 
 MAX_KEY = 250
@@ -17,6 +18,10 @@ MAX_TAG_VALUE = 500_000
 MAX_EXPERIMENT_NAME = 500
 MAX_EXPERIMENT_TAG_VALUE = 20_000
 MAX_LOCATION = 2048
+MAX_REGISTRY_TAG_VALUE = 100_000
+MAX_DESCRIPTION = 100_000
+MAX_MODELS_PAGE = 1000
+MAX_VERSIONS_PAGE = 200_000
 MAX_BATCH_METRICS = 1000
 MAX_BATCH_PARAMS = 100
 MAX_BATCH_TAGS = 100
@@ -35,12 +40,19 @@ SOURCE_TYPE_TAG = "mlflow.source.type"
 GIT_COMMIT_TAG = "mlflow.source.git.commit"
 GIT_BRANCH_TAG = "mlflow.source.git.branch"
 GIT_REPO_TAG = "mlflow.source.git.repoURL"
+MODEL_VERSIONS_TAG = "mlflow.modelVersions"
 MODEL_HISTORY_TAG = "mlflow.log-model.history"
 TRACEBACK_TAG = "millstream.traceback"
 
 _KEY = re.compile(r"[\w\-. /:]+")
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
 _EXPERIMENT_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,63}")
+_ALIAS = re.compile(r"[\w\-]+")
+_VERSION_ALIAS = re.compile(r"[vV][0-9]+")
+# The alias that every registered model has: its newest version.
+LATEST = "latest"
+# Names of our own files, which no reader of a directory looks at.
+HIDDEN_PREFIX = ".millstream-"
 RESERVED_RUN_IDS = frozenset({"tags", "datasets", "traces", "models"})
 
 
@@ -81,7 +93,7 @@ def check_run_id(run_id: object) -> str:
 def check_experiment_id(experiment_id: object) -> str:
     """Return the id as a string (an int is accepted), else raise InvalidValue."""
     text = str(experiment_id) if isinstance(experiment_id, int | str) and experiment_id is not True else ""
-    if not _EXPERIMENT_ID.fullmatch(text):
+    if not _EXPERIMENT_ID.fullmatch(text) or text == "models":  # The registry of a tree is a directory of that name.
         raise InvalidValue(f"{experiment_id!r} is not an experiment id; `experiments search` lists the ids.")
     return text
 
@@ -144,6 +156,59 @@ def check_model_name(name: object) -> str:
             f"{name!r} cannot name a logged model: it must be a non-empty text without any of / : . % \" '."
         )
     return check_text(name, "name of a logged model", MAX_EXPERIMENT_NAME)
+
+
+def check_registered_name(name: object) -> str:
+    """Return `name` when it may name a registered model, which is a directory of that name, else raise InvalidValue."""
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidValue(f"A registered model needs a non-empty string as its name; got {name!r}.")
+    if any(mark in name for mark in "/:\\%") or name in (".", "..") or name.startswith(HIDDEN_PREFIX):
+        raise InvalidValue(
+            f"Invalid model name {name!r:.200}. Names cannot contain '/', ':', '\\' or '%', be '.' or '..', or begin "
+            f"with {HIDDEN_PREFIX!r}."
+        )
+    check_text(name, "name of a registered model")
+    if len(name.encode()) > 255 or any(ord(mark) < 32 or mark == "\x7f" for mark in name):
+        raise InvalidValue(
+            f"Invalid model name {name[:60] + '…'!r}: it must be one line of at most 255 bytes, so that it can name a "
+            f"directory; it has {len(name.encode())}."
+        )
+    return name
+
+
+def check_alias(alias: object) -> str:
+    """Return `alias` when it may stand for a version of a registered model, else raise InvalidValue."""
+    if not isinstance(alias, str) or not _ALIAS.fullmatch(alias):
+        raise InvalidValue(f"Invalid alias {alias!r:.200}: use letters, digits, dashes and underscores.")
+    if alias.lower() == LATEST or _VERSION_ALIAS.fullmatch(alias):
+        raise InvalidValue(f"The alias {alias!r} is reserved: 'latest' and v1, v2 … stand for versions by themselves.")
+    if len(alias.encode()) > 255:
+        raise InvalidValue(f"The alias {alias[:60] + '…'!r} has over 255 bytes.")
+    return alias
+
+
+def is_latest(alias: object) -> bool:
+    """Whether `alias` is "latest", which stands for the newest version; InvalidValue for what cannot be an alias."""
+    if isinstance(alias, str) and alias.lower() == LATEST:
+        return True
+    check_alias(alias)
+    return False
+
+
+def check_version(version: object) -> int:
+    """The number of a model version (an int, or its decimal digits), else InvalidValue."""
+    text = str(version) if isinstance(version, int | str) and version is not True else ""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise InvalidValue(f"The version of a model must be a whole number such as 1; got {version!r:.60}.")
+    return int(text)
+
+
+def check_model_stage(stage: object) -> str:
+    """The stage of a model version as it is written, whatever its case was, else InvalidValue."""
+    found = {name.lower(): name for name in STAGES}.get(stage.lower()) if isinstance(stage, str) else None
+    if found is None:
+        raise InvalidValue(f"Invalid Model Version stage: {stage!r:.60}. It must be one of {', '.join(STAGES)}.")
+    return found
 
 
 def new_model_id() -> str:

@@ -18,7 +18,9 @@ from millstream.values.entities import (
     Metric,
     ModelInput,
     ModelOutput,
+    ModelVersion,
     Param,
+    RegisteredModel,
     Run,
     RunInfo,
     RunInputs,
@@ -197,6 +199,130 @@ class DeleteLoggedModel(Op[None], frozen=True, kw_only=True):
 
     model_id: str
     time: int
+
+
+class CreateRegisteredModel(Op[RegisteredModel], frozen=True, kw_only=True):
+    """Make a registered model without versions; returns it. AlreadyExists when the name is taken."""
+
+    name: str
+    time: int
+    description: str | None = None
+    tags: dict[str, str] = {}
+
+
+class RenameRegisteredModel(Op[RegisteredModel], frozen=True, kw_only=True):
+    """Give a registered model, with all of its versions, another name; returns it."""
+
+    name: str
+    new_name: str
+    time: int
+
+
+class UpdateRegisteredModel(Op[RegisteredModel], frozen=True, kw_only=True):
+    """Change the description of a registered model; returns it."""
+
+    name: str
+    description: str | None
+    time: int
+
+
+class DeleteRegisteredModel(Op[None], frozen=True, kw_only=True):
+    """Remove a registered model and all of its versions for good; the files that they name stay."""
+
+    name: str
+
+
+class SetRegisteredModelTag(Op[None], frozen=True, kw_only=True):
+    """Set or overwrite one tag of a registered model."""
+
+    name: str
+    key: str
+    value: str
+
+
+class DeleteRegisteredModelTag(Op[None], frozen=True, kw_only=True):
+    """Remove one tag of a registered model; nothing happens when it has none of that name."""
+
+    name: str
+    key: str
+
+
+class SetModelAlias(Op[None], frozen=True, kw_only=True):
+    """Let `alias` stand for a version of a registered model, and for no other one."""
+
+    name: str
+    alias: str
+    version: int
+
+
+class DeleteModelAlias(Op[None], frozen=True, kw_only=True):
+    """Let `alias` stand for no version; nothing happens when it does not."""
+
+    name: str
+    alias: str
+
+
+class CreateModelVersion(Op[ModelVersion], frozen=True, kw_only=True):
+    """Register a model as the next version of `name`; returns it. No number is given twice, deleted ones included.
+
+    `source` is where its files are. A store finds the place that a ``models:`` URI means, when `storage_location` is
+    None, and with it the run and the logged model unless they are named.
+    """
+
+    name: str
+    source: str
+    time: int
+    run_id: str | None = None
+    run_link: str | None = None
+    description: str | None = None
+    user_id: str | None = None
+    model_id: str | None = None
+    storage_location: str | None = None
+    tags: dict[str, str] = {}
+
+
+class UpdateModelVersion(Op[ModelVersion], frozen=True, kw_only=True):
+    """Change the description of a model version; returns it."""
+
+    name: str
+    version: int
+    description: str | None
+    time: int
+
+
+class TransitionModelVersion(Op[ModelVersion], frozen=True, kw_only=True):
+    """Bring a model version to a stage; with `archive`, all others that are there are archived. Returns the version."""
+
+    name: str
+    version: int
+    stage: str
+    time: int
+    archive: bool = False
+
+
+class DeleteModelVersion(Op[None], frozen=True, kw_only=True):
+    """Remove a version of a registered model, with the aliases that stand for it; the files that it names stay."""
+
+    name: str
+    version: int
+    time: int
+
+
+class SetModelVersionTag(Op[None], frozen=True, kw_only=True):
+    """Set or overwrite one tag of a model version."""
+
+    name: str
+    version: int
+    key: str
+    value: str
+
+
+class DeleteModelVersionTag(Op[None], frozen=True, kw_only=True):
+    """Remove one tag of a model version; nothing happens when it has none of that name."""
+
+    name: str
+    version: int
+    key: str
 
 
 class MoveRuns(Op[None], frozen=True, kw_only=True):

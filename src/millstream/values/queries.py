@@ -12,7 +12,9 @@ from millstream.values.entities import (
     FileInfo,
     LoggedModel,
     Metric,
+    ModelVersion,
     Page,
+    RegisteredModel,
     Run,
     RunInfo,
     ViewType,
@@ -273,6 +275,56 @@ class ListModelArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):
 
     model_id: str
     path: str = ""
+
+
+class GetRegisteredModel(Query[RegisteredModel], frozen=True, kw_only=True):
+    """One registered model by name."""
+
+    name: str
+
+
+class SearchRegisteredModels(Query[Page[RegisteredModel]], frozen=True, kw_only=True):
+    """Registered models that match `filter`, by name unless `order_by` says otherwise; only `seen` ones."""
+
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    max_results: int = 100
+    page_token: str | None = None
+    seen: Seen = EVERYTHING
+
+
+class GetLatestVersions(Query[list[ModelVersion]], frozen=True, kw_only=True):
+    """The newest version of each stage in which a registered model has one; only of `stages`, when there are any."""
+
+    name: str
+    stages: tuple[str, ...] = ()
+
+
+class GetModelVersion(Query[ModelVersion], frozen=True, kw_only=True):
+    """One version of a registered model."""
+
+    name: str
+    version: int
+
+
+class GetModelVersionByAlias(Query[ModelVersion], frozen=True, kw_only=True):
+    """The version that `alias` stands for; "latest" is the newest one. InvalidValue for an alias that is not there."""
+
+    name: str
+    alias: str
+
+
+class SearchModelVersions(Query[Page[ModelVersion]], frozen=True, kw_only=True):
+    """Model versions that match `filter`, the last changed first unless `order_by` says otherwise.
+
+    Only those of registered models that are `seen`.
+    """
+
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    max_results: int = 10_000
+    page_token: str | None = None
+    seen: Seen = EVERYTHING
 
 
 class StoreFacts(Struct, frozen=True):

@@ -162,3 +162,33 @@ def run_moved_on(run_id: str, key: str, found: int, known: int) -> AlreadyExists
         f"Metric {key!r} of run {run_id!r} has {found} points and not {known}: somebody else wrote to it meanwhile. "
         "Nothing was added; try again."
     )
+
+
+def no_registered_model(name: str, place: str) -> NotFound:
+    """There is no registered model of this name."""
+    return NotFound(f"Registered Model with name={name} not found in {place}. `register_model` makes one.")
+
+
+def registered_model_exists(name: str) -> AlreadyExists:
+    """A registered model has this name already."""
+    return AlreadyExists(f"Registered Model (name={name}) already exists.")
+
+
+def no_version(name: str, version: int) -> NotFound:
+    """The registered model has no such version, or not any more."""
+    return NotFound(f"Model Version (name={name}, version={version}) not found.")
+
+
+def no_versions(name: str) -> NotFound:
+    """The registered model has no version at all."""
+    return NotFound(f"The registered model {name!r} has no version yet.")
+
+
+def no_version_in_stage(name: str, stage: str) -> NotFound:
+    """No version of the registered model is in this stage."""
+    return NotFound(f"The registered model {name!r} has no version in the stage {stage}.")
+
+
+def no_alias(name: str, alias: str) -> InvalidValue:
+    """The alias stands for no version. MLflow answers so, and not with NotFound."""
+    return InvalidValue(f"Registered model alias {alias} not found: no version of {name!r} has it.")

@@ -18,6 +18,7 @@ from millstream.values.entities import (
     RunStatus,
 )
 from millstream.values.errors import InvalidValue
+from millstream.values.registry_rules import REGISTRY_RULES
 
 # Training code logs the same few keys again and again.
 _known_key = lru_cache(maxsize=4096)(names.check_key)
@@ -327,6 +328,7 @@ RULES: dict[type, Callable[[Any], None]] = {
     ops.DeleteLoggedModelTag: _delete_logged_model_tag,
     ops.LogLoggedModelParams: _log_logged_model_params,
     ops.DeleteLoggedModel: _delete_logged_model,
+    **REGISTRY_RULES,
     ops.MoveRuns: _move_runs,
     ops.PurgeRun: _run,
     ops.PurgeExperiment: _experiment,

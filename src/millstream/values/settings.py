@@ -27,6 +27,13 @@ class Setting(Struct, frozen=True):
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("TRACKING_URI", str, None, "MLFLOW_TRACKING_URI", "Where runs are kept: a directory or a database URI."),
+    Setting(
+        "REGISTRY_URI",
+        str,
+        None,
+        "MLFLOW_REGISTRY_URI",
+        "Where registered models are kept (default: in the store of the runs).",
+    ),
     Setting("EXPERIMENT_ID", str, None, "MLFLOW_EXPERIMENT_ID", "Experiment of new runs, by id."),
     Setting(
         "EXPERIMENT_NAME", str, None, "MLFLOW_EXPERIMENT_NAME", "Experiment of new runs, by name; made when missing."

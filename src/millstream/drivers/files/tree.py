@@ -59,7 +59,7 @@ class Tree:
         """Directory of an experiment, in the trash too; None when there is none."""
         for parent in (self.root, self.trash):
             path = os.path.join(parent, experiment_id)
-            if os.path.isfile(os.path.join(path, layout.META)):
+            if experiment_id != layout.MODELS and os.path.isfile(os.path.join(path, layout.META)):
                 return path
         return None
 
@@ -71,11 +71,11 @@ class Tree:
         return path
 
     def experiment_dirs(self) -> Iterator[tuple[str, str, bool]]:
-        """(id, directory, whether in the trash) of everything that may be an experiment."""
+        """(id, directory, whether in the trash) of everything that may be an experiment; the registry is none."""
         for parent, in_trash in ((self.root, False), (self.trash, True)):
             try:
                 with os.scandir(parent) as entries:
-                    names = [entry.name for entry in entries if _may_be_id(entry)]
+                    names = [entry.name for entry in entries if entry.name != layout.MODELS and _may_be_id(entry)]
             except FileNotFoundError:
                 continue
             except OSError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from millstream.drivers.sql import ledger
+from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.engine import connect_to_read, is_kept_from_writing
 from millstream.values.errors import DataDamaged, StorageFailed
 
@@ -64,5 +64,7 @@ def copy_rows(source: Connection, target: Connection, progress: Progress | None 
                 progress(done, total)
     if target.dialect.name == "postgresql":
         # Rows that came with their number do not move the counter that gives out new ones.
-        highest = int(target.exec_driver_sql("SELECT coalesce(max(rid), 0) + 1 FROM runs").scalar_one())
-        target.execute(select(func.setval(func.pg_get_serial_sequence("runs", "rid"), highest, False)))
+        for column in (schema.runs.c.rid, schema.registered_models.c.mid, schema.model_versions.c.vid):
+            highest = int(target.execute(select(func.coalesce(func.max(column), 0) + 1)).scalar_one())
+            sequence = func.pg_get_serial_sequence(column.table.name, column.name)
+            target.execute(select(func.setval(sequence, highest, False)))

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Strin
 metadata = MetaData()
 
 # Raised whenever the tables or the meaning of a column change: an index of another version is made anew.
-VERSION = 10
+VERSION = 11
 
 # One row: `generation` counts the changes, so that a process knows when another one changed the index.
 state = Table(
@@ -46,6 +46,17 @@ scanned_models = Table(
     Column("experiment_id", String(64), primary_key=True),
     Column("model_id", String(256), primary_key=True),
     Column("stamp", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `versions` is how many versions the registered model had; `close` covers every file, `quick` few of them.
+scanned_registered = Table(
+    "scanned_registered",
+    metadata,
+    Column("name", String(256), primary_key=True),
+    Column("quick", Text, nullable=False),
+    Column("close", Text, nullable=False),
+    Column("versions", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

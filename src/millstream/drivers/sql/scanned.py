@@ -15,6 +15,7 @@ from millstream.drivers.sql import scan, schema
 from millstream.drivers.sql.engine import sqlite_engine, writing
 from millstream.drivers.sql.read import batches
 from millstream.drivers.sql.write import insert_rows, summary_of
+from millstream.formats.mlruns import layout
 from millstream.formats.mlruns.points import Summary
 from millstream.values.errors import StorageFailed
 from millstream.values.names import INT64_MAX
@@ -247,6 +248,30 @@ def put_model_stamps(
     insert_rows(connection, table, rows)
 
 
+class RegisteredState(Struct, frozen=True):
+    """How a registered model's directory looked when it was read, and how many versions it had."""
+
+    quick: str
+    close: str
+    versions: int
+
+
+def registered_states(connection: Connection) -> dict[str, RegisteredState]:
+    """How the registered models looked when they were read, by name."""
+    return {row.name: RegisteredState(*row[1:]) for row in connection.execute(select(scan.scanned_registered))}
+
+
+def put_registered_states(connection: Connection, read: dict[str, RegisteredState], gone: Iterable[str] = ()) -> None:
+    """Note how registered models looked when they were `read`; forget those that are `gone`."""
+    table = scan.scanned_registered
+    _delete(connection, table, table.c.name, [*read, *gone])
+    rows = [
+        {"name": name, "quick": state.quick, "close": state.close, "versions": state.versions}
+        for name, state in read.items()
+    ]
+    insert_rows(connection, table, rows)
+
+
 def load_series(connection: Connection, rids: Sequence[int]) -> dict[int, dict[str, SeriesState]]:
     """How far the metric files of these runs were read."""
     seen, series = scan.scanned_series, schema.series
@@ -308,8 +333,9 @@ def left_out(connection: Connection) -> int:
         exists().where(experiments.experiment_id == owner),
         exists().where(runs.run_id == run_id, runs.experiment_id == experiment_id),
     )
-    # Models are known from the first question about them on only.
-    statement = select(func.count()).where(scan.problems.c.number == 0, func.instr(run_id, "/") == 0, ~is_known)
+    # Logged and registered models are known from the first question about them on only.
+    is_model = or_(func.instr(run_id, "/") > 0, experiment_id == layout.MODELS)
+    statement = select(func.count()).where(scan.problems.c.number == 0, ~is_model, ~is_known)
     return int(connection.execute(statement).scalar_one())
 
 

@@ -177,6 +177,75 @@ logged_model_metrics = Table(
     sqlite_with_rowid=False,
 )
 
+# `mid` and `vid` stay when a model gets another name. `last_version` is the highest number ever given.
+registered_models = Table(
+    "registered_models",
+    metadata,
+    Column("mid", Integer, primary_key=True),
+    Column("name", _string(256), nullable=False, unique=True),
+    Column("creation_timestamp", BigInteger, nullable=False),
+    Column("last_updated_timestamp", BigInteger, nullable=False),
+    Column("description", _TEXT),
+    Column("last_version", Integer, nullable=False),
+)
+
+registered_model_tags = Table(
+    "registered_model_tags",
+    metadata,
+    Column("mid", Integer, primary_key=True, autoincrement=False),
+    Column("key", _string(250), primary_key=True),
+    Column("value", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+registered_model_aliases = Table(
+    "registered_model_aliases",
+    metadata,
+    Column("mid", Integer, primary_key=True, autoincrement=False),
+    Column("alias", _string(256), primary_key=True),
+    Column("version", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("vid", Integer, primary_key=True),
+    Column("mid", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("creation_timestamp", BigInteger, nullable=False),
+    Column("last_updated_timestamp", BigInteger, nullable=False),
+    Column("source", _TEXT, nullable=False),
+    Column("current_stage", _string(16), nullable=False),
+    Column("description", _TEXT),
+    Column("user_id", _TEXT),
+    Column("run_id", _string(256)),
+    Column("run_link", _TEXT),
+    Column("status", _string(32), nullable=False),
+    Column("status_message", _TEXT),
+    Column("model_id", _string(256)),
+    Column("storage_location", _TEXT),
+    Index("model_versions_by_number", "mid", "version", unique=True),
+    Index("model_versions_by_run", "run_id"),
+)
+
+model_version_tags = Table(
+    "model_version_tags",
+    metadata,
+    Column("vid", Integer, primary_key=True, autoincrement=False),
+    Column("key", _string(250), primary_key=True),
+    Column("value", _TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+REGISTRY = (
+    registered_models,
+    registered_model_tags,
+    registered_model_aliases,
+    model_versions,
+    model_version_tags,
+)
+
 LOGGED_MODELS = (logged_models, logged_model_params, logged_model_tags, logged_model_metrics)
 
 for _table in (params, tags, series):

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Double,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -109,6 +110,48 @@ def _fill_first_points(connection: Connection, rid: int) -> None:
         series = table("series", *map(column_of, ("rid", "key", *first)))
         named = update(series).where(series.c.rid == bindparam("of"), series.c.key == bindparam("named"))
         connection.execute(named.values({column: bindparam(name) for column, name in first.items()}), rows)
+
+
+def add_registry(connection: Connection) -> None:
+    """Tables for registered models: themselves, their tags and aliases, their versions and the tags of those."""
+    metadata = MetaData()
+    plain = connection.dialect.name == "sqlite"
+    text = Text() if plain else Text(collation="C")
+    collation = None if plain else "C"
+    times = ("creation_timestamp", "last_updated_timestamp")
+    model: list[SchemaItem] = [
+        Column("mid", Integer, primary_key=True),
+        Column("name", String(256, collation), nullable=False, unique=True),
+        *(Column(name, BigInteger, nullable=False) for name in times),
+        Column("description", text),
+        Column("last_version", Integer, nullable=False),
+    ]
+    Table("registered_models", metadata, *model)
+    version: list[SchemaItem] = [
+        Column("vid", Integer, primary_key=True),
+        *(Column(name, Integer, nullable=False) for name in ("mid", "version")),
+        *(Column(name, BigInteger, nullable=False) for name in times),
+        Column("source", text, nullable=False),
+        Column("current_stage", String(16, collation), nullable=False),
+        *(Column(name, text) for name in ("description", "user_id")),
+        Column("run_id", String(256, collation)),
+        Column("run_link", text),
+        Column("status", String(32, collation), nullable=False),
+        Column("status_message", text),
+        Column("model_id", String(256, collation)),
+        Column("storage_location", text),
+        Index("model_versions_by_number", "mid", "version", unique=True),
+        Index("model_versions_by_run", "run_id"),
+    ]
+    Table("model_versions", metadata, *version)
+    for name, owner, key, length, value in (
+        ("registered_model_tags", "mid", "key", 250, Column("value", text, nullable=False)),
+        ("registered_model_aliases", "mid", "alias", 256, Column("version", Integer, nullable=False)),
+        ("model_version_tags", "vid", "key", 250, Column("value", text, nullable=False)),
+    ):
+        owned = Column(owner, Integer, primary_key=True, autoincrement=False)
+        Table(name, metadata, owned, *_keys(plain, {key: length}), value, sqlite_with_rowid=False)
+    metadata.create_all(connection)
 
 
 def find_old_ids(connection: Connection) -> None:

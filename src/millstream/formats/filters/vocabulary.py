@@ -75,7 +75,6 @@ class Vocabulary(Struct, frozen=True):
 _text = Field(False, TEXTUAL, sorts=True)
 _listed = Field(False, TEXTUAL + LISTS, sorts=True)
 _number = Field(True, NUMERIC, sorts=True)
-_sort_only = Field(True, sorts=True)
 _noted = Field(False, TEXTUAL + LISTS + NULLS, sorts=True)
 _param = Field(False, ("=", "!=", ">", ">=", "<", "<=", *TEXTUAL[2:], *LISTS, *NULLS), sorts=True, numbers=True)
 _noted_unsorted = Field(False, TEXTUAL + LISTS + NULLS)
@@ -140,8 +139,13 @@ MODELS = Vocabulary(
     (
         Entity(
             "attribute",
-            ("attribute",),
-            {"name": _listed, "creation_timestamp": _sort_only, "last_updated_timestamp": _sort_only},
+            ("attribute", "attributes", "attr"),
+            {
+                "name": _listed,
+                "description": _text,
+                "creation_timestamp": _number,
+                "last_updated_timestamp": _number,
+            },
             {"timestamp": "last_updated_timestamp"},
         ),
         _tags,
@@ -182,15 +186,21 @@ VERSIONS = Vocabulary(
     (
         Entity(
             "attribute",
-            ("attribute",),
+            ("attribute", "attributes", "attr"),
             {
                 "name": _listed,
-                "run_id": Field(False, TEXTUAL + LISTS),
-                "source_path": Field(False, TEXTUAL),
+                "run_id": _listed,
+                "source_path": _text,
                 "version_number": Field(True, NUMERIC, sorts=True, quoted=True),
-                "creation_timestamp": _sort_only,
-                "last_updated_timestamp": _sort_only,
+                "current_stage": _listed,
+                "model_id": _listed,
+                "user_id": _listed,
+                "status": _listed,
+                "description": _text,
+                "creation_timestamp": _number,
+                "last_updated_timestamp": _number,
             },
+            {"version": "version_number", "source": "source_path", "stage": "current_stage"},
         ),
         _tags,
     ),

@@ -11,11 +11,17 @@
 <root>/<experiment>/<run>/{metrics,params,tags}/<key>     '/' in a key makes sub-directories
 <root>/<experiment>/<run>/artifacts/…
 <root>/<experiment>/<run>/{inputs,outputs}/<hash or id>/meta.yaml
+<root>/models/<registered model>/meta.yaml
+<root>/models/<registered model>/{tags,aliases}/<key>
+<root>/models/<registered model>/version-<number>/meta.yaml
+<root>/models/<registered model>/version-<number>/tags/<key>
 """
 
 from __future__ import annotations
 
 from hashlib import md5
+
+from millstream.values.names import HIDDEN_PREFIX
 
 META = "meta.yaml"
 TRASH = ".trash"
@@ -27,6 +33,7 @@ INPUTS = "inputs"
 OUTPUTS = "outputs"
 DATASETS = "datasets"
 MODELS = "models"
+ALIASES = "aliases"
 DEFAULT_DIRECTORY = "mlruns"
 
 # Directories of an experiment that are never runs.
@@ -35,7 +42,7 @@ NOT_RUNS = frozenset({TAGS, DATASETS, MODELS, "traces"})
 RUN_PARTS = (METRICS, PARAMS, ARTIFACTS)
 
 # Ours. MLflow looks only at the names above, and at directories in the places of experiments and runs.
-TEMPORARY_PREFIX = ".millstream-"
+TEMPORARY_PREFIX = HIDDEN_PREFIX
 # Lies in the tree for good. MLflow cannot list a tree with a directory whose name begins with a dot and is not its own.
 QUARANTINE = "millstream-quarantine"
 # A run or experiment that is being removed for good: renamed first, so that nobody sees half of it.

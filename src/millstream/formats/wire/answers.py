@@ -18,6 +18,8 @@ Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 ModelStatus = Literal[
     "LOGGED_MODEL_STATUS_UNSPECIFIED", "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"
 ]
+VersionStage = Literal["None", "Staging", "Production", "Archived"]
+VersionStatus = Literal["PENDING_REGISTRATION", "FAILED_REGISTRATION", "READY"]
 
 
 class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -269,6 +271,82 @@ class Models(Answer, frozen=True, kw_only=True):
     """A page of logged models."""
 
     models: list[ModelObject] | UnsetType = UNSET
+    next_page_token: str | UnsetType = UNSET
+
+
+class VersionObject(Answer, frozen=True, kw_only=True):
+    """A version of a registered model. What it has not is mostly an empty text."""
+
+    name: str
+    version: Annotated[str, Meta(description="A whole number.")]
+    creation_timestamp: Time
+    last_updated_timestamp: Time
+    user_id: str | UnsetType = UNSET
+    current_stage: VersionStage
+    description: str
+    source: str
+    run_id: str
+    status: VersionStatus
+    status_message: str | UnsetType = UNSET
+    tags: list[Pair] | UnsetType = UNSET
+    run_link: str
+    aliases: list[str] | UnsetType = UNSET
+    model_id: str | UnsetType = UNSET
+
+
+class OneVersion(Answer, frozen=True, kw_only=True):
+    """A version that was made, changed or asked for."""
+
+    model_version: VersionObject
+
+
+class Versions(Answer, frozen=True, kw_only=True):
+    """Versions of a registered model."""
+
+    model_versions: list[VersionObject] | UnsetType = UNSET
+
+
+class VersionPage(Versions, frozen=True, kw_only=True):
+    """A page of versions of registered models."""
+
+    next_page_token: str | UnsetType = UNSET
+
+
+class VersionPlace(Answer, frozen=True, kw_only=True):
+    """Where the files of a version are."""
+
+    artifact_uri: str
+
+
+class Alias(Answer, frozen=True, kw_only=True):
+    """A name that stands for a version."""
+
+    alias: str
+    version: str
+
+
+class RegisteredObject(Answer, frozen=True, kw_only=True):
+    """A registered model, with the newest version of each stage."""
+
+    name: str
+    creation_timestamp: Time
+    last_updated_timestamp: Time
+    description: str | UnsetType = UNSET
+    latest_versions: list[VersionObject] | UnsetType = UNSET
+    tags: list[Pair] | UnsetType = UNSET
+    aliases: list[Alias] | UnsetType = UNSET
+
+
+class OneRegistered(Answer, frozen=True, kw_only=True):
+    """A registered model that was made, changed or asked for."""
+
+    registered_model: RegisteredObject
+
+
+class RegisteredPage(Answer, frozen=True, kw_only=True):
+    """A page of registered models."""
+
+    registered_models: list[RegisteredObject] | UnsetType = UNSET
     next_page_token: str | UnsetType = UNSET
 
 

@@ -14,7 +14,7 @@ from millstream.values.errors import EndpointNotFound, MillstreamError, NotSuppo
 _API = re.compile(r"/(?:ajax-)?api/[23]\.0/(?:preview/)?(?:mlflow/)?(?P<rest>.*)", re.DOTALL)
 
 # OpenTelemetry's path for spans, and GraphQL, both of MLflow's own pages and clients.
-OUTSIDE = ("/v1/traces", "/graphql", "/gateway", "/model-versions")
+OUTSIDE = ("/v1/traces", "/graphql", "/gateway")
 
 
 class Family(Struct, frozen=True):
@@ -25,7 +25,6 @@ class Family(Struct, frozen=True):
 
 
 FAMILIES = (
-    Family(("registered-models", "model-versions"), "This server has no model registry yet"),
     # MLflow's client sends a file whole when it hears exactly these words.
     Family(("mlflow-artifacts/mpu",), "Multipart upload is not supported for the current artifact repository"),
     Family(("mlflow-artifacts/presigned",), "Artifacts go through this server; it hands out no signed addresses"),
@@ -65,5 +64,5 @@ def missing_route(path: str) -> MillstreamError:
     if path == "/v1/traces":
         return NotSupported(f"{_NO_SPANS}: this server keeps no traces.")
     if path.startswith(OUTSIDE):
-        return NotSupported("This server answers neither GraphQL nor as a gateway to models, and has no registry yet.")
+        return NotSupported("This server answers neither GraphQL nor as a gateway to models.")
     return EndpointNotFound(f"There is no endpoint {path[:200]!r} here.")

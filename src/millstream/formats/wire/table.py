@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-from millstream.formats.wire import artifacts, experiments, logged_models, metrics, models, runs
+from millstream.formats.wire import (
+    artifacts,
+    experiments,
+    logged_models,
+    metrics,
+    model_versions,
+    models,
+    registered_models,
+    runs,
+)
 from millstream.formats.wire.needs import check_needs
 from millstream.formats.wire.route import Route
 
@@ -14,6 +23,8 @@ ROUTES: tuple[Route, ...] = (
     *metrics.ROUTES,
     *models.ROUTES,
     *logged_models.ROUTES,
+    *registered_models.ROUTES,
+    *model_versions.ROUTES,
     *artifacts.ROUTES,
 )
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from msgspec import structs
 
+from millstream.formats.model_uris import is_model_uri, parse_model_uri
 from millstream.formats.wire.needs import Needs, Right, Who, named
 from millstream.formats.wire.route import Request
 from millstream.server.auth import homes
 from millstream.server.auth.homes import Homes
-from millstream.server.owners import find_owner
+from millstream.server.owners import SCHEME, find_owner
 from millstream.stores.base import Store
+from millstream.stores.locations import RUNS_SCHEME, parse_run_uri
 from millstream.values import ops
-from millstream.values.accounts import ForgetThing, GrantTo, check_grant
+from millstream.values.accounts import ForgetThing, GrantTo, RenameThing, check_grant
 from millstream.values.errors import AlreadyExists, MillstreamError, NotFound, NotPermitted
-from millstream.values.paths import RelPath
+from millstream.values.paths import Location, RelPath
 from millstream.values.queries import Query
 from millstream.values.rights import EVERY, EXPERIMENT, REGISTERED_MODEL, RUN, Caller, Level
 
@@ -72,10 +75,34 @@ class Rights:
                 owner, _ = find_owner(RelPath.parse(name.strip("/")))
                 kind = homes.MODEL if owner.kind == "model" else homes.RUN
                 self._compare(self._level(caller, kind, owner.id), right.level, kind, owner.id)
+            case "source":
+                self._check_source(caller, right.level, name)
             case "registered_model":
                 self._compare(caller.level(REGISTERED_MODEL, name), right.level, right.kind, name)
             case _:
                 self._compare(self._level(caller, right.kind, name), right.level, right.kind, name)
+
+    def _check_source(self, caller: Caller, level: Level, uri: str) -> None:
+        """The files that become a version are those of a run or model that the caller may read."""
+        location = Location.parse(uri, base=Path("/"))
+        if is_model_uri(uri):
+            model = parse_model_uri(uri)
+            if model.model_id:
+                self._compare(self._level(caller, homes.MODEL, model.model_id), level, homes.MODEL, model.model_id)
+            else:
+                self._compare(caller.level(REGISTERED_MODEL, model.name), level, REGISTERED_MODEL, model.name)
+        elif uri.startswith(RUNS_SCHEME):
+            run_id, _ = parse_run_uri(uri)
+            self._compare(self._level(caller, homes.RUN, run_id), level, homes.RUN, run_id)
+        elif location.scheme == SCHEME and not location.authority:
+            owner, _ = find_owner(RelPath.parse(location.path.strip("/")))
+            kind = homes.MODEL if owner.kind == "model" else homes.RUN
+            self._compare(self._level(caller, kind, owner.id), level, kind, owner.id)
+        elif location.local is None and not caller.rules:
+            # The server would read it with rights of its own.
+            raise NotPermitted(
+                "Only an administrator may register what lies outside of the artifacts of runs and models."
+            )
 
     def _check_resource(self, caller: Caller, level: Level, kind: str, name: str) -> None:
         check_grant(kind, name)
@@ -124,6 +151,12 @@ class Rights:
             raise self._without_strangers(caller, op, error) from error
         if isinstance(op, ops.CreateExperiment):
             self._hand_over(caller, EXPERIMENT, str(result))
+        elif isinstance(op, ops.CreateRegisteredModel):
+            self._hand_over(caller, REGISTERED_MODEL, op.name)
+        elif isinstance(op, ops.RenameRegisteredModel):
+            self._accounts.write(RenameThing(kind=REGISTERED_MODEL, pattern=op.name, to=op.new_name))
+        elif isinstance(op, ops.DeleteRegisteredModel):
+            self._accounts.write(ForgetThing(kind=REGISTERED_MODEL, pattern=op.name))
         return result
 
     def _hand_over(self, caller: Caller, kind: str, name: str) -> None:
@@ -138,6 +171,10 @@ class Rights:
             home = self._homes.find(homes.NAME, op.name)
             if home is None or caller.level(EXPERIMENT, home) < Level.READ:
                 return AlreadyExists(f"The name {op.name!r} is taken; use another one.")
+        if isinstance(op, ops.CreateRegisteredModel | ops.RenameRegisteredModel):
+            name = op.name if isinstance(op, ops.CreateRegisteredModel) else op.new_name
+            if caller.level(REGISTERED_MODEL, name) < Level.READ:
+                return AlreadyExists(f"The name {name!r} is taken; use another one.")
         return error
 
 

@@ -46,7 +46,7 @@ def _insert(connection: Connection, experiment_id: str, name: str, location: Loc
 
 def create_first(connection: Connection, time: int, root: Location) -> None:
     """Make the default experiment again when all were removed for good."""
-    _take_turn(connection)
+    take_turn(connection)
     if connection.execute(select(TABLE.c.experiment_id).limit(1)).one_or_none() is None:
         _insert(connection, DEFAULT_EXPERIMENT_ID, DEFAULT_EXPERIMENT_NAME, root / DEFAULT_EXPERIMENT_ID, time)
 
@@ -58,7 +58,7 @@ def require_goal(connection: Connection, experiment_id: str, place: str, time: i
     except NotFound:
         if experiment_id != DEFAULT_EXPERIMENT_ID:
             raise
-    _take_turn(connection)
+    take_turn(connection)
     if _row(connection, experiment_id) is None:
         _check_name_is_free(connection, DEFAULT_EXPERIMENT_NAME)
         _insert(connection, experiment_id, DEFAULT_EXPERIMENT_NAME, root / experiment_id, time)
@@ -67,7 +67,7 @@ def require_goal(connection: Connection, experiment_id: str, place: str, time: i
 
 def take_name(connection: Connection, name: str, experiment_id: str | None) -> str:
     """The id of an experiment to be made in this transaction; AlreadyExists when `name` or the id is taken."""
-    _take_turn(connection)
+    take_turn(connection)
     _check_name_is_free(connection, name)
     experiment_id = experiment_id or _next_id(connection)
     if _row(connection, experiment_id) is not None:
@@ -77,7 +77,7 @@ def take_name(connection: Connection, name: str, experiment_id: str | None) -> s
 
 def rename(connection: Connection, op: ops.RenameExperiment, place: str) -> None:
     """Give an experiment another name."""
-    _take_turn(connection)
+    take_turn(connection)
     require_active(connection, op.experiment_id, place, change=True)
     _check_name_is_free(connection, op.name, but=op.experiment_id)
     _change(connection, op.experiment_id, name=op.name, last_update_time=op.time)
@@ -155,7 +155,7 @@ def _check_name_is_free(connection: Connection, name: str, but: str | None = Non
         raise refusals.name_taken(name, taken.lifecycle_stage, taken.experiment_id)
 
 
-def _take_turn(connection: Connection) -> None:
+def take_turn(connection: Connection) -> None:
     """Names and ids are given to one writer at a time."""
     connection.execute(select(ledger.experiment_ids.c.last).with_for_update())
 

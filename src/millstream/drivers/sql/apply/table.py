@@ -10,10 +10,11 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, select, update
 
 from millstream.drivers.sql import ledger, read
-from millstream.drivers.sql.apply import batches, experiments, imports, models, runs
+from millstream.drivers.sql.apply import batches, experiments, imports, models, registry, runs
 from millstream.drivers.sql.apply.ids import Ids
 from millstream.drivers.sql.apply.rows import insert_one
 from millstream.values import ops, refusals
+from millstream.values.entities import ModelVersion
 from millstream.values.errors import MillstreamError
 from millstream.values.paths import Location
 
@@ -53,6 +54,7 @@ class Applier:
             ops.DeleteLoggedModelTag: models.delete_tag,
             ops.LogLoggedModelParams: models.log_params,
             ops.DeleteLoggedModel: models.remove,
+            **registry.WRITERS,
             ops.MoveRuns: runs.move,
             ops.ImportExperiment: partial(imports.create_experiment, root=root),
             ops.ImportRun: imports.put_run,
@@ -69,9 +71,10 @@ class Applier:
             if insert_one(connection, ledger.applied, {"op_id": op.op_id, "time": now}) is None:
                 return cast(T, self._answer_again(connection, op))
         result = self.writers[type(op)](connection, op, self._place)
-        if op.op_id and isinstance(op, ops.CreateExperiment):
+        if op.op_id and isinstance(op, ops.CreateExperiment | ops.CreateModelVersion):
             applied = ledger.applied
-            connection.execute(update(applied).where(applied.c.op_id == op.op_id).values(result=result))
+            kept = result.version if isinstance(result, ModelVersion) else result
+            connection.execute(update(applied).where(applied.c.op_id == op.op_id).values(result=str(kept)))
         return cast(T, result)
 
     def apply_batches(self, connection: Connection, group: Sequence[ops.LogBatch]) -> list[MillstreamError | None]:
@@ -86,9 +89,14 @@ class Applier:
             raise refused
 
     def _answer_again(self, connection: Connection, op: ops.Op[Any]) -> Any:
-        if isinstance(op, ops.CreateExperiment):
+        if isinstance(op, ops.CreateExperiment | ops.CreateModelVersion):
             statement = select(ledger.applied.c.result).where(ledger.applied.c.op_id == op.op_id)
-            return connection.execute(statement).scalar_one()
+            result: str = connection.execute(statement).scalar_one()
+            if isinstance(op, ops.CreateExperiment):
+                return result
+            return registry.version_made_before(connection, op, int(result), self._place)
+        if isinstance(op, registry.Answered):
+            return registry.made_before(connection, op, self._place)
         if isinstance(op, ops.CreateRun):
             return runs.made_before(connection, op)
         if isinstance(op, ops.CreateLoggedModel | ops.FinalizeLoggedModel | ops.SetLoggedModelTags):
