@@ -96,7 +96,7 @@ class Everyone:
         """New things, as values for the fields of requests; reader, editor and manager have rights on them."""
         self._made += 1
         world, made = self.world, self.world.things()
-        model = f"model {self._made}"
+        model = f"model <{self._made}>"
         for name, level in (("reader", Level.READ), ("editor", Level.EDIT), ("manager", Level.MANAGE)):
             world.grant(name, made.experiment_id, level)
             world.grant(name, model, level, REGISTERED_MODEL)
@@ -105,7 +105,7 @@ class Everyone:
         )
         secret = world.desk.write(share).secret
         self.headers["link"] = {"cookie": f"millstream_share={secret.reveal()}"}
-        self._fill(made)
+        self._fill(made, model)
         role = world.desk.write(accounts.CreateRole(name=f"role {self._made}"))
         add = accounts.AddRoleGrant(role_id=role.role_id, kind=EXPERIMENT, pattern="77", level=Level.READ)
         user = f"user {self._made}"
@@ -115,6 +115,7 @@ class Everyone:
             "experiment_ids": [made.experiment_id],
             "experiment_name": made.name,
             "run_ids": [made.run_id],
+            "source": f"runs:/{made.run_id}/model",
             "name": model,
             "new_name": f"new {self._made}",
             "username": user,
@@ -128,7 +129,7 @@ class Everyone:
             **CONSTANTS,
         }
 
-    def _fill(self, made: Things) -> None:
+    def _fill(self, made: Things, model: str) -> None:
         """Something of each sort, with the name of the experiment in it wherever a text can be."""
         store, name = self.world.store, made.name
         store.write(ops.SetExperimentTag(experiment_id=made.experiment_id, key="k", value=name))
@@ -137,8 +138,14 @@ class Everyone:
         dataset = DatasetInput(Dataset(name=name, digest="d", source_type="local", source="here"))
         store.write(ops.LogInputs(run_id=made.run_id, datasets=(dataset,)))
         store.write(ops.SetLoggedModelTags(model_id=made.model_id, tags={"k": name}))
+        store.write(ops.CreateRegisteredModel(name=model, time=now(), tags={"k": model}))
+        source = f"runs:/{made.run_id}/model"
+        version = ops.CreateModelVersion(name=model, source=source, time=now(), run_id=made.run_id, tags={"k": model})
+        store.write(version)
+        store.write(ops.SetModelAlias(name=model, alias="champion", version=1))
         for artifacts in (store.artifacts(made.run_id), store.model_artifacts(made.model_id)):
             put(artifacts, "a.txt")
+            put(artifacts, "model/a.txt")
 
     def answer(self, way: Way, caller: str, things: dict[str, Any]) -> Reply:
         """What the server answers `caller` who asks for `things` in this way."""
@@ -164,14 +171,16 @@ class Everyone:
         if way.request is Nothing:
             return {}
         known = {**things, **OTHERWISE.get(way.title.partition("mlflow/")[2], {})}
-        if way.path.endswith("experiments/create"):
+        if way.path.endswith(("experiments/create", "registered-models/create")):
             known["name"] = things["new_name"]
         if way.path.endswith(("users/create",)):
             known["username"] = things["new_name"]
         wanted = [
             field.name
             for field in structs.fields(way.request)
-            if (field.default is NODEFAULT and field.default_factory is NODEFAULT) or field.name in ALWAYS
+            if (field.default is NODEFAULT and field.default_factory is NODEFAULT)
+            or field.name in ALWAYS
+            or (field.name == "run_id" and way.path.endswith("model-versions/create"))
         ]
         found = {name: known[name] for name in wanted}
         if "metrics" in way.path and "run_id" in found and "bulk" in way.path:
@@ -180,17 +189,29 @@ class Everyone:
 
     def word(self, way: Way, caller: str, reply: Reply, things: dict[str, Any]) -> str:
         """The status; for lists also whether (+) the things are among what is told."""
-        told = any(things[name].encode() in reply.body for name in ("experiment_name", "run_id"))
+        told = any(things[name].encode() in reply.body for name in ("experiment_name", "run_id", "name"))
         listed = way.needs.narrowed and reply.status == 200
         return f"{reply.status}{'+' if told else '-'}" if listed else str(reply.status)
 
 
-ONCE = ("create", "update", "delete", "restore", "delete-tag", "delete-experiment-tag", "assign", "add", "revoke")
+ONCE = (
+    "create",
+    "update",
+    "rename",
+    "delete",
+    "restore",
+    "delete-tag",
+    "delete-experiment-tag",
+    "assign",
+    "add",
+    "revoke",
+)
 CONSTANTS: dict[str, Any] = {
     "key": "k", "value": 1, "timestamp": 1, "metric_key": "loss", "keys": ["params.a"], "status": 2, "tag_key": "k",
     "model_json": json.dumps({"artifact_path": "a", "flavors": {}, "utc_time_created": "t", "run_id": "r"}),
     "password": "a password long enough", "is_admin": True, "permission": "READ", "workspace": "default",
     "path": "a.txt", "max_results": 1000, "description": "new", "artifact_file_path": "a.txt",
+    "alias": "champion", "version": "1", "stage": "Staging",
 }  # fmt: skip
 ALWAYS = ("experiment_ids", "max_results", "description")
 """Fields that can be left out and yet matter."""

@@ -8,7 +8,7 @@ from typing import Any
 from millstream.formats.wire import answers, encode
 from millstream.formats.wire.decode import Int64, Text, Word, check, check_positive, invalid
 from millstream.formats.wire.experiments import Tag
-from millstream.formats.wire.needs import NARROWED, edit, read
+from millstream.formats.wire.needs import NARROWED, edit, manage, read
 from millstream.formats.wire.route import Given, Request, Route, reply_nothing
 from millstream.values import ops, queries
 from millstream.values.entities import ModelVersion, Page
@@ -234,7 +234,7 @@ def _route(verb: str, path: str, **rest: Any) -> Route:
 _GET = {"request": One, "speaks": queries.GetModelVersion, "call": _get}
 _VERSION = {"reply": reply_version, "answer": answers.OneVersion}
 _NOTHING = {"reply": reply_nothing}
-READ, EDIT = (level(registered_model="name") for level in (read, edit))
+READ, EDIT, MANAGE = (level(registered_model="name") for level in (read, edit, manage))
 ROUTES = (
     _route(
         "POST",
@@ -255,7 +255,7 @@ ROUTES = (
         call=_transition,
         **_VERSION,
     ),
-    _route("DELETE", "delete", needs=EDIT, request=One, speaks=ops.DeleteModelVersion, call=_delete, **_NOTHING),
+    _route("DELETE", "delete", needs=MANAGE, request=One, speaks=ops.DeleteModelVersion, call=_delete, **_NOTHING),
     _route("GET", "get", needs=READ, **_GET, **_VERSION),
     _route("GET", "get-download-uri", needs=READ, reply=_reply_place, answer=answers.VersionPlace, **_GET),
     _route(
