@@ -49,10 +49,14 @@ def before_call(_context: HookContext, case: Case, _kwargs: dict[str, Any]) -> N
     """Let what is well-formed be about something that exists."""
     if case.meta is None or not case.meta.generation.mode.is_positive or case.method == "DELETE":
         return
+    of_registry = any(family in case.path for family in ("registered-models/", "model-versions/"))
+    # What is made, or gets another name, is not there yet, or soon no more.
+    others = case.path.endswith(("registered-models/create", "registered-models/rename"))
     for fields in (case.body, case.query, case.path_parameters):
         if isinstance(fields, dict):
             for name in fields.keys() & KNOWN.keys():
-                fields[name] = _known(name)
+                if name != "name" or (of_registry and not others):
+                    fields[name] = _known(name)
 
 
 def _known(name: str) -> Any:

@@ -44,7 +44,17 @@ def fill(server: Started) -> dict[str, list[Any]]:
         runs.append(run)
     made = [server.api("logged-models", experiment_id="0", name=f"m{index}") for index in range(3)]
     models = [item["model"]["info"]["model_id"] for item in made]
+    named = {"name": "분류 c"}
+    server.api("registered-models/create", **named, tags=[{"key": "p", "value": "1"}])
+    for _ in range(3):
+        server.api("model-versions/create", **named, source=f"runs:/{runs[0]}/a", run_id=runs[0])
+    server.api("registered-models/alias", **named, alias="champ", version="1")
     return {
+        "name": ["분류 c"],
+        "version": ["1", 2],
+        "alias": ["champ", "latest"],
+        "stage": ["Production"],
+        "source": [f"runs:/{runs[0]}/a", "models:/분류 c/1"],
         "run_id": runs,
         "run_ids": [runs, runs[:1]],
         "experiment_id": ["0", *experiments],

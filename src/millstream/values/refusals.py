@@ -166,7 +166,7 @@ def run_moved_on(run_id: str, key: str, found: int, known: int) -> AlreadyExists
 
 def no_registered_model(name: str, place: str) -> NotFound:
     """There is no registered model of this name."""
-    return NotFound(f"Registered Model with name={name} not found in {place}. `register_model` makes one.")
+    return _at(place, NotFound, f"Registered Model with name={name} not found", " `register_model` makes one.")
 
 
 def registered_model_exists(name: str) -> AlreadyExists:

@@ -66,7 +66,7 @@ class World:
         self.desk.write(accounts.GrantTo(name=name, kind=kind, pattern=thing, level=level))
 
     def token(self, user: str, **fields: Any) -> accounts.NewToken:
-        fields = {"name": "test", "time": now(), "expires": now() + 60_000, **fields}
+        fields = {"name": "test", "time": now(), "expires": now() + 3_600_000, **fields}
         found: accounts.NewToken = self.desk.write(accounts.CreateToken(user=user, **fields))
         return found
 

@@ -101,7 +101,7 @@ class Everyone:
             world.grant(name, made.experiment_id, level)
             world.grant(name, model, level, REGISTERED_MODEL)
         share = accounts.CreateShare(
-            user="manager", kind=EXPERIMENT, thing=made.experiment_id, time=now(), expires=now() + 60_000
+            user="manager", kind=EXPERIMENT, thing=made.experiment_id, time=now(), expires=now() + 3_600_000
         )
         secret = world.desk.write(share).secret
         self.headers["link"] = {"cookie": f"millstream_share={secret.reveal()}"}

@@ -7,6 +7,7 @@ import pytest
 from millstream.stores.base import Store
 from millstream.values import queries
 from millstream.values.errors import InvalidValue
+from millstream.values.rights import Seen
 from tests.stores.calls import T0, covers, new_run
 from tests.stores.suites.registry import add, find_models, find_versions, move, register
 
@@ -76,6 +77,22 @@ class RegistrySearchSuite:
         for most in (0, 200_001):
             with pytest.raises(InvalidValue, match="max_results"):
                 find_versions(store, max_results=most)
+
+    def test_lists_know_only_of_models_that_are_seen(self, store: Store) -> None:
+        for name in ("a", "b", "가"):
+            register(store, name, tags={"t": "1"})
+            add(store, name, tags={"t": "1"})
+        for seen, expected in (
+            (Seen(frozenset({"b", "가", "none"})), ["b", "가"]),
+            (Seen(frozenset({"b"}), others=True), ["a", "가"]),
+            (Seen(frozenset({"b"} | {f"x{number}" for number in range(1500)})), ["b"]),
+            (Seen(), []),
+        ):
+            for filter in ("", "tags.t = '1'", "name != 'none' OR name = 'a'"):
+                assert find_models(store, filter, seen=seen) == expected
+                assert sorted(find_versions(store, filter, seen=seen)) == [(name, 1) for name in expected]
+            page = store.read(queries.SearchModelVersions(seen=seen, max_results=1))
+            assert (len(page), page.token is None) == (min(len(expected), 1), len(expected) < 2)
 
     def test_pages_of_models_and_versions_follow_each_other(self, store: Store) -> None:
         for number in range(5):

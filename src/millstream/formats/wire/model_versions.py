@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from millstream.formats.wire import answers, encode
-from millstream.formats.wire.decode import Int64, Text, Word, check, check_positive, invalid
+from millstream.formats.wire.decode import Int64, Text, check, check_positive, invalid
 from millstream.formats.wire.experiments import Tag
 from millstream.formats.wire.needs import NARROWED, edit, manage, read
 from millstream.formats.wire.route import Given, Request, Route, reply_nothing
@@ -44,14 +44,14 @@ class One(Request, frozen=True, kw_only=True):
     """Fields of model-versions/get, delete and get-download-uri."""
 
     name: Text
-    version: Word
+    version: Int64
 
 
 class Fetch(Request, frozen=True, kw_only=True):
     """Fields of model-versions/get-artifact."""
 
     name: Text
-    version: Word
+    version: Int64
     path: Text
 
 
@@ -59,7 +59,7 @@ class Update(Request, frozen=True, kw_only=True):
     """Fields of model-versions/update; without a description it has none from then on."""
 
     name: Text
-    version: Word
+    version: Int64
     description: str | None = None
 
 
@@ -67,7 +67,7 @@ class Transition(Request, frozen=True, kw_only=True):
     """Fields of model-versions/transition-stage."""
 
     name: Text
-    version: Word
+    version: Int64
     stage: Text
     archive_existing_versions: bool = False
 
@@ -85,7 +85,7 @@ class SetTag(Request, frozen=True, kw_only=True):
     """Fields of model-versions/set-tag."""
 
     name: Text
-    version: Word
+    version: Int64
     key: Text
     value: str = ""
 
@@ -94,7 +94,7 @@ class DeleteTag(Request, frozen=True, kw_only=True):
     """Fields of model-versions/delete-tag."""
 
     name: Text
-    version: Word
+    version: Int64
     key: Text
 
 
@@ -103,12 +103,9 @@ def checked_name(name: str, field: str = "name") -> str:
     return check(field, name, check_registered_name)
 
 
-def checked_version(version: Word) -> int:
+def checked_version(version: int) -> int:
     """The number of a version."""
-    try:
-        return check_version(version)
-    except InvalidValue as error:
-        raise InvalidValue(f"Parameter 'version' must be an integer, got {version!r:.60}.") from error
+    return check("version", version, check_version)
 
 
 def checked_tags(tags: Iterable[Tag], path: str | None = None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from millstream.formats.wire import answers, encode
-from millstream.formats.wire.decode import Int64, Text, Word, check, check_positive, invalid
+from millstream.formats.wire.decode import Int64, Text, check, check_positive, invalid
 from millstream.formats.wire.experiments import Tag
 from millstream.formats.wire.model_versions import (
     checked_name,
@@ -100,7 +100,7 @@ class SetAlias(Request, frozen=True, kw_only=True):
 
     name: Text
     alias: Text
-    version: Word
+    version: Int64
 
 
 class Alias(Request, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from millstream.stores.base import Store
 from millstream.stores.locations import RUNS_SCHEME, parse_run_uri
 from millstream.values import ops
 from millstream.values.accounts import ForgetThing, GrantTo, RenameThing, check_grant
-from millstream.values.errors import AlreadyExists, MillstreamError, NotFound, NotPermitted
+from millstream.values.errors import AlreadyExists, InvalidValue, MillstreamError, NotFound, NotPermitted
 from millstream.values.paths import Location, RelPath
 from millstream.values.queries import Query
 from millstream.values.rights import EVERY, EXPERIMENT, REGISTERED_MODEL, RUN, Caller, Level
@@ -145,6 +145,8 @@ class Rights:
 
     def write(self, caller: Caller, op: ops.Op[T], store: Store) -> T:
         """Have `store` carry out `op`; who makes an experiment or registered model manages it."""
+        if EVERY in _new_models(op):
+            raise InvalidValue(f"A registered model cannot be called {EVERY!r}: what is granted on that is for all.")
         try:
             result = store.write(op)
         except AlreadyExists as error:
@@ -176,6 +178,16 @@ class Rights:
             if caller.level(REGISTERED_MODEL, name) < Level.READ:
                 return AlreadyExists(f"The name {name!r} is taken; use another one.")
         return error
+
+
+def _new_models(op: ops.Op[Any]) -> tuple[str, ...]:
+    """Names that registered models get by `op`."""
+    match op:
+        case ops.CreateRegisteredModel():
+            return (op.name,)
+        case ops.RenameRegisteredModel():
+            return (op.new_name,)
+    return ()
 
 
 _OF_MODELS = {"SearchRegisteredModels", "SearchModelVersions"}
