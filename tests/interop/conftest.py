@@ -119,6 +119,13 @@ def mlflow1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
 
 
 @pytest.fixture(scope="session")
+def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """The newest client beside the frameworks that log to it."""
+    with speaking("frameworks", tmp_path_factory.mktemp("frameworks")) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
 def millstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """Millstream, as users of this Python have it."""
     peer = Peer(Path(sys.executable), "millstream", tmp_path_factory.mktemp("millstream"))

@@ -17,9 +17,10 @@ sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path
 import life  # noqa: E402
 import model_verbs  # noqa: E402
 import registry_verbs  # noqa: E402
+import trainings  # noqa: E402
 import verbs  # noqa: E402
 
-MODULES = (verbs, model_verbs, registry_verbs, life)
+MODULES = (verbs, model_verbs, registry_verbs, life, trainings)
 
 
 def main() -> None:
