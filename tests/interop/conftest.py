@@ -27,6 +27,9 @@ SETTINGS = {
     "PYTHONUTF8": "1",
 }
 
+CLIENTS = ("mlflow1", "mlflow2", "mlflow")
+REST = "RestException"  # with what clients tell what a server refused
+
 
 class Peer:
     """One library in a process of its own."""
@@ -116,6 +119,19 @@ def mlflow1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """The last MLflow 1."""
     with speaking("mlflow1", tmp_path_factory.mktemp("mlflow1")) as peer:
         yield peer
+
+
+@pytest.fixture(params=CLIENTS)
+def mark(request: pytest.FixtureRequest) -> str:
+    """The name of each client."""
+    return str(request.param)
+
+
+@pytest.fixture
+def client(mark: str, request: pytest.FixtureRequest) -> Peer:
+    """Each client, in a process of its own."""
+    peer: Peer = request.getfixturevalue(mark)
+    return peer
 
 
 @pytest.fixture(scope="session")

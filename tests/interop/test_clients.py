@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 
 from tests.golden.world import T0
-from tests.interop.conftest import Peer, Server
+from tests.interop.conftest import REST, Peer, Server
 
-CLIENTS = ("mlflow1", "mlflow2", "mlflow")
 DATASET_CLIENTS = ("mlflow2", "mlflow")
-REST = "RestException"
 NAN, INF = float("nan"), float("inf")
 
 PARAMS = {"lr": "0.1", "빈 값": "", "여러/층/말": "첫째\n둘째 'x' \"y\"", "long": "가" * 500}
@@ -29,19 +27,6 @@ POINTS = {
 }
 LATEST = {"loss": 0.125, "odd": -INF, "깊은 곳/지표 1": 1.7976931348623157e308, "again": 2.0}
 TAGS = {"말": "한국어 꼬리표", "empty": "", "a/b": "x\ny"}
-
-
-@pytest.fixture(params=CLIENTS)
-def mark(request: pytest.FixtureRequest) -> str:
-    """The name of each client."""
-    return str(request.param)
-
-
-@pytest.fixture
-def client(mark: str, request: pytest.FixtureRequest) -> Peer:
-    """Each client, in a process of its own."""
-    peer: Peer = request.getfixturevalue(mark)
-    return peer
 
 
 def alike(value: Any) -> Any:

@@ -155,6 +155,45 @@ def transformers(library: Any, store: str, mark: str, folder: str) -> Any:
     }
 
 
+def autologged(library: Any, store: str) -> Any:
+    """A search over a grid that scikit-learn's autologging logs: the run of the search and its children; no ids."""
+    import verbs
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+
+    library.set_tracking_uri(store if "://" in store else Path(store).as_uri())
+    library.set_experiment("스스로")
+    _, frame = verbs.classifier()
+    library.sklearn.autolog(log_models=False, silent=True)
+    try:
+        found = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0, 10.0]}, cv=2).fit(frame, frame["a"] > 0)
+        found.score(frame, frame["a"] > 0)
+    finally:
+        library.sklearn.autolog(disable=True)
+    runs = library.search_runs(
+        experiment_names=["스스로"], output_format="list", order_by=["metrics.mean_test_score DESC"]
+    )
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    (parent,) = parents
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    timed = [
+        run.data.metrics.pop(key, None) is not None for run in runs for key in ("mean_fit_time", "mean_score_time")
+    ]
+    for run in runs:
+        for key in ("std_fit_time", "std_score_time", "rank_test_score"):
+            run.data.metrics.pop(key, None)
+    return {
+        "parent": [parent.info.status, parent.data.params, parent.data.metrics],
+        "children": sorted(
+            ([run.info.status, run.data.params, sorted(run.data.metrics.items())] for run in children), key=str
+        ),
+        "timed": sum(timed),
+        "files": sorted(seen(library, library.get_tracking_uri(), parent.info.run_id)["files"]),
+        "datasets": [len(run.inputs.dataset_inputs) for run in parents],
+        "best": found.best_params_,
+    }
+
+
 def optuna(library: Any, store: str, mark: str) -> Any:
     """A study of five trials by Optuna's callback: one is cut, one fails, each logs more by itself."""
     import optuna

@@ -118,10 +118,10 @@ def artifacts(library: Any, store: str, run_id: str) -> Any:
     return found
 
 
-def fluent_day(library: Any, store: str) -> Any:
+def fluent_day(library: Any, store: str, experiment: str = "하루") -> Any:
     """What a notebook user does in a day; returns what they see, without ids and times."""
     library.set_tracking_uri(store if "://" in store else Path(store).as_uri())
-    library.set_experiment("하루")
+    library.set_experiment(experiment)
     with library.start_run(run_name="parent", tags={"day": "1"}, description="설명") as parent:
         seen = _log_some(library)
         with library.start_run(run_name="child", nested=True):
@@ -138,7 +138,7 @@ def fluent_day(library: Any, store: str) -> Any:
     seen["last"] = library.last_active_run().data.tags["mlflow.runName"]
     with library.start_run(run_id=parent.info.run_id):
         library.set_tag("day", "2")
-    return {**seen, **_look_back(library, parent.info.run_id)}
+    return {**seen, **_look_back(library, experiment, parent.info.run_id)}
 
 
 def _log_some(library: Any) -> dict[str, Any]:
@@ -160,11 +160,11 @@ def _log_some(library: Any) -> dict[str, Any]:
     return {"param": library.log_param("again", 5)}
 
 
-def _look_back(library: Any, run_id: str) -> dict[str, Any]:
+def _look_back(library: Any, experiment: str, run_id: str) -> dict[str, Any]:
     run = library.get_run(run_id)
     speaker = library.MlflowClient()
-    listed = library.search_runs(experiment_names=["하루"], order_by=["tags.mlflow.runName"], output_format="list")
-    frame = library.search_runs(experiment_names=["하루"], order_by=["tags.mlflow.runName"])
+    listed = library.search_runs(experiment_names=[experiment], order_by=["tags.mlflow.runName"], output_format="list")
+    frame = library.search_runs(experiment_names=[experiment], order_by=["tags.mlflow.runName"])
     # Git tags are there only inside a work tree, the traceback is Millstream's own.
     columns = [name for name in frame.columns if "source.git" not in name and "traceback" not in name]
     cells = frame[["status", "metrics.loss", "metrics.acc", "params.lr", "tags.day"]].values.tolist()
@@ -180,7 +180,7 @@ def _look_back(library: Any, run_id: str) -> dict[str, Any]:
         "history": [[m.value, m.step] for m in speaker.get_metric_history(run_id, "loss")],
         "text": library.artifacts.load_text(f"runs:/{run_id}/notes/첫 줄.txt"),
         "loaded": library.artifacts.load_dict(f"runs:/{run_id}/config.json"),
-        "listed": sorted(entry.path for entry in library.artifacts.list_artifacts(run_id=run_id)),
+        "listed": sorted(entry.path for entry in speaker.list_artifacts(run_id)),
     }
 
 
