@@ -99,6 +99,7 @@ def _words(accounts: Accounts) -> tuple[str, ...]:
     if accounts.is_empty():
         words.append(
             "There is no user yet. Make the first, an administrator, within a day: open the page /login and give this "
-            f"one-time token, or run `millstream users add NAME`.\n\n    {accounts.first_token().reveal()}\n"
+            "one-time token, or run `millstream users add NAME` for the same store.\n\n"
+            f"    {accounts.first_token().reveal()}\n"
         )
     return tuple(words)

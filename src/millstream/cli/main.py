@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "runs": ("millstream.cli.runs", "runs", "List, show, follow, move, delete and restore runs."),
     "server": ("millstream.cli.server", "server", "Start the tracking server."),
     "ui": ("millstream.cli.server", "ui", "Show runs in the browser."),
+    "users": ("millstream.cli.users", "users", "Say who may log in to a server, and what they may do."),
 }
 
 

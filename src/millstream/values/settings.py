@@ -114,6 +114,13 @@ SETTINGS: tuple[Setting, ...] = (
         "What users may do where nothing was granted: NO_PERMISSIONS, READ, EDIT or MANAGE.",
     ),
     Setting(
+        "NEW_PASSWORD",
+        str,
+        None,
+        None,
+        "Password that `users add` and `users passwd` give (default: asked for, or a line of standard input).",
+    ),
+    Setting(
         "CORS_ALLOWED_ORIGINS",
         str,
         None,
