@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 pytest.register_assert_rewrite("tests.faults", "tests.machine", "tests.stores")
 
 from millstream.tracking import state  # noqa: E402
-from tests import servers  # noqa: E402
+from tests import buckets, servers  # noqa: E402
 
 # A shell that starts something in the background, or nohup, lets it ignore these, and so would all that tests start.
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
@@ -72,3 +74,28 @@ def postgresql() -> Iterator[str]:
     servers.demand()
     with servers.running() as uri:
         yield uri
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[buckets.S3]:
+    """A server of this session that speaks S3."""
+    buckets.demand()
+    with buckets.running() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: buckets.S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URI of an empty place in a bucket that this process may use."""
+    for name, value in s3_server.environ().items():
+        monkeypatch.setenv(name, value)
+    forget_buckets()
+    yield f"s3://{s3_server.bucket}/{uuid.uuid4().hex}"
+    forget_buckets()
+
+
+def forget_buckets() -> None:
+    """Buckets are opened once for a process, with what its environment says then."""
+    module = sys.modules.get("millstream.drivers.artifacts.buckets")
+    if module is not None:
+        module._open.clear()

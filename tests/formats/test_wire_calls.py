@@ -51,6 +51,21 @@ def ask(path: str, query: bytes) -> Any:
 
 CALLS = [
     (
+        "artifacts/presigned-upload-url",
+        {"model_id": "m-1", "path": "a b/c", "expiration": "60"},
+        queries.SignArtifact(model_id="m-1", path="a b/c", method="PUT", seconds=60),
+    ),
+    (
+        "artifacts/presigned-upload-url",
+        {"run_uuid": "r", "path": "f"},
+        queries.SignArtifact(run_id="r", path="f", method="PUT", seconds=900),
+    ),
+    (
+        "artifacts/presigned-download-url",
+        {"run_id": "r", "path": "f"},
+        queries.SignArtifact(run_id="r", path="f", method="GET", seconds=900),
+    ),
+    (
         "experiments/create",
         {"name": "e", "tags": [{"key": "a", "value": "b"}]},
         ops.CreateExperiment(name="e", time=123, tags={"a": "b"}),

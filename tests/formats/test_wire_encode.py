@@ -11,6 +11,7 @@ import pytest
 from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.route import Given
 from millstream.formats.wire.table import ROUTES
+from millstream.values.addresses import Signed
 from millstream.values.entities import (
     Dataset,
     DatasetInput,
@@ -134,6 +135,18 @@ REPLIES: list[tuple[str, Any, Any, Any]] = [
         },
     ),
     ("artifacts/list", [], INFO, {"root_uri": "file:///a"}),
+    (
+        "artifacts/presigned-upload-url",
+        Signed("http://b/f?s", {"a": "b"}),
+        None,
+        {"presigned_url": "http://b/f?s", "headers": {"a": "b"}},
+    ),
+    (
+        "artifacts/presigned-download-url",
+        Signed("http://b/f?s", {}, 0),
+        None,
+        {"presigned_url": "http://b/f?s", "headers": {}, "file_size": 0},
+    ),
 ]
 NOTHING = sorted(set(BY_PATH) - {path for path, *_ in REPLIES})
 

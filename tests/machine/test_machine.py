@@ -27,7 +27,7 @@ STEPS_OF_A_STORE = 100
 # Every rule comes about in so many steps.
 ENOUGH_FOR_ALL = 5000
 # Questions about files beside the runs, which the suite and the golden trees are about.
-OF_FILES = {queries.ListArtifacts, queries.ListModelArtifacts}
+OF_FILES = {queries.ListArtifacts, queries.ListModelArtifacts, queries.SignArtifact}
 SETTINGS = settings(
     stateful_step_count=STEPS_OF_A_STORE,
     deadline=None,

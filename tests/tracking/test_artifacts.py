@@ -181,7 +181,7 @@ def test_what_cannot_be_fetched(run: Any, tmp_path: Path) -> None:
         {"artifact_uri": f"runs:/{'c' * 32}/a.txt"},
         {"artifact_uri": f"runs:/{run.info.run_id}/../../meta.yaml"},
         {"artifact_uri": "nowhere/at all"},
-        {"artifact_uri": "s3://bucket/x"},
+        {"artifact_uri": "sftp://bucket/x"},
         {"run_id": run.info.run_id, "artifact_path": "a/../../x"},
         {"run_id": run.info.run_id, "artifact_path": "nothing", "dst_path": str(tmp_path / "d")},
     ):

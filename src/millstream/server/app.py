@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from millstream.drivers.artifacts.signing import can_sign
 from millstream.formats.wire import families
 from millstream.formats.wire.artifacts import Fetch
 from millstream.formats.wire.logged_models import Fetch as ModelFetch
@@ -66,9 +68,9 @@ def make_app(
     pages = Pages(static_prefix)
     table = ROUTES + interface.routes(server) + (gate.routes if gate else ())
     doors = (
-        *facts.doors(store, Description(table, server.version, pages.prefix), server.version),
+        *facts.doors(store, places, Description(table, server.version, pages.prefix), server.version),
         *_files(Files(served)),
-        *Proxy(served if serve_artifacts else None).doors(),
+        *Proxy(served if serve_artifacts else None, places.signs).doors(),
         *(gate.doors if gate else ()),
     )
     api = Api(gate.desk(served) if gate else served, table, gate)
@@ -91,7 +93,8 @@ def make_depot(
     All paths lead below it; everything that needs runs is answered with 503, as MLflow's ``--artifacts-only`` does.
     """
     location = Location.parse(destination, base=Path.cwd())
-    doors = (*facts.signs_of_life(version("millstream")), *Proxy(Destination(location)).doors())
+    proxy = Proxy(Destination(location), partial(can_sign, location))
+    doors = (*facts.signs_of_life(version("millstream")), *proxy.doors())
     methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
     rest = Door(path="/{path:path}", answer=_answer_nothing, needs=ANYONE, methods=methods)
     guards = _guards(frames, allowed_hosts, allowed_origins)

@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from millstream.formats.wire import answers
+from millstream.formats.wire import answers, transfers
 from millstream.formats.wire.artifacts import Fetch, ListProxied
 from millstream.formats.wire.logged_models import Fetch as ModelFetch
 from millstream.formats.wire.model_versions import Fetch as VersionFetch
@@ -19,7 +19,8 @@ from millstream.formats.wire.openapi import Other, describe
 from millstream.formats.wire.route import Route
 
 _FILE = {200: "The file.", 206: "A part of the file, as asked for with Range.", 304: "The caller has it already."}
-_PROXY = "/api/2.0/mlflow-artifacts/artifacts"
+_PROXIED = "/api/2.0/mlflow-artifacts"
+_PROXY = f"{_PROXIED}/artifacts"
 _INFO = "What this server can do, for MLflow's client."
 
 OTHERS = (
@@ -85,6 +86,20 @@ OTHERS = (
         about="A file of a version of a registered model, or a part of it.",
         request=VersionFetch,
         statuses=_FILE,
+    ),
+    *(
+        Other(method="POST", path=f"{_PROXIED}/mpu/{verb}/{{path}}", about=about, body=body, answer=answer)
+        for verb, about, body, answer in (
+            ("create", "Begin to put a file in parts, past the server.", transfers.BeginParts, transfers.Begun),
+            ("complete", "Put a file together of its parts.", transfers.CompleteParts, answers.Nothing),
+            ("abort", "Forget an upload in parts.", transfers.AbortParts, answers.Nothing),
+        )
+    ),
+    Other(
+        method="GET",
+        path=f"{_PROXIED}/presigned/{{path}}",
+        about="A signed address of a file; one without a size is to be fetched through the server.",
+        answer=transfers.Address,
     ),
     Other(method="GET", path="/openapi.json", about="This description.", gives="application/json"),
     Other(method="GET", path="/api-docs", about="This description as a page.", gives="text/html"),

@@ -6,9 +6,7 @@ What users log is data: every file is an attachment in a sandbox of its own.
 from __future__ import annotations
 
 import mimetypes
-import os
 import re
-import stat
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate, parsedate_to_datetime
 from typing import BinaryIO
@@ -21,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.artifacts.base import Artifacts, Facts, facts_of
 from millstream.values.errors import InvalidValue, NotFound
 from millstream.values.paths import RelPath
 
@@ -34,24 +32,28 @@ Find = Callable[[], tuple[Artifacts, RelPath]]
 
 
 class Opened(Struct, frozen=True):
-    """A stored file that is open: its size (None where the store cannot tell) and its time of change in ns."""
+    """A stored file that is open, and what is known of it."""
 
     file: BinaryIO
     name: str
-    size: int | None = None
-    changed: int = 0
+    facts: Facts
 
     @property
-    def etag(self) -> str | None:
+    def size(self) -> int:
+        """Bytes in it."""
+        return self.facts.size
+
+    @property
+    def etag(self) -> str:
         """Changes whenever the file does."""
-        return None if self.size is None else f'"{self.changed:x}-{self.size:x}"'
+        return self.facts.etag or f'"{self.facts.changed:x}-{self.size:x}"'
 
 
 class FileReply(StreamingResponse):
     """Sends `length` bytes of an open file from where it stands, and closes it whatever happens."""
 
-    def __init__(self, file: BinaryIO, length: int | None, status: int, headers: dict[str, str], media: str) -> None:
-        """Reply with the rest of the file when `length` is None."""
+    def __init__(self, file: BinaryIO, length: int, status: int, headers: dict[str, str], media: str) -> None:
+        """Reply with `status`."""
         self.file = file
         super().__init__(_chunks(file, length), status, headers, media)
 
@@ -66,14 +68,13 @@ class FileReply(StreamingResponse):
             self.file.close()
 
 
-async def _chunks(file: BinaryIO, length: int | None) -> AsyncIterator[bytes]:
+async def _chunks(file: BinaryIO, length: int) -> AsyncIterator[bytes]:
     left = length
-    while left is None or left > 0:
-        chunk = await to_thread.run_sync(file.read, CHUNK if left is None else min(CHUNK, left))
+    while left > 0:
+        chunk = await to_thread.run_sync(file.read, min(CHUNK, left))
         if not chunk:
             return
-        if left is not None:
-            left -= len(chunk)
+        left -= len(chunk)
         yield chunk
 
 
@@ -98,14 +99,7 @@ def _open(find: Find, whose: str) -> Opened:
         if artifacts.list(path) or _is_directory(artifacts, path):
             raise InvalidValue(f"{str(path)!r} is a directory; name a file in it.") from error
         raise NotFound(f"{whose} has no artifact {str(path)!r}.") from error
-    try:
-        facts = os.fstat(file.fileno())
-    except (OSError, AttributeError):
-        return Opened(file, path.name)
-    if not stat.S_ISREG(facts.st_mode):
-        file.close()
-        raise InvalidValue(f"{str(path)!r} is not a plain file.")
-    return Opened(file, path.name, facts.st_size, facts.st_mtime_ns)
+    return Opened(file, path.name, facts_of(file))
 
 
 def _is_directory(artifacts: Artifacts, path: RelPath) -> bool:
@@ -127,11 +121,9 @@ def _reply(opened: Opened, request: Request) -> Response:
         "cache-control": "no-cache",
     }
     media = mimetypes.guess_type(opened.name)[0] or "application/octet-stream"
-    if opened.size is None or opened.etag is None:
-        return FileReply(opened.file, None, 200, headers, media)
     headers |= {
         "etag": opened.etag,
-        "last-modified": formatdate(opened.changed // 10**9, usegmt=True),
+        "last-modified": formatdate(opened.facts.changed // 10**9, usegmt=True),
         "accept-ranges": "bytes",
     }
     if _has_it(request, opened):
@@ -155,7 +147,7 @@ def _has_it(request: Request, opened: Opened) -> bool:
 
 def _unchanged_since(date: str | None, opened: Opened) -> bool:
     try:
-        return date is not None and opened.changed // 10**9 <= parsedate_to_datetime(date).timestamp()
+        return date is not None and opened.facts.changed // 10**9 <= parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return False
 

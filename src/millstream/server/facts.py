@@ -13,15 +13,16 @@ from millstream.formats.wire.needs import ANYONE, CALLER
 from millstream.server.description import Description
 from millstream.server.doors import Door
 from millstream.server.errors import json_reply
+from millstream.server.places import Places
 from millstream.stores.base import Store
 from millstream.values.databases import DatabaseUri
 
 _PREFIXES = ("/api", "/ajax-api")
 
 
-def doors(store: Store, description: Description, version: str) -> tuple[Door, ...]:
+def doors(store: Store, places: Places, description: Description, version: str) -> tuple[Door, ...]:
     """The doors; the description's `OTHERS` tells what they answer. MLflow's clients ask for some without a login."""
-    info = _answer_info(store)
+    info = _answer_info(store, places)
     return (
         *signs_of_life(version),
         Door(path="/openapi.json", answer=description.get_json, needs=CALLER),
@@ -45,20 +46,22 @@ def _answer_text(text: str) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def _answer_info(store: Store) -> Callable[[Request], Awaitable[Response]]:
+def _answer_info(store: Store, places: Places) -> Callable[[Request], Awaitable[Response]]:
     directory = DatabaseUri.parse(store.uri, Path.cwd()) is None
-    capabilities = answers.Capabilities(
-        store_type="FileStore" if directory else "SqlStore",
-        workspaces_enabled=False,
-        trace_archival_enabled=False,
-        multipart_uploads_enabled=False,
-        multipart_downloads_enabled=False,
-        presigned_upload_run_id_supported=False,
-        presigned_upload_model_id_supported=False,
-        features_enabled=answers.Features(gateway=False),
-    )
 
     async def answer(_request: Request) -> Response:
-        return json_reply(capabilities)
+        signs = places.signs()
+        return json_reply(
+            answers.Capabilities(
+                store_type="FileStore" if directory else "SqlStore",
+                workspaces_enabled=False,
+                trace_archival_enabled=False,
+                multipart_uploads_enabled=signs,
+                multipart_downloads_enabled=signs,
+                presigned_upload_run_id_supported=True,
+                presigned_upload_model_id_supported=True,
+                features_enabled=answers.Features(gateway=False),
+            )
+        )
 
     return answer

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
+from millstream.drivers.artifacts.signing import can_sign
 from millstream.server.owners import SCHEME, Owner
 from millstream.values.databases import ARTIFACTS, DatabaseUri
 from millstream.values.entities import Experiment, LoggedModel, RunInfo
@@ -23,9 +24,11 @@ class Places(Struct, frozen=True):
 
     `roots` are directories that requests may name; `default`, if any, is where new experiments go unasked;
     `destination`, if any, is what the operator gave to be passed on; `home` is where ``mlflow-artifacts:/`` lies.
+    `remotes` are the places in buckets that the operator named: the only ones this server has business in.
     """
 
     roots: tuple[Path, ...] = ()
+    remotes: tuple[Location, ...] = ()
     default: Location | None = None
     destination: Location | None = None
     home: Location = Location("file", "", "/nowhere")
@@ -45,9 +48,10 @@ class Places(Struct, frozen=True):
         database = DatabaseUri.parse(store_uri, base)
         own = Location.parse(store_uri, base=base) if database is None else database.artifact_root(default, base)
         home = passed_on or (own if database is not None or own.local is None else _beside(own.local))
-        found = [place.local for place in (own, named, home) if place is not None]
+        places = [place for place in (own, named, home) if place is not None]
         return cls(
-            roots=tuple(dict.fromkeys(path.resolve() for path in found if path)),
+            roots=tuple(dict.fromkeys(place.local.resolve() for place in places if place.local)),
+            remotes=tuple(dict.fromkeys(place for place in places if place.local is None)),
             default=named if database is None else None,
             destination=passed_on,
             home=home,
@@ -74,12 +78,29 @@ class Places(Struct, frozen=True):
             )
         return structs.replace(op, artifact_location=str(location))
 
+    def may_open(self, location: Location) -> bool:
+        """Whether this server goes to `location` for its clients.
+
+        They may write any place into experiments, and would have it use its own credentials there.
+        """
+        if location.local is not None:
+            return True
+        return any(
+            (location.scheme, location.authority) == (root.scheme, root.authority)
+            and f"{location.path}/".startswith(f"{root.path.rstrip('/')}/")
+            for root in self.remotes
+        )
+
     def home_of(self, uri: str) -> Location | None:
         """Where a URI of the proxied store of this server really is; None for every other URI."""
         if not self.proxied or not uri.startswith(f"{SCHEME}:"):
             return None
         location = Location.parse(uri)
         return None if location.authority else self.home / RelPath.parse(location.path.strip("/"))
+
+    def signs(self) -> bool:
+        """Whether clients may ask for signed addresses of what is passed on: new artifacts go to S3, with keys."""
+        return self.proxied and self.destination is not None and can_sign(self.destination)
 
     def passes_on(self, uri: str) -> bool:
         """Whether clients reach the artifacts at `uri` through the server: on its disk, or below its destination."""

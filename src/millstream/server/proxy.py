@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from millstream.server.artifacts import named_file
 from millstream.server.doors import Door
 from millstream.server.downloads import send_file
 from millstream.server.errors import json_reply
+from millstream.server.transfers import Transfers
 from millstream.server.uploads import receive_file
 from millstream.values.errors import Unavailable
 from millstream.values.paths import Location, RelPath
@@ -52,13 +54,14 @@ class Destination:
 class Proxy:
     """Handlers of the proxied store over `depot`; without one every request is answered with 503, as MLflow does."""
 
-    def __init__(self, depot: Depot | None) -> None:
-        """Serve `depot`."""
+    def __init__(self, depot: Depot | None, signs: Callable[[], bool]) -> None:
+        """Serve `depot`; `signs` says whether clients are told to ask for signed addresses."""
         self._depot = depot
+        self._transfers = Transfers(lambda path: self.depot.find(path), signs=signs)
 
     def doors(self) -> tuple[Door, ...]:
         """All doors, under both prefixes. What a path needs goes by the run or logged model that it is in."""
-        return tuple(door for prefix in PREFIXES for door in self._below(prefix))
+        return tuple(door for prefix in PREFIXES for door in (*self._below(prefix), *self._transfers.doors(prefix)))
 
     def _below(self, prefix: str) -> tuple[Door, ...]:
         one = f"{prefix}/artifacts/{{path:path}}"

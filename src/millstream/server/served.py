@@ -13,9 +13,10 @@ from msgspec import structs
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.server.owners import SCHEME, find_owner
+from millstream.server.owners import SCHEME, Owner, find_owner
 from millstream.server.places import Places
 from millstream.server.sources import served_files, settle_source, show_registered, show_version
+from millstream.stores.addresses import sign
 from millstream.stores.base import Store
 from millstream.values import queries
 from millstream.values.entities import Experiment, LoggedModel, ModelVersion, Page, RegisteredModel, Run, RunInfo
@@ -54,6 +55,8 @@ class ServedStore:
             return cast(T, self.artifacts(query.run_id).list(RelPath.parse(query.path)))
         if isinstance(query, queries.ListModelArtifacts):
             return cast(T, self.model_artifacts(query.model_id).list(RelPath.parse(query.path)))
+        if isinstance(query, queries.SignArtifact):
+            return cast(T, sign(self, query))
         found = self.store.read(query)
         if isinstance(query, queries.GetLatestVersions):
             return cast(T, [self._show(version) for version in cast(list[ModelVersion], found)])
@@ -71,7 +74,8 @@ class ServedStore:
 
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
         """The directory of the logged model `name` that the run made."""
-        return self.store.logged_model(run_id, name)
+        found = self.store.logged_model(run_id, name)
+        return None if found is None else self._checked(found)
 
     def version_files(self, query: queries.GetModelVersion) -> tuple[Artifacts, RelPath]:
         """The files of a version of a registered model; NotSupported where this server may not look."""
@@ -84,7 +88,11 @@ class ServedStore:
     def find(self, path: RelPath) -> tuple[Artifacts, RelPath]:
         """Whose artifacts a path of the proxied store names, and the path below them."""
         owner, below = find_owner(path)
-        return self.model_artifacts(owner.id) if owner.kind == "model" else self.artifacts(owner.id), below
+        return self.of(owner), below
+
+    def of(self, owner: Owner) -> Artifacts:
+        """The artifacts of a run or logged model, as `artifacts`."""
+        return self.model_artifacts(owner.id) if owner.kind == "model" else self.artifacts(owner.id)
 
     def _open(self, uri: str, find: Callable[[], Artifacts]) -> Artifacts:
         """What `find` finds; but what MLflow noted as passed on by a server lies where the operator says."""
@@ -92,11 +100,21 @@ class ServedStore:
         if home is not None and self.places.destination is not None:
             return open_artifacts(home)
         try:
-            return _checked(find())
+            return self._checked(find())
         except NotSupported:
             if home is None:
                 raise
             return open_artifacts(home)
+
+    def _checked(self, artifacts: Artifacts) -> Artifacts:
+        place = artifacts.location
+        passed_on = place.scheme == SCHEME and not place.authority and artifacts.local_path(RelPath()) is not None
+        if not passed_on and not self.places.may_open(place):
+            raise NotSupported(
+                f"This server does not go to {place}; clients do by themselves. Start it with "
+                "--artifacts-destination and a URI above that one to have it pass on what is there."
+            )
+        return artifacts
 
     def _show(self, found: Any) -> Any:
         places = self.places
@@ -116,11 +134,3 @@ class ServedStore:
             case Page():
                 return Page((self._show(item) for item in found), found.token)
         return found
-
-
-def _checked(artifacts: Artifacts) -> Artifacts:
-    """Refuse places on other servers: whoever may make an experiment could have this one ask addresses for him."""
-    scheme, authority = artifacts.location.scheme, artifacts.location.authority
-    if scheme in ("http", "https") or (scheme == SCHEME and authority):
-        raise NotSupported(f"These artifacts are at another server, {artifacts.location}; ask that one.")
-    return artifacts

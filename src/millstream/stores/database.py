@@ -25,6 +25,7 @@ from millstream.drivers.sql.migrations import mlflows_own, prepare
 from millstream.drivers.sql.models import model_ids, output_location, read_models
 from millstream.drivers.sql.queues import Queue
 from millstream.drivers.sql.transactions import Transactions
+from millstream.stores.addresses import sign
 from millstream.stores.database_purges import DatabasePurges
 from millstream.stores.database_registry import RegistryLookups
 from millstream.stores.database_spaces import DatabaseScale
@@ -81,6 +82,7 @@ class DatabaseStore:
             queries.GetExperimentByName: self._experiment_by_name,
             queries.GetRunInfo: self._run_info,
             queries.ListArtifacts: self._list_artifacts,
+            queries.SignArtifact: lambda query: sign(self, query),
             **ModelSearches(self._reading_models, self._reading).readers,
             queries.GetLoggedModel: self._model,
             queries.ListModelArtifacts: self._list_model_artifacts,

@@ -13,6 +13,7 @@ from millstream.drivers.files.registry import RegistryFiles
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
+from millstream.stores.addresses import sign
 from millstream.stores.histories import Histories
 from millstream.stores.metricfiles import Knower, MetricFiles
 from millstream.values import names, queries
@@ -50,6 +51,7 @@ class Lookups:
             queries.GetExperimentByName: self._experiment_by_name,
             queries.GetRunInfo: self._run_info,
             queries.ListArtifacts: self._list_artifacts,
+            queries.SignArtifact: lambda query: sign(self._places, query),
             queries.GetLoggedModel: self._model,
             queries.ListModelArtifacts: self._list_model_artifacts,
             queries.GetRegisteredModel: lambda query: registry.get(query.name),

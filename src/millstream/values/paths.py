@@ -16,6 +16,7 @@ from millstream.values.errors import InvalidValue
 MAX_SEGMENTS = 64
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WINDOWS_DRIVE = re.compile(r"[a-zA-Z]:")
+_CONTAINERS = ("wasbs", "abfss")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]*:")
 
 
@@ -109,7 +110,9 @@ class Location(Struct, frozen=True):
             parts = urlsplit(text)
         except ValueError as error:
             raise InvalidValue(f"{text!r} is not a valid URI: {error}.") from error
-        if parts.query or parts.fragment or "@" in parts.netloc or ";" in parts.path:
+        # Azure writes <container>@<account>: no user of anything.
+        login = "@" in parts.netloc and (parts.scheme.lower() not in _CONTAINERS or ":" in parts.netloc)
+        if parts.query or parts.fragment or login or ";" in parts.path:
             raise InvalidValue(f"The location {text!r} must not have a query, fragment, parameters or credentials.")
         if ".." in unquote(parts.path).split("/"):
             raise InvalidValue(f"The location {text!r} must not contain '..'.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct
 
+from millstream.values.addresses import Signed
 from millstream.values.entities import (
     DatasetSummary,
     Experiment,
@@ -325,6 +326,19 @@ class SearchModelVersions(Query[Page[ModelVersion]], frozen=True, kw_only=True):
     max_results: int = 10_000
     page_token: str | None = None
     seen: Seen = EVERYTHING
+
+
+class SignArtifact(Query[Signed], frozen=True, kw_only=True):
+    """An address at which the file `path` of a run or logged model can be fetched (GET) or put (PUT) for `seconds`.
+
+    InvalidValue where the artifacts are in no store that signs addresses.
+    """
+
+    run_id: str = ""
+    model_id: str = ""
+    path: str
+    method: Literal["GET", "PUT"]
+    seconds: int
 
 
 class StoreFacts(Struct, frozen=True):

@@ -157,6 +157,7 @@ class Everyone:
         of_run = f"{things['experiment_id']}/{things['run_id']}/artifacts"
         if "mlflow-artifacts" in path:
             fields = {"path": of_run} if path.endswith("/artifacts") else {}
+            fields = PARTS if "/mpu/" in path else fields
             path = path.replace("{path:path}", f"{of_run}/a.txt")
         path = path.replace("{path:path}", "e/1").replace("{token}", things["token"])
         if way.method in ("GET", "PUT") or way.path.endswith("upload-artifact"):
@@ -183,6 +184,8 @@ class Everyone:
             or (field.name == "run_id" and way.path.endswith("model-versions/create"))
         ]
         found = {name: known[name] for name in wanted}
+        if way.path.endswith("presigned-upload-url"):
+            found["run_id"] = known["run_id"]
         if "metrics" in way.path and "run_id" in found and "bulk" in way.path:
             found["run_id"] = [found["run_id"]]
         return found
@@ -215,6 +218,7 @@ CONSTANTS: dict[str, Any] = {
 }  # fmt: skip
 ALWAYS = ("experiment_ids", "max_results", "description")
 """Fields that can be left out and yet matter."""
+PARTS = {"path": "a.txt", "num_parts": 1, "upload_id": "u", "parts": []}
 OTHERWISE: dict[str, dict[str, Any]] = {"runs/log-metric": {"key": "loss"}}
 
 

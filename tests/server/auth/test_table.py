@@ -26,7 +26,8 @@ def answers(everybody: Everyone, way: Way) -> list[str]:
     things = everybody.things_for(way)
     for caller in CALLERS:
         reply = everybody.answer(way, caller, things)
-        assert reply.status < 500, (way.title, caller, reply.body)
+        # Nothing is signed where artifacts lie in a directory; what matters is whom it is said to.
+        assert reply.status < 500 or (reply.status == 501 and is_signing(way)), (way.title, caller, reply.body)
         words.append(everybody.word(way, caller, reply, things))
         if way.uses_up and reply.status < 400 and way.method != "GET":
             things = everybody.things_for(way)
@@ -64,9 +65,14 @@ def test_the_table_grants_no_more_than_the_needs(world: World) -> None:
                 assert words[caller] in ("403", "404") or allowed or is_read(way), (way, caller, words[caller])
 
 
+def is_signing(way: Way) -> bool:
+    return "/mpu/" in way.path or "/presigned/" in way.path
+
+
 def is_read(way: Way) -> bool:
     return (
-        way.path.endswith(("ui/series", "ui/envelope", "ui/tokens", "get-latest-versions")) or "{token_id}" in way.path
+        way.path.endswith(("presigned-download-url", "ui/series", "ui/envelope", "ui/tokens", "get-latest-versions"))
+        or "{token_id}" in way.path
     )
 
 

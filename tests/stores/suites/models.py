@@ -306,6 +306,18 @@ class ModelSuite:
         store.write(ops.FinalizeLoggedModel(model_id=model, status="FAILED", time=T0))
         assert find(store, "status = 'FAILED'") == ["m"]
 
+    @covers(queries.SignArtifact)
+    def test_addresses_of_files_on_this_machine_are_not_signed(self, store: Store) -> None:
+        run = new_run(store)
+        store.artifacts(run).put_bytes(b"1", RelPath.parse("f"))
+        for asked in ({"run_id": run}, {"model_id": new_model(store)}):
+            for method in ("GET", "PUT"):
+                with pytest.raises(InvalidValue, match="in no bucket"):
+                    store.read(queries.SignArtifact(path="f", method=method, seconds=60, **asked))
+        for nobody in ({"run_id": "0" * 32}, {"model_id": "m-" + "0" * 32}):
+            with pytest.raises(NotFound):
+                store.read(queries.SignArtifact(path="f", method="GET", seconds=60, **nobody))
+
     @covers(queries.ListModelArtifacts)
     def test_a_models_files_are_its_own(self, store: Store) -> None:
         run, model = new_run(store), new_model(store, name="분류기")

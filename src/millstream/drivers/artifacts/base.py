@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
+from msgspec import Struct
+
+from millstream.values.addresses import Signed
 from millstream.values.entities import FileInfo
 from millstream.values.paths import Location, RelPath
+
+
+class Facts(Struct, frozen=True):
+    """What is known of a stored file: its size (bytes), its time of change (ns), and what names this version of it.
+
+    The files that a remote store opens have these as `facts`.
+    """
+
+    size: int
+    changed: int
+    etag: str = ""
+
+
+def facts_of(file: BinaryIO) -> Facts:
+    """The facts of a file that some store opened."""
+    raw = getattr(file, "raw", file)
+    if hasattr(raw, "facts"):
+        facts: Facts = raw.facts
+        return facts
+    found = os.fstat(file.fileno())
+    return Facts(found.st_size, found.st_mtime_ns)
 
 
 class Draft(Protocol):
@@ -64,3 +89,28 @@ class Artifacts(Protocol):
     def download(self, path: RelPath, target: Path) -> Path:
         """Copy a file or a directory tree below the local directory `target`; returns where it went."""
         ...
+
+
+class Signing(Protocol):
+    """Artifacts that clients may reach by themselves, with addresses that were signed for them."""
+
+    def sign(self, method: str, path: RelPath, seconds: int) -> Signed:
+        """An address for GET or PUT of the file `path`; NotFound when there is none to get."""
+        ...
+
+    def begin_parts(self, path: RelPath, count: int, seconds: int) -> tuple[str, list[Signed]]:
+        """Begin to write `path` in `count` parts: the id of the upload, an address for PUT of each part."""
+        ...
+
+    def complete_parts(self, path: RelPath, upload_id: str, etags: dict[int, str]) -> None:
+        """Put the file in its place: its parts by number, each with the ETag that its PUT was answered with."""
+        ...
+
+    def abort_parts(self, path: RelPath, upload_id: str) -> None:
+        """Forget the upload."""
+        ...
+
+
+def signing_of(artifacts: Artifacts) -> Signing | None:
+    """`artifacts` as something that signs addresses; None when they are where none can be signed."""
+    return cast(Signing, artifacts) if hasattr(artifacts, "begin_parts") else None

@@ -25,9 +25,6 @@ class Family(Struct, frozen=True):
 
 
 FAMILIES = (
-    # MLflow's client sends a file whole when it hears exactly these words.
-    Family(("mlflow-artifacts/mpu",), "Multipart upload is not supported for the current artifact repository"),
-    Family(("mlflow-artifacts/presigned",), "Artifacts go through this server; it hands out no signed addresses"),
     Family(
         ("traces", "unified-traces", "get-trace-artifact", "get-online-trace-details"),
         "Traces are not kept here; the traced code runs as it does without them",
@@ -44,10 +41,6 @@ FAMILIES = (
     Family(("workspaces",), "This server has one workspace, 'default'"),
     Family(("webhooks",), "This server calls no webhooks"),
     Family(("ui-telemetry",), "This server and its pages send nothing home"),
-    Family(
-        ("artifacts/presigned-upload-url", "artifacts/presigned-download-url"),
-        "Artifacts go through this server; it hands out no signed addresses",
-    ),
 )
 
 # MLflow's client stops sending spans when a message has these words (it looks for nothing else).

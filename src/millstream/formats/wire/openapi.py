@@ -38,6 +38,7 @@ class Other(Struct, frozen=True, kw_only=True):
     path: str
     about: str
     request: type[Request] | None = None
+    body: type[Request] | None = None
     takes: str | None = None
     gives: str = "application/octet-stream"
     answer: type[Struct] | None = None
@@ -48,7 +49,7 @@ def describe(routes: Iterable[Route], others: Iterable[Other], version: str) -> 
     """The description of `routes`, each under its first prefix, and of `others`."""
     routes, others = tuple(routes), tuple(others)
     used = [kind for route in routes for kind in (route.request, route.answer)]
-    used += [kind for other in others for kind in (other.request, other.answer) if kind]
+    used += [kind for other in others for kind in (other.request, other.body, other.answer) if kind]
     schemas = _schemas([*used, Error])
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -187,6 +188,9 @@ def _of_other(other: Other) -> dict[str, Any]:
     if other.request is not None:
         named = {parameter["name"] for parameter in said["parameters"]}
         said["parameters"] += _parameters(other.request, named)
+    if other.body is not None:
+        content = {JSON: {"schema": {"$ref": _REFS + name_of(other.body)}}}
+        said["requestBody"] = {"required": True, "content": content}
     if other.takes is not None:
         said["requestBody"] = {"required": True, "content": {other.takes: {"schema": {}}}}
     return said

@@ -13,6 +13,7 @@ from millstream.formats.wire import (
     models,
     registered_models,
     runs,
+    transfers,
 )
 from millstream.formats.wire.needs import check_needs
 from millstream.formats.wire.route import Route
@@ -26,6 +27,7 @@ ROUTES: tuple[Route, ...] = (
     *registered_models.ROUTES,
     *model_versions.ROUTES,
     *artifacts.ROUTES,
+    *transfers.ROUTES,
 )
 
 

@@ -6,12 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.artifacts.open import BUCKETS
 from millstream.stores.base import Store
 from millstream.stores.imports.base import COPY, NONE, Options
 from millstream.stores.imports.berths import Berths
 from millstream.stores.imports.copies import copy_artifacts
 from millstream.stores.imports.summary import Summary
-from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, NotFound, NotSupported
+from millstream.values.errors import (
+    AlreadyExists,
+    InvalidState,
+    InvalidValue,
+    MissingDependency,
+    NotFound,
+    NotSupported,
+)
 from millstream.values.paths import Location
 
 # The target took nothing, for certain.
@@ -32,8 +40,11 @@ class Transport:
         if self._options.artifacts == NONE:
             return None
         try:
-            return look()
-        except NotSupported as error:
+            found = look()
+            if found is not None and found.location.scheme in BUCKETS:
+                raise NotSupported(f"{found.location.scheme}:")
+            return found
+        except (NotSupported, MissingDependency) as error:
             if self._options.artifacts == COPY:
                 self._summary.note(
                     f"artifacts at {error.message} cannot be reached from here; the URIs that they have there are kept"

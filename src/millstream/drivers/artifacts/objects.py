@@ -1,0 +1,299 @@
+"""Artifacts in a bucket: S3 and what speaks like it, Google Cloud Storage, Azure Blob Storage."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import unquote
+
+import obstore
+from obstore import exceptions as refusals
+
+from millstream.drivers.artifacts import s3_parts
+from millstream.drivers.artifacts.base import Facts
+from millstream.drivers.artifacts.buckets import Bucket, open_bucket
+from millstream.drivers.artifacts.local import LocalDraft
+from millstream.drivers.artifacts.parallel import MANY, each
+from millstream.values.addresses import Signed
+from millstream.values.entities import FileInfo
+from millstream.values.errors import InvalidValue, NotFound, NotPermitted, StorageFailed
+from millstream.values.paths import Location, RelPath
+
+PIECE = 8 * 2**20
+"""Bytes of one part of a large upload."""
+_PARTS_AT_ONCE = 3
+_MOST_PARTS = 9_000  # S3 takes 10,000
+_CHUNK = 2**20
+
+
+class ObjectDraft:
+    """A large object in the making; S3 shows it when it is whole. Parts of one that is given up stay hidden there."""
+
+    def __init__(self, bucket: Bucket, key: str, where: str) -> None:
+        """Begin the object `key`, called `where` when something goes wrong."""
+        self._where = where
+        self._key = key
+        self._bucket = bucket
+        self._held = bytearray()
+        self._writer: Any = None
+        self._done = False
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Add `data` at the end."""
+        self._held += data
+        if len(self._held) < PIECE:
+            return
+        with _refusing("write", self._where):
+            if self._writer is None:
+                self._writer = obstore.open_writer(
+                    self._bucket.store, self._key, buffer_size=PIECE, max_concurrency=_PARTS_AT_ONCE
+                )
+            self._writer.write(bytes(self._held))
+        self._held = bytearray()
+
+    def commit(self) -> None:
+        """Show the object, over an older one."""
+        with _refusing("write", self._where):
+            if self._writer is None:
+                obstore.put(self._bucket.store, self._key, bytes(self._held), use_multipart=False)
+            else:
+                if self._held:
+                    self._writer.write(bytes(self._held))
+                self._writer.close()
+        self._done = True
+
+    def discard(self) -> None:
+        """Forget it."""
+        self._writer = None
+        self._held = bytearray()
+
+
+class ObjectFile(io.RawIOBase):
+    """An object that is read as it comes, from any place in it, in constant memory."""
+
+    def __init__(self, bucket: Bucket, key: str, where: str, facts: Facts) -> None:
+        """Read `key`; `facts` are of the version that is read."""
+        super().__init__()
+        self.facts = facts
+        self._where = where
+        self._bucket = bucket
+        self._key = key
+        self._at = 0
+        self._chunks: Iterator[Any] | None = None
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes from the start."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go on reading elsewhere; asks for it when read."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.facts.size}[whence]
+        self._at = max(0, base + offset)
+        self._chunks, self._left = None, memoryview(b"")
+        return self._at
+
+    def readinto(self, target: Any) -> int:
+        """Fill `target` as far as there is something."""
+        if not self._left:
+            self._left = self._next()
+        taken = min(len(target), len(self._left))
+        target[:taken] = self._left[:taken]
+        self._left = self._left[taken:]
+        self._at += taken
+        return taken
+
+    def _next(self) -> memoryview:
+        if self._at >= self.facts.size:
+            return memoryview(b"")
+        with _refusing("read", self._where):
+            if self._chunks is None:
+                options: Any = {"range": {"offset": self._at}}
+                if self.facts.etag:
+                    options["if_match"] = self.facts.etag  # never two versions in one file
+                self._chunks = iter(obstore.get(self._bucket.store, self._key, options=options).stream(_CHUNK))
+            for chunk in self._chunks:
+                if len(chunk):
+                    return memoryview(chunk).cast("B")
+        raise StorageFailed(f"Cannot read {self._where!r}: it ended before its {self.facts.size} bytes.")
+
+
+class ObjectArtifacts:
+    """Files below one prefix of a bucket. A directory is what objects have in common before a slash."""
+
+    def __init__(self, location: Location) -> None:
+        """Serve `location`; the bucket is opened when it is first used."""
+        self.location = location
+        self._root = RelPath(tuple(part for part in unquote(location.path).split("/") if part))
+
+    @property
+    def bucket(self) -> Bucket:
+        """The bucket that everything is in."""
+        return open_bucket(self.location)
+
+    def key(self, path: RelPath) -> str:
+        """The name of an object in the bucket."""
+        return str(self._root / path)
+
+    def list(self, path: RelPath) -> list[FileInfo]:
+        """Entries directly below `path`, by name."""
+        prefix = self.key(path)
+        with _refusing("list", self._where(path)):
+            found = obstore.list_with_delimiter(self.bucket.store, prefix or None)
+        cut = len(prefix) + 1 if prefix else 0
+        entries = [(key[cut:].rstrip("/"), True, None) for key in found["common_prefixes"]]
+        entries += [(item["path"][cut:], False, item["size"]) for item in found["objects"]]
+        # A name that is not one of ours, or that of an empty object that stands for its directory, cannot be asked for.
+        parsed = ((_parse(name), is_dir, size) for name, is_dir, size in entries)
+        infos = [FileInfo(str(path / name), is_dir, size) for name, is_dir, size in parsed if name.segments]
+        return sorted(infos, key=lambda info: info.path)
+
+    def put_file(self, source: Path, path: RelPath) -> None:
+        """Store a copy of the local file `source` as `path`; a large one in parts, some at once."""
+        key = self._file_key(path)
+        try:
+            size = source.stat().st_size
+        except OSError as error:
+            raise StorageFailed(f"Cannot read {str(source)!r}: {error.strerror or error}.") from error
+        piece = max(PIECE, size // _MOST_PARTS + 1)
+        with _refusing("write", self._where(path)):
+            if size <= piece:
+                obstore.put(self.bucket.store, key, source.read_bytes(), use_multipart=False)
+            else:
+                obstore.put(self.bucket.store, key, source, chunk_size=piece, max_concurrency=_PARTS_AT_ONCE)
+
+    def put_bytes(self, data: bytes, path: RelPath) -> None:
+        """Store `data` as `path`."""
+        with _refusing("write", self._where(path)):
+            obstore.put(self.bucket.store, self._file_key(path), data)
+
+    def draft(self, path: RelPath) -> ObjectDraft:
+        """Begin to write `path`."""
+        return ObjectDraft(self.bucket, self._file_key(path), self._where(path))
+
+    def open(self, path: RelPath) -> BinaryIO:
+        """Open `path` for reading; NotFound when there is no such object."""
+        file = ObjectFile(self.bucket, self._file_key(path), self._where(path), self.facts(path))
+        return cast(BinaryIO, io.BufferedReader(file, _CHUNK))
+
+    def facts(self, path: RelPath) -> Facts:
+        """What the bucket knows of the object `path`."""
+        with _refusing("read", self._where(path)):
+            found = obstore.head(self.bucket.store, self._file_key(path))
+        changed = round(found["last_modified"].timestamp()) * 10**9
+        return Facts(found["size"], changed, found["e_tag"] or "")
+
+    def delete(self, path: RelPath) -> None:
+        """Remove an object, or all below a directory; NotFound when there is none."""
+        if not path.segments:
+            raise InvalidValue("Name the file or directory to delete; the whole artifact root cannot be deleted.")
+        key = self.key(path)
+        with _refusing("delete", self._where(path)):
+            below = [item["path"] for page in obstore.list(self.bucket.store, f"{key}/") for item in page]
+            try:
+                obstore.head(self.bucket.store, key)
+                below.append(key)
+            except FileNotFoundError:
+                if not below:
+                    raise
+            obstore.delete(self.bucket.store, below)
+
+    def local_path(self, path: RelPath) -> Path | None:
+        """None: nothing of it is on this machine."""
+        return None
+
+    def download(self, path: RelPath, target: Path) -> Path:
+        """Copy the object or all below `path` into the directory `target`, under its own name; some at once."""
+        goal = target / path.name if path.segments else target
+        key = self.key(path)
+        with _refusing("read", self._where(path)):
+            pages = obstore.list(self.bucket.store, f"{key}/" if key else None)
+            found = [_parse(item["path"][len(key) + 1 if key else 0 :]) for page in pages for item in page]
+        files = [(path / below, goal.joinpath(*below.segments)) for below in found if below.segments]
+        if not files:
+            files = [(path, goal)]
+        each(files, self._fetch, at_once=MANY)
+        return goal
+
+    def _fetch(self, file: tuple[RelPath, Path]) -> None:
+        path, goal = file
+        with self.open(path) as source:
+            _write_whole(source, goal)
+
+    def _file_key(self, path: RelPath) -> str:
+        if not path.segments:
+            raise InvalidValue("An artifact needs a file name.")
+        return self.key(path)
+
+    def _where(self, path: RelPath) -> str:
+        return str(self.location / path)
+
+
+class S3Artifacts(ObjectArtifacts):
+    """Files in a bucket of S3, which clients may reach by themselves with addresses that were signed for them."""
+
+    def sign(self, method: str, path: RelPath, seconds: int) -> Signed:
+        """An address for GET or PUT of `path`, good for `seconds`."""
+        size = self.facts(path).size if method == "GET" else None
+        return Signed(s3_parts.sign_object(self.bucket, method, self._file_key(path), seconds), {}, size)
+
+    def begin_parts(self, path: RelPath, count: int, seconds: int) -> tuple[str, list[Signed]]:
+        """Begin to write `path` in `count` parts."""
+        upload, addresses = s3_parts.begin(self.bucket, self._file_key(path), count, seconds)
+        return upload, [Signed(address) for address in addresses]
+
+    def complete_parts(self, path: RelPath, upload_id: str, etags: dict[int, str]) -> None:
+        """Put the file in its place."""
+        s3_parts.complete(self.bucket, self._file_key(path), upload_id, etags)
+
+    def abort_parts(self, path: RelPath, upload_id: str) -> None:
+        """Forget the upload."""
+        s3_parts.abort(self.bucket, self._file_key(path), upload_id)
+
+
+def _parse(name: str) -> RelPath:
+    """The path that a listing names; the root where it is none that could be asked for."""
+    try:
+        return RelPath.parse(name)
+    except InvalidValue:
+        return RelPath()
+
+
+def _write_whole(source: BinaryIO, goal: Path) -> None:
+    """Copy `source` to `goal`, which is there when it is whole."""
+    try:
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        draft = LocalDraft(goal)
+    except OSError as error:
+        raise StorageFailed(f"Cannot write {str(goal)!r}: {error.strerror or error}.") from error
+    try:
+        while piece := source.read(_CHUNK):
+            draft.write(piece)
+        draft.commit()
+    finally:
+        draft.discard()
+
+
+@contextmanager
+def _refusing(verb: str, where: str) -> Iterator[None]:
+    """Say in our words what the bucket refuses."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound(f"There is nothing at {where!r}, or no such bucket.") from error
+    except (refusals.PermissionDeniedError, refusals.UnauthenticatedError) as error:
+        raise NotPermitted(f"Cannot {verb} {where!r}: the bucket refuses the credentials of this process.") from error
+    except (refusals.BaseError, OSError, ValueError) as error:
+        # What follows the first line shows requests in full, keys in headers among them.
+        raise StorageFailed(f"Cannot {verb} {where!r}: {str(error).splitlines()[0][:300]}") from error
