@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_put_that_fails_leaves_the_old_content_and_no_rest(
 ) -> None:
     artifacts.put_bytes(b"old", path("f"))
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(MillstreamError):
@@ -128,9 +129,9 @@ def test_a_put_that_fails_leaves_the_old_content_and_no_rest(
 def test_what_is_being_written_is_not_listed(artifacts: LocalArtifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.replace
 
-    def look_first(source: str, target: str) -> None:
+    def look_first(source: str, target: str, **directories: int) -> None:
         assert names(artifacts) == []
-        real(source, target)
+        real(source, target, **directories)
 
     monkeypatch.setattr(local.os, "replace", look_first)
     artifacts.put_bytes(b"x", path("f"))
@@ -229,3 +230,30 @@ def test_a_location_is_opened_by_its_scheme(root: Path) -> None:
     assert (root / "x").read_bytes() == b"1"
     with pytest.raises(NotSupported, match="sftp"):
         open_artifacts(Location.parse("sftp://bucket/x"))
+
+
+def test_what_broken_uploads_left_goes_after_a_day(artifacts: LocalArtifacts, root: Path) -> None:
+    artifacts.put_bytes(b"x", path("d/f"))
+    given_up, under_way = artifacts.draft(path("d/g")), artifacts.draft(path("d/h"))
+    for draft in (given_up, under_way):
+        draft.write(b"half")
+    (old,) = [name for name in os.listdir(root / "d") if name == given_up._temporary]
+    os.utime(root / "d" / old, (0, 0))
+    assert names(artifacts, "d") == ["d/f"]
+    assert sorted(os.listdir(root / "d")) == sorted([under_way._temporary, "f"])
+    under_way.commit()
+    for draft in (given_up, under_way):
+        draft.discard()
+    assert names(artifacts, "d") == ["d/f", "d/h"]
+
+
+def test_no_open_directory_is_left(linked: LocalArtifacts, tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    for text in ("d/real", "inside", "d/out/x", "circle", "dangling", "nothing/x", "d", "d/up/inside", "d/up/d/real"):
+        for action in (linked.open, linked.list, linked.delete, lambda it: linked.put_bytes(b"", it)):
+            with suppress(MillstreamError):
+                found = action(path(text))
+                if hasattr(found, "close"):
+                    found.close()
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == before

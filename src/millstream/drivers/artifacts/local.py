@@ -6,11 +6,13 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from millstream.drivers.artifacts.beneath import LeadsOut, Spot, reach
 from millstream.values.entities import FileInfo
 from millstream.values.errors import InvalidValue, MillstreamError, NotFound, StorageFailed
 from millstream.values.paths import Location, RelPath
@@ -18,18 +20,23 @@ from millstream.values.paths import Location, RelPath
 _NO_SUCH_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 _TEMPORARY = ".millstream-part-"
 _PIECE = 2**20
+_FORGOTTEN_SECONDS = 86_400
 
 
 class LocalDraft:
     """Writes a file under a temporary name, which `commit` changes. A process that is killed leaves that only."""
 
-    def __init__(self, target: Path) -> None:
-        """Begin a file that will be `target`; its directory is there."""
+    def __init__(self, spot: Spot, target: Path) -> None:
+        """Begin a file that will be at `spot`, whose directory is there; `target` says where that is."""
         self.target = target
-        self._temporary = target.with_name(f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+        self._spot = spot
+        self._temporary = spot.beside(f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+        self._there = True
         try:
-            self.file = open(self._temporary, "xb", buffering=0)  # noqa: SIM115 (closed by commit and discard)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+            self.file = os.fdopen(Spot(self._temporary, spot.directory).open(flags), "wb", buffering=0)
         except OSError as error:
+            spot.close()
             raise _failure("write", target, error) from error
 
     def write(self, data: bytes | bytearray) -> None:
@@ -43,19 +50,22 @@ class LocalDraft:
 
     def commit(self) -> None:
         """Give the file its name, over an older one."""
+        directory = self._spot.directory
         try:
             self.file.close()
-            os.replace(self._temporary, self.target)
+            os.replace(self._temporary, self._spot.name, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError as error:
             raise _failure("write", self.target, error) from error
-        self._temporary = self.target
+        self._there = False
 
     def discard(self) -> None:
         """Remove what was written, unless it was committed."""
         self.file.close()
-        if self._temporary != self.target:
+        if self._there:
             with suppress(OSError):
-                self._temporary.unlink()
+                os.unlink(self._temporary, dir_fd=self._spot.directory)
+            self._there = False
+        self._spot.close()
 
 
 class LocalArtifacts:
@@ -67,15 +77,17 @@ class LocalArtifacts:
         self._root = Path(location.path) if root is None else root
 
     def list(self, path: RelPath) -> list[FileInfo]:
-        """Entries directly below `path`, by name; [] when there is no such directory."""
-        directory = self._resolve(path)
+        """Entries directly below `path`, by name; [] when there is no such directory.
+
+        What uploads that broke off left there more than a day ago goes.
+        """
         try:
-            with os.scandir(directory) as entries:
-                found = [self._info(path, entry) for entry in entries if not entry.name.startswith(_TEMPORARY)]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+            with self._reach(path) as spot, _Listing(spot) as listing:
+                found = [self._info(path, entry) for entry in listing.entries()]
         except OSError as error:
-            raise _failure("list", directory, error) from error
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return []
+            raise _failure("list", self._root.joinpath(*path.segments), error) from error
         return sorted((info for info in found if info is not None), key=lambda info: info.path)
 
     def _info(self, parent: RelPath, entry: os.DirEntry[str]) -> FileInfo | None:
@@ -83,8 +95,12 @@ class LocalArtifacts:
         try:
             entry.name.encode()
             if entry.is_symlink():
-                self._resolve(path)
-            return FileInfo(str(path), entry.is_dir(), None if entry.is_dir() else entry.stat().st_size)
+                with self._reach(path) as spot:
+                    facts = spot.lstat()
+            else:
+                facts = entry.stat(follow_symlinks=False)
+            is_dir = stat.S_ISDIR(facts.st_mode)
+            return FileInfo(str(path), is_dir, None if is_dir else facts.st_size)
         except (OSError, UnicodeEncodeError, MillstreamError):
             return None
 
@@ -112,18 +128,34 @@ class LocalArtifacts:
 
     def draft(self, path: RelPath) -> LocalDraft:
         """Begin to write `path`: to a temporary name beside it."""
-        return LocalDraft(self._target(path))
+        if not path.segments:
+            raise InvalidValue("An artifact needs a file name.")
+        target = self._root.joinpath(*path.segments)
+        try:
+            spot = self._reach(path, make=True, follow=False)
+            try:
+                # A link is replaced, never written through; one that leads out is refused all the same.
+                if stat.S_ISLNK(spot.lstat().st_mode):
+                    self._reach(path).close()
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                spot.close()
+                raise
+        except OSError as error:
+            raise _failure("write", target, error) from error
+        return LocalDraft(spot, target)
 
     def open(self, path: RelPath) -> BinaryIO:
         """Open `path` for reading; NotFound when there is no such regular file."""
-        target = self._resolve(path)
         try:
             # Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
-            descriptor = os.open(target, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            with self._reach(path) as spot:
+                descriptor = spot.open(os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         except OSError as error:
             if error.errno in _NO_SUCH_FILE:
                 raise self._no_file(path) from error
-            raise _failure("read", target, error) from error
+            raise _failure("read", self._root.joinpath(*path.segments), error) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise self._no_file(path)
@@ -140,16 +172,16 @@ class LocalArtifacts:
         """Remove a file or directory below the root; NotFound when there is none."""
         if not path.segments:
             raise InvalidValue("Name the file or directory to delete; the whole artifact root cannot be deleted.")
-        target = self._resolve(path)
         try:
-            if target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)
-            else:
-                target.unlink()
+            with self._reach(path, follow=False) as spot:
+                if stat.S_ISDIR(spot.lstat().st_mode):
+                    shutil.rmtree(spot.name, dir_fd=spot.directory)
+                else:
+                    os.unlink(spot.name, dir_fd=spot.directory)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise self._nothing("There is nothing called", path) from error
+            raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.") from error
         except OSError as error:
-            raise _failure("delete", target, error) from error
+            raise _failure("delete", self._root.joinpath(*path.segments), error) from error
 
     def local_path(self, path: RelPath) -> Path | None:
         """Where `path` lies."""
@@ -182,25 +214,52 @@ class LocalArtifacts:
             return os.path.isfile(path) and self._is_below(path)
         return os.path.isdir(path) or os.path.isfile(path)
 
-    def _target(self, path: RelPath) -> Path:
-        if not path.segments:
-            raise InvalidValue("An artifact needs a file name.")
-        target = self._resolve(path)
+    def _reach(self, path: RelPath, *, make: bool = False, follow: bool = True) -> Spot:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _failure("make the directory", target.parent, error) from error
-        return target
+            return reach(str(self._root), path.segments, make=make, follow=follow)
+        except LeadsOut as error:
+            raise self._out(path) from error
 
     def _resolve(self, path: RelPath) -> Path:
         target = self._root.joinpath(*path.segments)
         if not self._is_below(target):
-            raise InvalidValue(f"Invalid path: {str(path)!r} leads out of the artifact directory.")
+            raise self._out(path)
         return target
+
+    def _out(self, path: RelPath) -> InvalidValue:
+        return InvalidValue(f"Invalid path: {str(path)!r} leads out of the artifact directory.")
 
     def _is_below(self, path: str | Path) -> bool:
         real, root = os.path.realpath(path), os.path.realpath(self._root)
         return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
+
+
+class _Listing:
+    """A directory that is being read, and stays open while its entries are looked at."""
+
+    def __init__(self, spot: Spot) -> None:
+        self._spot = spot
+
+    def __enter__(self) -> _Listing:
+        able = os.scandir in os.supports_fd
+        self._directory = self._spot.open_directory() if able else None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._directory is not None:
+            os.close(self._directory)
+
+    def entries(self) -> Iterator[os.DirEntry[str]]:
+        """All but what is being written."""
+        place: Any = self._spot.name if self._directory is None else self._directory
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if not entry.name.startswith(_TEMPORARY):
+                    yield entry
+                    continue
+                with suppress(OSError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > _FORGOTTEN_SECONDS:
+                        os.unlink(entry.path if self._directory is None else entry.name, dir_fd=self._directory)
 
 
 # A path that cannot be, whatever the disk: a file below a file, a name too long.

@@ -14,6 +14,7 @@ from obstore import exceptions as refusals
 
 from millstream.drivers.artifacts import s3_parts
 from millstream.drivers.artifacts.base import Facts
+from millstream.drivers.artifacts.beneath import Spot
 from millstream.drivers.artifacts.buckets import Bucket, open_bucket
 from millstream.drivers.artifacts.local import LocalDraft
 from millstream.drivers.artifacts.parallel import MANY, each
@@ -274,7 +275,7 @@ def _write_whole(source: BinaryIO, goal: Path) -> None:
     """Copy `source` to `goal`, which is there when it is whole."""
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
-        draft = LocalDraft(goal)
+        draft = LocalDraft(Spot(str(goal)), goal)
     except OSError as error:
         raise StorageFailed(f"Cannot write {str(goal)!r}: {error.strerror or error}.") from error
     try:
