@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, inspect
 
-from millstream.drivers.sql import schema
+from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.engine import writing
-from millstream.drivers.sql.steps import add_logged_models, add_registry
+from millstream.drivers.sql.steps import add_logged_models, add_registry, note_requests
 from millstream.stores.database import DatabaseStore
 
 
@@ -44,3 +44,13 @@ def test_the_registry_is_added_as_it_is_made(database: DatabaseStore) -> None:
         schema.metadata.drop_all(connection, list(schema.REGISTRY))
         add_registry(connection)
         assert described(connection, schema.REGISTRY) == made
+
+
+@pytest.mark.parametrize("database_uri", ["sqlite", "postgresql"], indirect=True)
+def test_requests_are_noted_as_in_a_new_database(database: DatabaseStore) -> None:
+    engine = database._open().engine
+    with writing(engine) as connection:
+        made = described(connection, (ledger.applied,))
+        connection.exec_driver_sql("ALTER TABLE applied DROP COLUMN digest")
+        note_requests(connection)
+        assert described(connection, (ledger.applied,)) == made

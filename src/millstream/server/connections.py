@@ -8,6 +8,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from millstream.server.lines import LINE, Line
+
 # All in seconds; looked at once a second.
 KEEP_ALIVE = 75
 """How long a connection may wait for its next request."""
@@ -60,8 +62,14 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """A caller has come; maybe taken on in the moment in which the server was told to end."""
         super().connection_made(transport)
+        self.line = Line(transport)
         if self.draining:
             self.loop.call_later(LINGER, self._close_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller has gone, or the server has closed."""
+        super().connection_lost(exc)
+        self.line.lose()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, unless it is a head without end."""
@@ -78,6 +86,7 @@ class Connection(HttpToolsProtocol):
         self.head = 0
         self.requests += 1
         super().on_message_begin()
+        self.scope[LINE] = self.line  # type: ignore[literal-required] # an addition of ours
 
     def on_headers_complete(self) -> None:
         """Begin to answer; while the server ends, this is the last answer on this connection."""

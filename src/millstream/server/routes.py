@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 from anyio import to_thread
@@ -14,14 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from millstream.formats.wire.decode import read_body, read_query
 from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.families import missing_route
 from millstream.formats.wire.route import Given, Route
 from millstream.formats.wire.table import Table
 from millstream.server.doors import Gate, caller_of
 from millstream.server.guards import read_json
+from millstream.server.keys import Asked, Key, credentials_of, read_key
+from millstream.server.lines import line_of
 from millstream.server.turns import Turn
+from millstream.server.unheard import Call, Unheard
 from millstream.stores.base import Store
 from millstream.values.names import new_run_id
 from millstream.values.ops import Op
@@ -38,6 +39,7 @@ class Api:
         self.gate = gate
         self.table = Table(routes)
         self.alone = Turn()
+        self.unheard = Unheard()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -48,10 +50,39 @@ class Api:
         else:
             # A page of another site can send a POST unasked, but no PATCH and no DELETE: these need no content type.
             body = await read_json(Request(scope, receive), typed=method == "POST")
-        answer = partial(self.answer, route, method, body, named, caller_of(scope))
-        # A read may be left behind when the server stops; a write is waited for.
-        text = await to_thread.run_sync(answer, abandon_on_cancel=not issubclass(route.speaks, Op))
-        await Response(text, media_type="application/json")(scope, receive, send)
+        asked = Asked(route, method, body, named, caller_of(scope))
+        if issubclass(route.speaks, Op):
+            text = await self.change(scope, asked)
+        else:
+            # A read may be left behind when the server stops; a write is waited for.
+            text = await to_thread.run_sync(self.answer, asked, abandon_on_cancel=True)
+        if text is not None:
+            await Response(text, media_type="application/json")(scope, receive, send)
+
+    async def change(self, scope: Scope, asked: Asked) -> bytes | None:
+        """Body of the reply to a request that changes something; None when its caller is gone."""
+        key = read_key(scope, asked)
+        if key is not None:
+            return await to_thread.run_sync(self.answer, asked, key)
+        call = Call(lambda: f"{credentials_of(scope)} {asked.digest()}")
+        line = line_of(scope)
+        if line.is_lost():
+            # Before it has had any effect. The caller may be asking another worker again already.
+            line.close()
+            return None
+        with line.told_of_loss(lambda: self.unheard.begin(call)):
+            try:
+                text = await to_thread.run_sync(self.answer, asked, None, call)
+            except Exception:
+                if line.is_lost():
+                    self.unheard.drop(call)
+                raise
+        if not line.is_lost():
+            return text
+        self.unheard.keep(call, text)
+        # Whoever has only stopped to speak, and listens, is not told either: what is kept was heard by nobody.
+        line.close()
+        return None
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route and the fields that the path holds, or the error that says there is none."""
@@ -64,18 +95,27 @@ class Api:
             raise HTTPException(405, f"This endpoint takes {allowed}, not {method}.", {"Allow": allowed})
         return route, named
 
-    def answer(self, route: Route, method: str, body: bytes, named: dict[str, str], caller: Caller) -> bytes:
-        """Body of the reply to one decoded request; `named` are fields that its path holds."""
-        request = (read_query if method in ("GET", "HEAD") else read_body)(body, route.request, named)
+    def answer(self, asked: Asked, key: Key | None = None, own: Call | None = None) -> bytes:
+        """Body of the reply to a request, with a `key`, or without one as the `own` call of the server."""
+        route, caller = asked.route, asked.caller
+        request = asked.read()
         if self.gate is not None:
             self.gate.admit(caller, route.needs, request)
-        given = Given(time.time_ns() // 1_000_000, new_run_id, caller=caller)
+        given = Given(time.time_ns() // 1_000_000, new_run_id if key is None else key.ids(), caller=caller)
         with self.alone if route.alone else nullcontext():
             if route.first is not None:
                 given = structs.replace(given, first=self.store.read(route.first(request)))
             call = route.call(request, given)
-            result = self.ask(call, route, caller)
-        return write_body(route.reply(result, given))
+            if not isinstance(call, Op):
+                return write_body(route.reply(self.ask(call, route, caller), given))
+            op = call if key is None else key.mark(call)
+
+            def carry_out() -> bytes:
+                return write_body(route.reply(self.ask(op, route, caller), given))
+
+            if own is None or not self.unheard:
+                return carry_out()
+            return self.unheard.answer(own, carry_out, adds=route.alone or op.adds)
 
     def ask(self, call: Op[Any] | Query[Any], route: Route, caller: Caller) -> Any:
         """What the store says; where users log in, `caller` is told only what he may know."""

@@ -41,6 +41,7 @@ from millstream.values.settings import text_setting
 if TYPE_CHECKING:
     from millstream.stores.answers import Answers
     from millstream.stores.index import Progress
+    from millstream.stores.keyed import KeyedWrites
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ class EmbeddedStore:
         registry = RegistryFiles(self._tree)
         self._lookups = Lookups(self._tree, self._models, registry, self, self._searches)
         self._answers: Any = None
+        self._keys: Any = None
         self._lock = Lock()
         runs, models, tree = self._runs, self._models, self._tree
         self._writers: dict[type, Callable[[Any], Any]] = {
@@ -112,7 +114,12 @@ class EmbeddedStore:
         return str(Location("file", "", self.root.as_posix()))
 
     def write(self, op: ops.Op[T]) -> T:
-        """Carry out `op` on the files."""
+        """Carry out `op` on the files; one whose `op_id` was seen before has no effect."""
+        if op.op_id:
+            return cast(T, self._keyed().write(op))
+        return self._carry_out(op)
+
+    def _carry_out(self, op: ops.Op[T]) -> T:
         if type(op) is ops.LogBatch:
             check_batch(op)
             for metric in op.metrics:
@@ -187,13 +194,15 @@ class EmbeddedStore:
     def close(self) -> None:
         """Close files and the index; they open again when used."""
         self._appender.close()
+        if self._keys is not None:
+            self._keys.close()
         if self._answers is not None:
             self._answers.close()
 
     def after_fork(self) -> None:
         """Start anew in a child process: locks, connections and open files of the parent are not the child's."""
         # Never closed here: closing a SQLite connection of the parent could harm the parent's database.
-        _parents.append(self._answers)
+        _parents.extend((self._answers, self._keys))
         self._appender.abandon()
         self._start()
 
@@ -206,6 +215,15 @@ class EmbeddedStore:
                 self._answers = module.Answers(self._tree, path, self._report, self.artifacts)
             answers: Answers = self._answers
             return answers
+
+    def _keyed(self) -> KeyedWrites:
+        with self._lock:
+            if self._keys is None:
+                module = import_module("millstream.stores.keyed")
+                path = index_path(self.root).with_suffix(".keys.db")
+                self._keys = module.KeyedWrites(path, self, self._tree, self._runs, self._models, self._carry_out)
+            keys: KeyedWrites = self._keys
+            return keys
 
     def _report(self, done: int, total: int) -> None:
         if self.progress is not None:

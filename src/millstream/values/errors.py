@@ -2,7 +2,8 @@
 
     MillstreamError                 INTERNAL_ERROR             500
     ├── InvalidValue                INVALID_PARAMETER_VALUE    400
-    │   └── InvalidState            INVALID_PARAMETER_VALUE    400   e.g. writing to a deleted run
+    │   ├── InvalidState            INVALID_PARAMETER_VALUE    400   e.g. writing to a deleted run
+    │   └── KeyReused               INVALID_PARAMETER_VALUE    422   one idempotency key for two requests
     ├── BadRequest                  BAD_REQUEST                400
     │   └── TooLarge                BAD_REQUEST                413
     ├── AlreadyExists               RESOURCE_ALREADY_EXISTS    400
@@ -59,6 +60,12 @@ class InvalidValue(MillstreamError):
 
 class InvalidState(InvalidValue):
     """The thing exists, but what was asked is not allowed in its present state."""
+
+
+class KeyReused(InvalidValue):
+    """The idempotency key belongs to another request, which was carried out."""
+
+    http_status = 422
 
 
 class BadRequest(MillstreamError):

@@ -1,8 +1,10 @@
 """Every write as one small frozen struct. A store's `write(op)` returns the op's result type.
 
 An op carries everything that must not differ between a first try and a retry: ids and times are made by
-the caller, so writing the same op twice has one effect wherever the sink can tell. `op_id` (writer id and
-sequence number, "" when the caller needs no such promise) is the idempotency key for sinks that keep one.
+the caller, so writing the same op twice has one effect wherever the sink can tell. `op_id` ("" when the caller needs no
+such promise) is the idempotency key: an op with the id of one that was carried out has no effect, and gets its answer
+or, of what can be looked up, an equal one. `op_digest` ("" when unknown) stands for what was asked: KeyReused when an
+op of the same id has another one.
 """
 
 from __future__ import annotations
@@ -36,6 +38,12 @@ class Op(Struct, Generic[T], frozen=True, kw_only=True, tag=True):
     """Base of all writes; `T` is what writing it returns."""
 
     op_id: str = ""
+    op_digest: str = ""
+
+    @property
+    def adds(self) -> bool:
+        """Whether doing it twice leaves more behind than doing it once."""
+        return False
 
 
 class CreateExperiment(Op[str], frozen=True, kw_only=True):
@@ -95,6 +103,11 @@ class CreateRun(Op[Run], frozen=True, kw_only=True):
     run_name: str | None = None
     tags: dict[str, str] = {}
 
+    @property
+    def adds(self) -> bool:
+        """Yes: each has a fresh id."""
+        return True
+
 
 class UpdateRun(Op[RunInfo], frozen=True, kw_only=True):
     """Change what is given (not None) of status, end time and name; returns the new info."""
@@ -125,6 +138,11 @@ class LogBatch(Op[None], frozen=True, kw_only=True):
     metrics: tuple[Metric, ...] = ()
     params: tuple[Param, ...] = ()
     tags: tuple[RunTag, ...] = ()
+
+    @property
+    def adds(self) -> bool:
+        """Points are added, params and tags set."""
+        return bool(self.metrics)
 
 
 class DeleteTag(Op[None], frozen=True, kw_only=True):
@@ -163,6 +181,11 @@ class CreateLoggedModel(Op[LoggedModel], frozen=True, kw_only=True):
     source_run_id: str | None = None
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
+
+    @property
+    def adds(self) -> bool:
+        """Yes: each has a fresh id."""
+        return True
 
 
 class FinalizeLoggedModel(Op[LoggedModel], frozen=True, kw_only=True):
@@ -279,6 +302,11 @@ class CreateModelVersion(Op[ModelVersion], frozen=True, kw_only=True):
     model_id: str | None = None
     storage_location: str | None = None
     tags: dict[str, str] = {}
+
+    @property
+    def adds(self) -> bool:
+        """Yes: each has a fresh number."""
+        return True
 
 
 class UpdateModelVersion(Op[ModelVersion], frozen=True, kw_only=True):

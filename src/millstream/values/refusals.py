@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from millstream.values.entities import DELETED
-from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, MillstreamError, NotFound
+from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, KeyReused, MillstreamError, NotFound
 
 E = TypeVar("E", bound=MillstreamError)
 
@@ -13,6 +13,20 @@ E = TypeVar("E", bound=MillstreamError)
 def _at(place: str, kind: type[E], what: str, advice: str = "") -> E:
     """The error `what` of the store at `place`, which only those hear who have opened it themselves."""
     return kind(f"{what} in {place}.{advice}", told=f"{what}.{advice}")
+
+
+def check_digest(noted: str | None, given: str) -> None:
+    """KeyReused when what was noted with an idempotency key is known to be another request."""
+    if noted and given and noted != given:
+        raise KeyReused(
+            "This idempotency key was used for another request, which was carried out. Make a new key for each "
+            "request, and keep it only to send the same request again."
+        )
+
+
+def gone_again(what: str, name: str) -> NotFound:
+    """What an earlier op of the same id made is not there any more."""
+    return NotFound(f"This request was carried out before; the {what} {name!r} has been removed since.")
 
 
 def no_experiment(experiment_id: str, place: str) -> NotFound:

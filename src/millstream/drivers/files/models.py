@@ -154,17 +154,29 @@ class ModelFiles:
 
     def append(self, run_id: str, metrics: Iterable[Metric]) -> None:
         """Add the points that name a model to that model; `run_id` is who logged them."""
+        for (model_id, key), text in self.lines_of(run_id, metrics).items():
+            self.append_lines(model_id, key, text)
+
+    def metrics(self, model_id: str) -> str:
+        """The directory of the model's metric files."""
+        return os.path.join(self.directory(model_id), layout.METRICS)
+
+    def lines_of(self, run_id: str, metrics: Iterable[Metric]) -> dict[tuple[str, str], bytes]:
+        """What points are in the files of their models and keys."""
         lines: dict[tuple[str, str], bytes] = {}
         for metric in metrics:
             if metric.model_id:
                 place = (metric.model_id, metric.key)
                 lines[place] = lines.get(place, b"") + format_model_point(structs.replace(metric, run_id=run_id))
-        for (model_id, key), text in lines.items():
-            folder = os.path.join(self.directory(model_id), layout.METRICS)
-            with suppress(FileExistsError, FileNotFoundError):
-                os.mkdir(folder)
-            with keeping_key("metric", key):
-                self._appender.append(os.path.join(folder, ""), key, text)
+        return lines
+
+    def append_lines(self, model_id: str, key: str, text: bytes) -> None:
+        """Append to the file of one key."""
+        folder = self.metrics(model_id)
+        with suppress(FileExistsError, FileNotFoundError):
+            os.mkdir(folder)
+        with keeping_key("metric", key):
+            self._appender.append(os.path.join(folder, ""), key, text)
 
     def _require(self, model_id: str) -> str:
         directory = self.directory(model_id)

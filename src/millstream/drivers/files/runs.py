@@ -158,7 +158,7 @@ class RunFiles:
         if op.tags:
             self._following(op.run_id, lambda handle: self._set_tags(handle.directory, op.tags))
         if op.metrics:
-            self._append_points(op.run_id, op.metrics)
+            self.append_lines(op.run_id, self.lines_of(op.metrics))
 
     def delete_tag(self, op: ops.DeleteTag) -> None:
         """Remove a tag; NotFound when there is none."""
@@ -184,13 +184,21 @@ class RunFiles:
         params = {param.key: param.value for param in op.params}
         add_params(directory, params, partial(refusals.param_changed, op.run_id))
 
-    def _append_points(self, run_id: str, metrics: tuple[Metric, ...]) -> None:
+    def metrics(self, run_id: str) -> str:
+        """The directory of the run's metric files."""
+        return self._handle(run_id).metrics
+
+    def lines_of(self, metrics: tuple[Metric, ...]) -> dict[str, bytes]:
+        """What points are in the files of their keys."""
         if len(metrics) == 1:
-            lines = {metrics[0].key: line_of(metrics[0])}
-        else:
-            lines = {}
-            for metric in metrics:
-                lines[metric.key] = lines.get(metric.key, b"") + line_of(metric)
+            return {metrics[0].key: line_of(metrics[0])}
+        lines: dict[str, bytes] = {}
+        for metric in metrics:
+            lines[metric.key] = lines.get(metric.key, b"") + line_of(metric)
+        return lines
+
+    def append_lines(self, run_id: str, lines: dict[str, bytes]) -> None:
+        """Append to the files of some keys, to all of them or to none."""
         ends: dict[str, tuple[int, int]] = {}
         handle: Handle | None = None
         for key, text in lines.items():

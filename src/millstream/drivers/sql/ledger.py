@@ -9,7 +9,7 @@ from millstream.drivers.sql import schema
 metadata = MetaData()
 
 # Raised with every change of these tables or of those in `schema`, together with a step in `migrations`.
-VERSION = 8
+VERSION = 9
 
 # One row a schema version that the database has had; the highest is what it has now.
 schema_version = Table(
@@ -36,14 +36,15 @@ chunks = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-# Ops that were carried out, so that a second try has no effect. `result` is what cannot be found otherwise. They
-# are forgotten after a week.
+# Ops that were carried out, so that a second try has no effect. `result` is what cannot be found otherwise, `digest`
+# what was asked. They are forgotten after a week.
 applied = Table(
     "applied",
     metadata,
     Column("op_id", String(256), primary_key=True),
     Column("time", BigInteger, nullable=False),
     Column("result", Text),
+    Column("digest", String(64)),
     Index("applied_by_time", "time"),
     sqlite_with_rowid=False,
 )

@@ -17,7 +17,13 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from millstream.drivers.sql import ledger, schema
 from millstream.drivers.sql.chunk_steps import add_digests
 from millstream.drivers.sql.engine import writing
-from millstream.drivers.sql.steps import add_logged_models, add_numbers_and_first_points, add_registry, find_old_ids
+from millstream.drivers.sql.steps import (
+    add_logged_models,
+    add_numbers_and_first_points,
+    add_registry,
+    find_old_ids,
+    note_requests,
+)
 from millstream.drivers.sql.storage import set_storage
 from millstream.values import names
 from millstream.values.entities import ACTIVE
@@ -45,6 +51,7 @@ STEPS: Mapping[int, Step] = {
     5: find_old_ids,
     6: set_storage,
     7: add_registry,
+    8: note_requests,
 }
 
 # All programs that open a database at once wait for each other here.

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
+    inspect,
     select,
     table,
     update,
@@ -157,3 +158,9 @@ def add_registry(connection: Connection) -> None:
 def find_old_ids(connection: Connection) -> None:
     """Ids of ops are found by their age."""
     connection.exec_driver_sql("CREATE INDEX applied_by_time ON applied (time)")
+
+
+def note_requests(connection: Connection) -> None:
+    """What was asked is noted with the id of an op."""
+    if "digest" not in {column["name"] for column in inspect(connection).get_columns("applied")}:
+        connection.exec_driver_sql("ALTER TABLE applied ADD COLUMN digest VARCHAR(64)")

@@ -22,7 +22,9 @@ _LOCKED = Find((_RUNS.rid, _RUNS.run_id, _RUNS.lifecycle_stage), (_RUNS.run_id,)
 _PRESENT = Find((_PARAMS.rid, _PARAMS.key, _PARAMS.value), (_PARAMS.rid, _PARAMS.key))
 _NEW_PARAMS = Put(schema.params)
 _TAGS_NOW = Put(schema.tags, over=True)
-_NOTED = PutNew((ledger.applied.c.op_id, ledger.applied.c.time))
+_APPLIED = ledger.applied.c
+_NOTED = PutNew((_APPLIED.op_id, _APPLIED.time, _APPLIED.digest))
+_DIGESTS = Find((_APPLIED.op_id, _APPLIED.digest), (_APPLIED.op_id,))
 _FORGOTTEN = Delete(ledger.applied)
 
 
@@ -99,21 +101,25 @@ def log_batches(
     A batch whose id was seen before, in this transaction or an earlier one, has no effect and is not refused.
     """
     with Plain(connection) as tables:
-        ids = sorted({op.op_id for op in batches if op.op_id})
+        # Of two with one id the first counts.
+        digests: dict[str, str | None] = {op.op_id: op.op_digest or None for op in reversed(batches) if op.op_id}
         # Noted before a run is locked: who waits for an id holds no run that its owner might wait for.
-        fresh = tables.put_new(_NOTED, [(op_id, now) for op_id in ids])
+        fresh = tables.put_new(_NOTED, [(op_id, now, digest) for op_id, digest in sorted(digests.items())])
+        seen = [(op_id,) for op_id in sorted(digests.keys() - fresh)]
+        digests |= {row.op_id: row.digest for row in tables.find(_DIGESTS, seen)}
         group = Batches(tables, [op for op in batches if not op.op_id or op.op_id in fresh], place)
-        answers = [_taken_in(group, op, fresh) for op in batches]
+        answers = [_taken_in(group, op, fresh, digests.get(op.op_id)) for op in batches]
         group.store()
         tables.delete(_FORGOTTEN, [(op_id,) for op_id in sorted(fresh)])
     return answers
 
 
-def _taken_in(group: Batches, op: ops.LogBatch, fresh: set[str]) -> MillstreamError | None:
-    """Why `op` was refused. Ids that are not in `fresh` were seen before."""
-    if op.op_id and op.op_id not in fresh:
-        return None
+def _taken_in(group: Batches, op: ops.LogBatch, fresh: set[str], digest: str | None) -> MillstreamError | None:
+    """Why `op` was refused. Ids that are not in `fresh` were seen before; `digest` was noted with the id."""
     try:
+        refusals.check_digest(digest, op.op_digest)
+        if op.op_id and op.op_id not in fresh:
+            return None
         group.add(op)
     except MillstreamError as error:
         return error

@@ -49,7 +49,10 @@ def create(connection: Connection, op: ops.CreateLoggedModel, place: str, root: 
 
 def made_before(connection: Connection, op: _Answered) -> LoggedModel:
     """The model that an earlier op of the same id made or changed."""
-    return read_models(connection, [op.model_id])[0]
+    found = read_models(connection, [op.model_id])
+    if not found:
+        raise refusals.gone_again("logged model", op.model_id)
+    return found[0]
 
 
 def finalize(connection: Connection, op: ops.FinalizeLoggedModel, place: str) -> LoggedModel:

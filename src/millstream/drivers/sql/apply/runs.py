@@ -47,7 +47,9 @@ def create(connection: Connection, op: ops.CreateRun, place: str, root: Location
 
 def made_before(connection: Connection, op: ops.CreateRun) -> Run:
     """The run that an earlier op of the same id made; AlreadyExists when it lies in another experiment."""
-    rid = connection.execute(select(TABLE.c.rid).where(TABLE.c.run_id == op.run_id)).scalar_one()
+    rid = connection.execute(select(TABLE.c.rid).where(TABLE.c.run_id == op.run_id)).scalar_one_or_none()
+    if rid is None:
+        raise refusals.gone_again("run", op.run_id)
     (run,) = read.runs(connection, [rid])
     if run.info.experiment_id != op.experiment_id:
         raise refusals.run_exists(op.run_id, f"experiment {run.info.experiment_id}")

@@ -68,7 +68,8 @@ class Applier:
         if op.op_id:
             now = self.clock()
             self._ids.forget(connection, 1, now)
-            if insert_one(connection, ledger.applied, {"op_id": op.op_id, "time": now}) is None:
+            noted = {"op_id": op.op_id, "time": now, "digest": op.op_digest or None}
+            if insert_one(connection, ledger.applied, noted) is None:
                 return cast(T, self._answer_again(connection, op))
         result = self.writers[type(op)](connection, op, self._place)
         if op.op_id and isinstance(op, ops.CreateExperiment | ops.CreateModelVersion):
@@ -89,6 +90,8 @@ class Applier:
             raise refused
 
     def _answer_again(self, connection: Connection, op: ops.Op[Any]) -> Any:
+        digest = select(ledger.applied.c.digest).where(ledger.applied.c.op_id == op.op_id)
+        refusals.check_digest(connection.execute(digest).scalar_one(), op.op_digest)
         if isinstance(op, ops.CreateExperiment | ops.CreateModelVersion):
             statement = select(ledger.applied.c.result).where(ledger.applied.c.op_id == op.op_id)
             result: str = connection.execute(statement).scalar_one()
