@@ -245,7 +245,7 @@ def test_answers_that_nobody_heard_take_no_more_than_their_room() -> None:
     kept = Answers()
     for number in range(8):
         kept.keep(Call(lambda number=number: str(number)), b"x" * (ROOM // 4))  # type: ignore[misc]
-    assert kept.answer(Call(lambda: "7"), lambda: b"new", adds=True) == b"x" * (ROOM // 4)
-    assert kept.answer(Call(lambda: "0"), lambda: b"new", adds=True) == b"new"
+    assert kept.answer(Call(lambda: "7"), lambda: b"new", adding=True) == b"x" * (ROOM // 4)
+    assert kept.answer(Call(lambda: "0"), lambda: b"new", adding=True) == b"new"
     kept.keep(Call(lambda: "huge"), b"x" * ROOM)
-    assert kept.answer(Call(lambda: "huge"), lambda: b"new", adds=True) == b"new"
+    assert kept.answer(Call(lambda: "huge"), lambda: b"new", adding=True) == b"new"

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 from sqlalchemy import func, select
 
 from millstream.drivers.sql import ledger
@@ -17,7 +16,7 @@ from millstream.formats.tokens import encode_token
 from millstream.stores.database import DatabaseStore
 from millstream.values import names, ops, queries
 from millstream.values.entities import Metric
-from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, KeyReused, MillstreamError, NotFound
+from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, MillstreamError, NotFound
 from tests.stores.calls import T0, finish, get, history, log, new_experiment, new_run, search
 from tests.stores.suite import StoreSuite
 from tests.stores.suites.models import new_model
@@ -149,47 +148,6 @@ def test_an_op_with_an_id_is_applied_once(open_database: Opener) -> None:
     assert get(first, "r").info.lifecycle_stage == "active"
     assert len(history(first, "r", "m")) == 10
     assert rows(first, "applied") == 8
-
-
-@both
-def test_an_id_belongs_to_one_request(database: DatabaseStore) -> None:
-    asked, other = "a" * 64, "b" * 64
-    create = ops.CreateExperiment(name="e", time=T0, op_id="w-1", op_digest=asked)
-    made = database.write(create)
-    assert database.write(structs.replace(create, time=T0 + 1)) == made
-    assert database.write(structs.replace(create, op_digest="")) == made  # who says nothing is believed
-    with pytest.raises(KeyReused):
-        database.write(structs.replace(create, name="f", op_digest=other))
-    run = new_run(database, made)
-    batch = structs.replace(points(run, 0, 3, op_id="w-2"), op_digest=asked)
-    database.write(batch)
-    database.write(batch)
-    with pytest.raises(KeyReused):
-        database.write(structs.replace(points(run, 3, 3, op_id="w-2"), op_digest=other))
-    assert len(history(database, run, "m")) == 3
-
-
-@both
-def test_an_id_belongs_to_one_request_of_a_group(database: DatabaseStore) -> None:
-    run = new_run(database)
-    first = structs.replace(points(run, 0, 3, op_id="w-1"), op_digest="a" * 64)
-    second = structs.replace(points(run, 3, 3, op_id="w-1"), op_digest="b" * 64)
-    applied = database._applier.apply_batches
-    refused = database._open().transactions.write(
-        lambda connection: applied(connection, [first, second, first]), repeatable=False
-    )
-    assert [type(error) for error in refused] == [type(None), KeyReused, type(None)]
-    assert len(history(database, run, "m")) == 3
-
-
-@both
-def test_what_a_retry_made_and_others_removed_is_said_to_be_gone(database: DatabaseStore) -> None:
-    create = ops.CreateRun(run_id="r", experiment_id="0", start_time=T0, op_id="w-1")
-    database.write(create)
-    database.write(ops.DeleteRun(run_id="r", time=T0))
-    database.write(ops.PurgeRun(run_id="r"))
-    with pytest.raises(NotFound, match="carried out before"):
-        database.write(create)
 
 
 @both

@@ -22,7 +22,7 @@ from millstream.server.guards import read_json
 from millstream.server.keys import Asked, Key, credentials_of, read_key
 from millstream.server.lines import line_of
 from millstream.server.turns import Turn
-from millstream.server.unheard import Call, Unheard
+from millstream.server.unheard import Call, Unheard, adds
 from millstream.stores.base import Store
 from millstream.values.names import new_run_id
 from millstream.values.ops import Op
@@ -115,7 +115,7 @@ class Api:
 
             if own is None or not self.unheard:
                 return carry_out()
-            return self.unheard.answer(own, carry_out, adds=route.alone or op.adds)
+            return self.unheard.answer(own, carry_out, adding=route.alone or adds(op))
 
     def ask(self, call: Op[Any] | Query[Any], route: Route, caller: Caller) -> Any:
         """What the store says; where users log in, `caller` is told only what he may know."""

@@ -14,12 +14,14 @@ import os
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from millstream.server.turns import Turn
 from millstream.values.errors import MillstreamError, Unavailable
+from millstream.values.ops import CreateLoggedModel, CreateModelVersion, CreateRun, LogBatch, Op
 
 KEPT = 120.0
 """How long an answer is kept (s): clients try again sooner."""
@@ -30,6 +32,13 @@ ROOM = 2**20
 _POLL = 0.02
 _LENGTH = 8
 _numbers = itertools.count()
+
+
+def adds(op: Op[Any]) -> bool:
+    """Whether carrying out `op` twice leaves more behind than carrying it out once."""
+    if isinstance(op, LogBatch):
+        return bool(op.metrics)  # points are added, params and tags set
+    return isinstance(op, CreateRun | CreateLoggedModel | CreateModelVersion)
 
 
 class Call:
@@ -78,13 +87,13 @@ class Unheard:
         with self._turn:
             self._write([answer for answer in self._live() if answer.call != call.name])
 
-    def answer(self, call: Call, carry_out: Callable[[], bytes], *, adds: bool) -> bytes:
+    def answer(self, call: Call, carry_out: Callable[[], bytes], *, adding: bool) -> bytes:
         """The answer that nobody heard of the same request, once; else that of `carry_out`.
 
-        What `adds` something each time is not carried out again. The rest is: only where it is refused, as when a thing
-        to be deleted is gone, the first answer counts. Whoever sets a thing again after others did means it.
+        What is `adding` something each time is not carried out again. The rest is: only where it is refused, as when a
+        thing to be deleted is gone, the first answer counts. Whoever sets a thing again after others did means it.
         """
-        if adds:
+        if adding:
             heard = self._wait(call)
             return carry_out() if heard is None else heard
         try:

@@ -59,6 +59,9 @@ _parents: list[object] = []
 class EmbeddedStore:
     """Experiments and runs in one directory, in MLflow's layout. Nothing is made before the first write."""
 
+    _answers: Any
+    _keys: Any
+
     def __init__(self, root: Path) -> None:
         """Keep everything below `root`, an absolute path."""
         self.root = root
@@ -74,8 +77,7 @@ class EmbeddedStore:
         self._models = ModelFiles(self._tree, self._appender)
         registry = RegistryFiles(self._tree)
         self._lookups = Lookups(self._tree, self._models, registry, self, self._searches)
-        self._answers: Any = None
-        self._keys: Any = None
+        self._answers = self._keys = None
         self._lock = Lock()
         runs, models, tree = self._runs, self._models, self._tree
         self._writers: dict[type, Callable[[Any], Any]] = {

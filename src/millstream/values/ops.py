@@ -40,11 +40,6 @@ class Op(Struct, Generic[T], frozen=True, kw_only=True, tag=True):
     op_id: str = ""
     op_digest: str = ""
 
-    @property
-    def adds(self) -> bool:
-        """Whether doing it twice leaves more behind than doing it once."""
-        return False
-
 
 class CreateExperiment(Op[str], frozen=True, kw_only=True):
     """Make an experiment; returns its id. `experiment_id` and `artifact_location` are chosen when None."""
@@ -103,11 +98,6 @@ class CreateRun(Op[Run], frozen=True, kw_only=True):
     run_name: str | None = None
     tags: dict[str, str] = {}
 
-    @property
-    def adds(self) -> bool:
-        """Yes: each has a fresh id."""
-        return True
-
 
 class UpdateRun(Op[RunInfo], frozen=True, kw_only=True):
     """Change what is given (not None) of status, end time and name; returns the new info."""
@@ -138,11 +128,6 @@ class LogBatch(Op[None], frozen=True, kw_only=True):
     metrics: tuple[Metric, ...] = ()
     params: tuple[Param, ...] = ()
     tags: tuple[RunTag, ...] = ()
-
-    @property
-    def adds(self) -> bool:
-        """Points are added, params and tags set."""
-        return bool(self.metrics)
 
 
 class DeleteTag(Op[None], frozen=True, kw_only=True):
@@ -181,11 +166,6 @@ class CreateLoggedModel(Op[LoggedModel], frozen=True, kw_only=True):
     source_run_id: str | None = None
     params: dict[str, str] = {}
     tags: dict[str, str] = {}
-
-    @property
-    def adds(self) -> bool:
-        """Yes: each has a fresh id."""
-        return True
 
 
 class FinalizeLoggedModel(Op[LoggedModel], frozen=True, kw_only=True):
@@ -302,11 +282,6 @@ class CreateModelVersion(Op[ModelVersion], frozen=True, kw_only=True):
     model_id: str | None = None
     storage_location: str | None = None
     tags: dict[str, str] = {}
-
-    @property
-    def adds(self) -> bool:
-        """Yes: each has a fresh number."""
-        return True
 
 
 class UpdateModelVersion(Op[ModelVersion], frozen=True, kw_only=True):
