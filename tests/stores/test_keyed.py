@@ -49,6 +49,11 @@ def tagged(store: EmbeddedStore) -> str:
     return run
 
 
+def experiment(store: EmbeddedStore) -> ops.Op[Any]:
+    new_run(store)
+    return ops.CreateExperiment(name="실험", time=T0, tags={"a": "b"})
+
+
 def deleted_experiment(store: EmbeddedStore) -> ops.Op[Any]:
     made = new_experiment(store)
     new_run(store, made)
@@ -70,7 +75,7 @@ KINDS: dict[str, Make] = {
     "end": lambda store: ops.UpdateRun(run_id=new_run(store), status="FINISHED", end_time=T0),
     "tag": lambda store: ops.DeleteTag(run_id=tagged(store), key="t"),
     "delete run": lambda store: ops.DeleteRun(run_id=new_run(store), time=T0),
-    "experiment": lambda store: ops.CreateExperiment(name="실험", time=T0, tags={"a": "b"}),
+    "experiment": experiment,
     "rename": lambda store: ops.RenameExperiment(experiment_id=new_experiment(store), name="다른", time=T0),
     "delete": lambda store: ops.DeleteExperiment(experiment_id=new_experiment(store), time=T0),
     "restore": deleted_experiment,
