@@ -158,7 +158,7 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def serving(store: str, home: Path, *options: str) -> Iterator[str]:
+def serving(store: str, home: Path, *options: str, **settings: str) -> Iterator[str]:
     """The address of a `millstream server` of `store` on a free port, whose working directory is `home`."""
     start = "from millstream.cli.server import server; server(prog_name='millstream server')"
     with open(home / "stderr", "w+", encoding="utf-8") as log:
@@ -168,7 +168,7 @@ def serving(store: str, home: Path, *options: str) -> Iterator[str]:
             stderr=log,
             text=True,
             cwd=home,
-            env={**environment.settings(), "MILLSTREAM_INDEX_DIR": str(home / "index")},
+            env={**environment.settings(), "MILLSTREAM_INDEX_DIR": str(home / "index"), **settings},
         )
         try:
             assert process.stdout

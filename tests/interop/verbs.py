@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,26 @@ def log_points(library: Any, store: str, run_id: str, key: str, first: int, coun
     speaker = client(library, store)
     for step in range(first, first + count):
         speaker.log_metric(run_id, key, step / 8, timestamp=world.T0 + step, step=step)
+
+
+def log_together(library: Any, store: str, callers: int, points: int) -> list[int]:
+    """The steps in the history of a run after so many threads at once logged so many points each."""
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "7"  # as it is where nobody sets it
+    try:
+        speaker = client(library, store)
+        run_id = speaker.create_run("0").info.run_id
+        starting = threading.Barrier(callers)
+
+        def log(first: int) -> None:
+            starting.wait()
+            for step in range(first, first + points):
+                speaker.log_metric(run_id, "m", step / 3, timestamp=1, step=step)
+
+        with ThreadPoolExecutor(callers) as pool:
+            list(pool.map(log, range(0, callers * points, points)))
+        return sorted(point.step for point in speaker.get_metric_history(run_id, "m"))
+    finally:
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 
 
 def log_dataset_points(library: Any, store: str) -> str:

@@ -189,8 +189,11 @@ def _open(
 def _guards(
     *, allowed_hosts: str | None, cors_allowed_origins: str | None, x_frame_options: str | None
 ) -> dict[str, Any]:
-    """Who may call, for `make_app`."""
+    """Who may call, and how much at a time, for `make_app`."""
+    from millstream.server.limits import Limits
+
     return {
+        "limits": Limits.of_settings(),
         "allowed_hosts": _words(allowed_hosts, "ALLOWED_HOSTS"),
         "allowed_origins": _words(cors_allowed_origins, "CORS_ALLOWED_ORIGINS"),
         "frames": x_frame_options or str(setting("X_FRAME_OPTIONS")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -28,10 +28,11 @@ from millstream.server.artifacts import Files
 from millstream.server.description import Description
 from millstream.server.doors import Door, Gate, http_route, http_routes
 from millstream.server.errors import Errors, error_reply
-from millstream.server.guards import Callers, SecurityHeaders
+from millstream.server.guards import OPEN_TO_ALL, Callers, SecurityHeaders
+from millstream.server.limits import Admission, Limits, Room
 from millstream.server.places import Places
 from millstream.server.proxy import Destination, Proxy
-from millstream.server.routes import Api
+from millstream.server.routes import Api, Known
 from millstream.server.served import ServedStore
 from millstream.server.static import Pages, check_prefix
 from millstream.stores.base import Store
@@ -51,6 +52,7 @@ def make_app(
     artifacts_destination: str | None = None,
     serve_artifacts: bool = True,
     gate: Gate | None = None,
+    limits: Limits | None = None,
 ) -> ASGIApp:
     """A server of `store`: MLflow's REST interface, the pages and what they ask.
 
@@ -59,8 +61,9 @@ def make_app(
     `frames` says whose may show its pages (SAMEORIGIN, DENY, NONE); `started` is the start time to show (ms, default
     now); `artifact_root` is where new experiments keep artifacts (default: `artifacts_destination`, else the store
     decides). With `serve_artifacts` clients reach artifacts on this machine and below `artifacts_destination` through
-    the server. `gate` asks for a login.
+    the server. `gate` asks for a login. `limits` say how much is taken on at a time.
     """
+    limits = limits or Limits()
     now = time.time_ns() // 1_000_000
     server = interface.Server(version("millstream"), now if started is None else started)
     places = Places.of(store.uri, artifact_root, artifacts_destination, proxied=serve_artifacts)
@@ -73,11 +76,10 @@ def make_app(
         *Proxy(served if serve_artifacts else None, places.signs).doors(),
         *(gate.doors if gate else ()),
     )
-    api = Api(gate.desk(served) if gate else served, table, gate)
-    mounts = [Mount("/api", api), Mount("/ajax-api", api), *(Mount(path, refuse) for path in families.OUTSIDE)]
+    api = Api(gate.desk(served) if gate else served, table, gate, limits)
     page = Door(path="/{path:path}", answer=pages.get, needs=CALLER)
-    guards = _guards(frames, allowed_hosts, allowed_origins)
-    return _assembled(doors, mounts, page, guards, pages.prefix, gate)
+    guards = _guards(frames, allowed_hosts, allowed_origins, limits, api.knows)
+    return _assembled(doors, api, page, guards, pages.prefix, gate)
 
 
 def make_depot(
@@ -87,6 +89,7 @@ def make_depot(
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),
     frames: str = "SAMEORIGIN",
+    limits: Limits | None = None,
 ) -> ASGIApp:
     """A server of the proxied artifact store alone, over the directory or URI `destination`.
 
@@ -97,8 +100,8 @@ def make_depot(
     doors = (*facts.signs_of_life(version("millstream")), *proxy.doors())
     methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
     rest = Door(path="/{path:path}", answer=_answer_nothing, needs=ANYONE, methods=methods)
-    guards = _guards(frames, allowed_hosts, allowed_origins)
-    return _assembled(doors, [], rest, guards, check_prefix(static_prefix), None)
+    guards = _guards(frames, allowed_hosts, allowed_origins, limits or Limits())
+    return _assembled(doors, None, rest, guards, check_prefix(static_prefix), None)
 
 
 def _files(files: Files) -> tuple[Door, ...]:
@@ -117,27 +120,40 @@ def _files(files: Files) -> tuple[Door, ...]:
     )
 
 
-def _guards(frames: str, allowed_hosts: Iterable[str], allowed_origins: Iterable[str]) -> list[Middleware]:
+def _guards(
+    frames: str,
+    allowed_hosts: Iterable[str],
+    allowed_origins: Iterable[str],
+    limits: Limits,
+    counted: Callable[[str], bool] = lambda _path: False,
+) -> list[Middleware]:
+    """What stands before all routes; paths that are `counted` elsewhere take no room here."""
+    room = Room(limits.requests, "files and pages under way")
     return [
         Middleware(SecurityHeaders, frames=frames),
         Middleware(Errors),
         Middleware(Callers, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
+        Middleware(Admission, room=room, apart=lambda path: path in OPEN_TO_ALL or counted(path)),
     ]
 
 
 def _assembled(
     doors: tuple[Door, ...],
-    mounts: list[Mount],
+    api: Api | None,
     rest: Door,
     guards: list[Middleware],
     prefix: str,
     gate: Gate | None,
 ) -> ASGIApp:
-    """The app of `doors`, then `mounts`; all other paths go to the door `rest`."""
+    """The app of `doors` and `api`; all other paths go to the door `rest`."""
     if gate is not None:
         guards = [*guards, Middleware(gate.guard, doors=doors)]
+    known = [] if api is None else [Known(api)]
+    mounts = [] if api is None else [Mount("/api", api), Mount("/ajax-api", api)]
+    if api is not None:
+        mounts += [Mount(path, refuse) for path in families.OUTSIDE]
     app = Starlette(
-        routes=[*http_routes(doors, gate), *mounts, http_route(rest, gate)],
+        routes=[*known, *http_routes(doors, gate), *mounts, http_route(rest, gate)],
         middleware=guards,
         exception_handlers={HTTPException: _answer, MillstreamError: _answer},
     )

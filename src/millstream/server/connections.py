@@ -8,6 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from millstream.server.limits import pause
 from millstream.server.lines import LINE, Line
 
 # All in seconds; looked at once a second.
@@ -29,14 +30,18 @@ MAX_HEAD = 64 * 2**10
 _ERRORS = {
     400: "This is not an HTTP/1.1 request.",
     408: "The request came too slowly.",
+    429: "This server has as many connections as it takes on at a time. Try again in a few seconds.",
     431: f"The head of the request is longer than {MAX_HEAD} bytes.",
 }
+
+_CODES = {429: "REQUEST_LIMIT_EXCEEDED"}
 
 
 class State(ServerState):
     """What the connections of a process share; `draining` once it is about to end."""
 
     draining = False
+    most_connections = 10_000
 
 
 class Connection(HttpToolsProtocol):
@@ -63,7 +68,9 @@ class Connection(HttpToolsProtocol):
         """A caller has come; maybe taken on in the moment in which the server was told to end."""
         super().connection_made(transport)
         self.line = Line(transport)
-        if self.draining:
+        if isinstance(self.server_state, State) and len(self.connections) > self.server_state.most_connections:
+            self.refuse(429)
+        elif self.draining:
             self.loop.call_later(LINGER, self._close_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -109,8 +116,10 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self.idle:
-            text = f'{{"error_code":"BAD_REQUEST","message":"{_ERRORS[status]}"}}'.encode()
-            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(text)
+            code = _CODES.get(status, "BAD_REQUEST")
+            text = f'{{"error_code":"{code}","message":"{_ERRORS[status]}"}}'.encode()
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n" % len(text)
+            head += b"retry-after: %s\r\n\r\n" % pause().encode() if status == 429 else b"\r\n"
             self.transport.write(STATUS_LINE[status] + head + text)
         self.in_head = False
         self.transport.close()

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from millstream.server.limits import pause
 from millstream.values.errors import MillstreamError, Unavailable
 
 log = logging.getLogger("millstream.server")
@@ -37,10 +38,12 @@ def error_reply(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, "BAD_REQUEST")
         return json_reply({"error_code": code, "message": error.detail}, error.status_code, error.headers)
-    if isinstance(error, MillstreamError) and (error.http_status < 500 or error.http_status in (501, 503)):
+    if isinstance(error, MillstreamError) and (error.http_status < 500 or error.http_status in (501, 503, 504)):
         if error.http_status >= 500 and error.told != error.message:
             log.warning("%s", error.message)
-        return json_reply({"error_code": error.error_code, "message": _cut(error.told)}, error.http_status)
+        headers = {"Retry-After": pause()} if error.http_status in (429, 503) else None
+        value = {"error_code": error.error_code, "message": _cut(error.told)}
+        return json_reply(value, error.http_status, headers)
     reference = uuid.uuid4().hex[:8]
     known = isinstance(error, MillstreamError)
     log.error("Reference %s: %s", reference, error, exc_info=None if known else error)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
 
 from msgspec import Struct
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from millstream.server.limits import Room
 from millstream.values.errors import BadRequest, InvalidValue, NotPermitted, TooLarge
 
 MAX_JSON = 16 * 2**20
@@ -40,7 +41,8 @@ _PREFLIGHT = {
     "access-control-allow-headers": "authorization, content-type, idempotency-key, range, if-range, x-requested-with",
     "access-control-max-age": "600",
 }
-_OPEN_TO_ALL = {"/health", "/version"}
+OPEN_TO_ALL = {"/health", "/version"}
+"""Paths that say nothing of the store, and are answered whoever asks and however much there is to do."""
 
 
 def framed(frames: str) -> dict[str, str]:
@@ -64,16 +66,16 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, *, frames: str = "SAMEORIGIN") -> None:
         """Guard `app`; `frames` says whose pages may show ours in a frame; see `framed`."""
         self.app = app
-        self.headers = framed(frames)
+        self.headers = [(name.encode(), value.encode("latin-1")) for name, value in framed(frames).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete its reply's headers."""
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                given = message["headers"] = list(message.get("headers", ()))
+                names = {name for name, _ in given}
+                given += [header for header in self.headers if header[0] not in names]
             await send(message)
 
         await self.app(scope, receive, complete)
@@ -85,20 +87,26 @@ class Host(Struct, frozen=True):
     name: str
     port: str
 
-    @classmethod
-    def parse(cls, text: str) -> Host | None:
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def parse(text: str) -> Host | None:
         """The host, in small letters; None when `text` is not one."""
         found = _HOST.fullmatch(text)
-        return cls((found["six"] or found["name"]).lower(), found["port"] or "") if found else None
+        return Host((found["six"] or found["name"]).lower(), found["port"] or "") if found else None
 
     @property
     def literal(self) -> bool:
         """Whether it is an IP address: no name service can point it elsewhere, so no page can rebind it."""
-        try:
-            ipaddress.ip_address(self.name)
-        except ValueError:
-            return False
-        return True
+        return _is_address(self.name)
+
+
+@lru_cache(maxsize=256)
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 class Callers:
@@ -119,29 +127,31 @@ class Callers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or raise NotPermitted."""
-        if scope["type"] == "http" and not (scope["method"] == "GET" and scope["path"] in _OPEN_TO_ALL):
-            headers = Headers(scope=scope)
-            host = self._check_host(headers)
-            origin = headers.get("origin")
-            if origin is not None and len(headers.getlist("origin")) == 1 and self._is_allowed(origin):
-                if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+        if scope["type"] == "http" and not (scope["method"] == "GET" and scope["path"] in OPEN_TO_ALL):
+            headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+            host = self._check_host(_values(headers, b"host"))
+            origins = _values(headers, b"origin")
+            if len(origins) == 1 and self._is_allowed(origins[0]):
+                origin = origins[0]
+                if scope["method"] == "OPTIONS" and _values(headers, b"access-control-request-method"):
                     await Response(None, 204, _shared(origin) | _PREFLIGHT)(scope, receive, send)
                     return
                 send = partial(_send_shared, send, origin)
             elif scope["method"] not in _READS:
-                self._check_origin(headers, host)
+                self._check_origin(origins, host)
+                if set(_values(headers, b"sec-fetch-site")) - {"same-origin", "none"}:
+                    raise NotPermitted("A page of another site may not change anything here.")
         await self.app(scope, receive, send)
 
     def _is_allowed(self, origin: str) -> bool:
         """Whether the operator named this site, with scheme and port."""
         return self.any_origin or origin.lower() in self.origins
 
-    def _check_host(self, headers: Headers) -> Host:
-        given = headers.getlist("host")
+    def _check_host(self, given: list[str]) -> Host:
         host = Host.parse(given[0]) if len(given) == 1 else None
         if host is None:
             raise BadRequest("The request needs one Host header: a name or an IP address, and maybe a port.")
-        known = host.name == "localhost" or host.literal or self.any_host
+        known = host.name == "localhost" or self.any_host or host.literal
         if not known and not self.hosts & {host, Host(host.name, "")}:
             raise NotPermitted(
                 f"This server does not answer to the name {host.name!r}. If it is this server's name, start it with "
@@ -149,16 +159,14 @@ class Callers:
             )
         return host
 
-    def _check_origin(self, headers: Headers, host: Host) -> None:
+    def _check_origin(self, origins: list[str], host: Host) -> None:
         """A browser says where a page came from; only pages of this server may change anything."""
-        for origin in headers.getlist("origin"):
+        for origin in origins:
             if not self._is_ours(origin, host):
                 raise NotPermitted(
                     f"A page of {origin[:100]!r} may not change anything here. If that is a proxy before this server, "
                     "start it with --allowed-hosts and the proxy's host name."
                 )
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            raise NotPermitted("A page of another site may not change anything here.")
 
     def _is_ours(self, origin: str, host: Host) -> bool:
         scheme, _, netloc = origin.partition("://")
@@ -209,21 +217,48 @@ def parse_allowed(name: str) -> Host:
     return host
 
 
-async def read_json(request: Request, *, typed: bool = True) -> bytes:
-    """The body of a request that must be JSON (`typed`: and say so) and at most `MAX_JSON` long."""
-    if typed and "content-type" not in request.headers:
-        raise BadRequest("Bad Request. Content-Type header is missing.")
-    if typed and media_type(request) != "application/json":
-        raise BadRequest("Bad Request. Content-Type must be one of ['application/json'].")
-    length = request.headers.get("content-length", "0")
-    if not (length.isascii() and length.isdigit()) or int(length) > MAX_JSON:
+def _values(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> list[str]:
+    """All values of a header."""
+    return [value.decode("latin-1") for given, value in headers if given == name]
+
+
+async def read_json(scope: Scope, receive: Receive, held: Room, *, typed: bool = True) -> bytes:
+    """The body of a request that must be JSON (`typed`: and say so) and at most `MAX_JSON` long.
+
+    Its length is taken from `held`; whoever gets the body gives it back.
+    """
+    headers = dict(scope["headers"])
+    if typed:
+        given = headers.get(b"content-type")
+        if given is None:
+            raise BadRequest("Bad Request. Content-Type header is missing.")
+        if given.partition(b";")[0].strip().lower() != b"application/json":
+            raise BadRequest("Bad Request. Content-Type must be one of ['application/json'].")
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > MAX_JSON:
         raise _too_large()
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_JSON:
-            raise _too_large()
-    return bytes(body)
+    size = 0
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect()
+            piece = message.get("body", b"")
+            held.take(len(piece))
+            size += len(piece)
+            if size > MAX_JSON:
+                raise _too_large()
+            more = message.get("more_body")
+            if not body and not more:
+                return bytes(piece)  # the usual case; copies nothing
+            # Not a list of pieces: they would leave holes in the memory between them.
+            body += piece
+            if not more:
+                return bytes(body)
+    except BaseException:
+        held.give(size)
+        raise
 
 
 def _too_large() -> TooLarge:

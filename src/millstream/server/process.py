@@ -11,7 +11,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from msgspec import Struct
@@ -22,6 +24,7 @@ from millstream.server.sockets import BACKLOG, Offer
 from millstream.values.settings import setting
 
 _LOOK_SECONDS = 1
+_FILES = 2**15
 # The signals that end a server; Windows has no SIGHUP.
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -41,6 +44,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, hooks: Hooks) -> None:
         super().__init__(config)
         self.server_state: State = State()
+        self.server_state.most_connections = min(State.most_connections, raise_file_limit() // 2)
         self.hooks = hooks
         self._woken: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -107,6 +111,19 @@ class _Server(uvicorn.Server):
 def drain_seconds() -> int:
     """How long requests under way may take to end once the server is told to."""
     return max(1, int(str(setting("DRAIN_SECONDS"))))
+
+
+def raise_file_limit() -> int:
+    """How many files and connections this process may have open, now as many as the system lets it have."""
+    if sys.platform == "win32":
+        return 2**20
+    resource: Any = import_module("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return int(max(soft, wanted)) if soft != resource.RLIM_INFINITY else wanted
 
 
 def log_to_stderr() -> None:

@@ -3,67 +3,88 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
-from anyio import to_thread
 from msgspec import structs
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.families import missing_route
 from millstream.formats.wire.route import Given, Route
 from millstream.formats.wire.table import Table
+from millstream.server.crew import Crew
 from millstream.server.doors import Gate, caller_of
 from millstream.server.guards import read_json
 from millstream.server.keys import Asked, Key, credentials_of, read_key
+from millstream.server.limits import Limits, Room
 from millstream.server.lines import line_of
+from millstream.server.lots import Lots
 from millstream.server.turns import Turn
 from millstream.server.unheard import Call, Unheard, adds
 from millstream.stores.base import Store
 from millstream.values.names import new_run_id
-from millstream.values.ops import Op
+from millstream.values.ops import LogBatch, Op
 from millstream.values.queries import Query
-from millstream.values.rights import Caller
+
+# Together fewer than the connections that a database is asked for at most.
+READERS = 12
+WRITERS = 12
+SMALL = 64 * 2**10
+"""Longest body in bytes that shares its thread with others."""
+
+_JSON = (b"content-type", b"application/json")
 
 
 class Api:
     """Answers every route of a table from one store. Other paths are 404, other methods 405, both in JSON."""
 
-    def __init__(self, store: Store, routes: tuple[Route, ...], gate: Gate | None = None) -> None:
-        """Serve `routes` from `store`; `gate` says who may do what."""
+    def __init__(
+        self, store: Store, routes: tuple[Route, ...], gate: Gate | None = None, limits: Limits | None = None
+    ) -> None:
+        """Serve `routes` from `store`; `gate` says who may do what, `limits` how much is taken on at a time."""
         self.store = store
         self.gate = gate
         self.table = Table(routes)
         self.alone = Turn()
         self.unheard = Unheard()
+        self.limits = limits or Limits()
+        self.room = Room(self.limits.requests, "requests")
+        self.held = Room(self.limits.held, "bytes of requests")
+        self.readers = Crew(READERS)
+        self.writers = Crew(WRITERS)
+        self.lots = Lots(self.writers, self.answer_all)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         method = scope["method"]
         route, named = self.find(method, scope["path"])
+        text: bytes | None
         if method in ("GET", "HEAD"):
-            body = scope["query_string"]
+            text = await self.work(Asked(route, method, scope["query_string"], named, caller_of(scope)))
         else:
             # A page of another site can send a POST unasked, but no PATCH and no DELETE: these need no content type.
-            body = await read_json(Request(scope, receive), typed=method == "POST")
-        asked = Asked(route, method, body, named, caller_of(scope))
-        if issubclass(route.speaks, Op):
-            text = await self.change(scope, asked)
-        else:
-            # A read may be left behind when the server stops; a write is waited for.
-            text = await to_thread.run_sync(self.answer, asked, abandon_on_cancel=True)
-        if text is not None:
-            await Response(text, media_type="application/json")(scope, receive, send)
+            body = await read_json(scope, receive, self.held, typed=method == "POST")
+            try:
+                asked = Asked(route, method, body, named, caller_of(scope))
+                text = await (self.change(scope, asked) if issubclass(route.speaks, Op) else self.work(asked))
+            finally:
+                self.held.give(len(body))
+        if text is None:
+            return
+        headers = [_JSON, (b"content-length", b"%d" % len(text))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else text})
 
     async def change(self, scope: Scope, asked: Asked) -> bytes | None:
         """Body of the reply to a request that changes something; None when its caller is gone."""
         key = read_key(scope, asked)
         if key is not None:
-            return await to_thread.run_sync(self.answer, asked, key)
+            return await self.work(asked, key)
         call = Call(lambda: f"{credentials_of(scope)} {asked.digest()}")
         line = line_of(scope)
         if line.is_lost():
@@ -72,7 +93,7 @@ class Api:
             return None
         with line.told_of_loss(lambda: self.unheard.begin(call)):
             try:
-                text = await to_thread.run_sync(self.answer, asked, None, call)
+                text = await self.work(asked, own=call)
             except Exception:
                 if line.is_lost():
                     self.unheard.drop(call)
@@ -95,32 +116,100 @@ class Api:
             raise HTTPException(405, f"This endpoint takes {allowed}, not {method}.", {"Allow": allowed})
         return route, named
 
+    def knows(self, path: str) -> bool:
+        """Whether the table has the path, whatever the method."""
+        return bool(self.table.find(path)[0])
+
+    async def work(self, asked: Asked, key: Key | None = None, own: Call | None = None) -> bytes:
+        """Body of the reply, made in a thread; TooMany when there is no room.
+
+        A read is ended when it takes too long, or when the server ends. A write is not; it has a `key`, or is the `own`
+        call of the server.
+        """
+        with self.room.place():
+            if key is None and self.shares(asked.route) and len(asked.body) <= SMALL and not self.unheard:
+                return await self.lots.add(asked)
+            answer = partial(self.answer, asked, key, own)
+            if issubclass(asked.route.speaks, Op):
+                return await self.writers.do(answer)
+            return await self.readers.do(answer, self.limits.seconds)
+
+    @staticmethod
+    def shares(route: Route) -> bool:
+        """Whether its requests may be done together with others."""
+        return route.speaks is LogBatch and route.first is None and not route.alone
+
     def answer(self, asked: Asked, key: Key | None = None, own: Call | None = None) -> bytes:
         """Body of the reply to a request, with a `key`, or without one as the `own` call of the server."""
-        route, caller = asked.route, asked.caller
-        request = asked.read()
-        if self.gate is not None:
-            self.gate.admit(caller, route.needs, request)
-        given = Given(time.time_ns() // 1_000_000, new_run_id if key is None else key.ids(), caller=caller)
-        with self.alone if route.alone else nullcontext():
-            if route.first is not None:
-                given = structs.replace(given, first=self.store.read(route.first(request)))
-            call = route.call(request, given)
-            if not isinstance(call, Op):
-                return write_body(route.reply(self.ask(call, route, caller), given))
-            op = call if key is None else key.mark(call)
+        request = self.admit(asked)
+        with self.alone if asked.route.alone else nullcontext():
+            call, given = self.understand(asked, request, key)
+            op = call if key is None or not isinstance(call, Op) else key.mark(call)
 
             def carry_out() -> bytes:
-                return write_body(route.reply(self.ask(op, route, caller), given))
+                return write_body(asked.route.reply(self.ask(op, asked), given))
 
-            if own is None or not self.unheard:
+            if own is None or not isinstance(op, Op) or not self.unheard:
                 return carry_out()
-            return self.unheard.answer(own, carry_out, adding=route.alone or adds(op))
+            return self.unheard.answer(own, carry_out, adding=asked.route.alone or adds(op))
 
-    def ask(self, call: Op[Any] | Query[Any], route: Route, caller: Caller) -> Any:
-        """What the store says; where users log in, `caller` is told only what he may know."""
+    def admit(self, asked: Asked) -> Any:
+        """What is asked for, of a caller who may."""
+        request = asked.read()
+        if self.gate is not None:
+            self.gate.admit(asked.caller, asked.route.needs, request)
+        return request
+
+    def understand(self, asked: Asked, request: Any, key: Key | None = None) -> tuple[Op[Any] | Query[Any], Given]:
+        """What is asked of the store."""
+        route = asked.route
+        given = Given(time.time_ns() // 1_000_000, new_run_id if key is None else key.ids(), caller=asked.caller)
+        if route.first is not None:
+            given = structs.replace(given, first=self.store.read(route.first(request)))
+        return route.call(request, given), given
+
+    def ask(self, call: Op[Any] | Query[Any], asked: Asked) -> Any:
+        """What the store says; where users log in, the caller is told only what he may know."""
         if self.gate is None:
             return self.store.write(call) if isinstance(call, Op) else self.store.read(call)
         if isinstance(call, Op):
-            return self.gate.write(caller, call, self.store)
-        return self.store.read(self.gate.narrow(caller, call) if route.needs.narrowed else call)
+            return self.gate.write(asked.caller, call, self.store)
+        return self.store.read(self.gate.narrow(asked.caller, call) if asked.route.needs.narrowed else call)
+
+    def answer_all(self, lot: Sequence[Asked]) -> list[bytes | Exception]:
+        """Bodies of the replies to requests that each log a batch; in the place of one that is refused, why."""
+        understood = [self.understood(asked) for asked in lot]
+        batches = [found[0] for found in understood if not isinstance(found, Exception)]
+        refusals = iter(self.store.log_all(batches))
+        outcomes: list[bytes | Exception] = []
+        for asked, found in zip(lot, understood, strict=True):
+            if isinstance(found, Exception):
+                outcomes.append(found)
+            else:
+                outcomes.append(next(refusals) or write_body(asked.route.reply(None, found[1])))
+        return outcomes
+
+    def understood(self, asked: Asked) -> tuple[LogBatch, Given] | Exception:
+        """A batch that is asked to be logged, or why it is refused."""
+        try:
+            call, given = self.understand(asked, self.admit(asked))
+            assert isinstance(call, LogBatch)
+            return call, given
+        except Exception as error:  # noqa: BLE001 — the border between those who ask
+            return error
+
+
+class Known(BaseRoute):
+    """The paths of an interface's table: looked up before all other routes are tried one by one."""
+
+    def __init__(self, api: Api) -> None:
+        """Of `api`."""
+        self.api = api
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the table has the path, whatever the method."""
+        return (Match.FULL if self.api.knows(scope["path"]) else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        await self.api(scope, receive, send)

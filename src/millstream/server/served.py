@@ -5,7 +5,7 @@ The store keeps the true places, so that its files can be opened without a serve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -21,7 +21,7 @@ from millstream.stores.base import Store
 from millstream.values import queries
 from millstream.values.entities import Experiment, LoggedModel, ModelVersion, Page, RegisteredModel, Run, RunInfo
 from millstream.values.errors import NotSupported
-from millstream.values.ops import CreateExperiment, CreateModelVersion, Op
+from millstream.values.ops import CreateExperiment, CreateModelVersion, LogBatch, Op
 from millstream.values.paths import RelPath
 from millstream.values.queries import Query
 
@@ -48,6 +48,10 @@ class ServedStore:
         if isinstance(op, CreateModelVersion):
             return cast(T, self._show(self.store.write(settle_source(op, self, self.places))))
         return cast(T, self._show(self.store.write(op)))
+
+    def log_all(self, batches: Sequence[LogBatch]) -> list[Exception | None]:
+        """Carry out batches."""
+        return self.store.log_all(batches)
 
     def read(self, query: Query[T]) -> T:
         """Answer `query`; artifacts are listed wherever they are."""

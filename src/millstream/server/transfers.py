@@ -24,7 +24,8 @@ from millstream.formats.wire.route import Request as Fields
 from millstream.server.artifacts import named_file
 from millstream.server.doors import Door
 from millstream.server.errors import json_reply
-from millstream.server.guards import read_json
+from millstream.server.guards import MAX_JSON, read_json
+from millstream.server.limits import Room
 from millstream.values.errors import NotSupported
 from millstream.values.paths import RelPath
 
@@ -99,7 +100,8 @@ class Transfers:
         return json_reply(await _run(find))
 
     async def _part(self, request: Request, kind: type[R]) -> tuple[R, Signing, RelPath]:
-        fields: Any = read_body(await read_json(request), kind)
+        body = await read_json(request.scope, request.receive, Room(MAX_JSON, "bytes of requests"))
+        fields: Any = read_body(body, kind)
         directory = RelPath.parse(request.path_params["path"].removesuffix("/"))
         artifacts, path = await _run(partial(self._find, directory / wire.file_name(fields.path)))
         return fields, _signing_of(artifacts, _NO_PARTS), named_file(path)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from millstream.drivers.artifacts.base import Artifacts
-from millstream.values.ops import Op
+from millstream.values.ops import LogBatch, Op
 from millstream.values.queries import Query
 
 T = TypeVar("T")
@@ -21,6 +22,10 @@ class Store(Protocol):
 
     def write(self, op: Op[T]) -> T:
         """Carry out `op`; when this returns, its effect survives the death of this process."""
+        ...
+
+    def log_all(self, batches: Sequence[LogBatch]) -> list[Exception | None]:
+        """Carry out several batches as if each were written by itself, but for less; the error of each, or None."""
         ...
 
     def read(self, query: Query[T]) -> T:

@@ -122,6 +122,13 @@ class DatabaseStore:
                 self._seal(opened.transactions, op.run_id)
         return result
 
+    def log_all(self, batches: Sequence[ops.LogBatch]) -> list[Exception | None]:
+        """Carry out several batches in few transactions; the error of each, or None once it is committed."""
+        errors = [_refusal(op) for op in batches]
+        sound = [op for op, error in zip(batches, errors, strict=True) if error is None]
+        outcomes = iter(self._open().groups.write_all(sound) if sound else ())
+        return [next(outcomes) if error is None else error for error in errors]
+
     def _seal(self, transactions: Transactions, run_id: str) -> None:
         """Merge the small chunks that a run ends with, in several transactions: each is short."""
         after: str | None = ""
@@ -316,3 +323,11 @@ class DatabaseStore:
             return without_place(queries.StoreFacts(kind, self.database.public, False, 0, 0), query.seen)
         with self._reading() as connection:
             return describe(connection, query.seen, kind, self.database.public)
+
+
+def _refusal(op: ops.LogBatch) -> Exception | None:
+    try:
+        check(op)
+    except MillstreamError as error:
+        return error
+    return None

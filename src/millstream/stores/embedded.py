@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
@@ -143,6 +143,17 @@ class EmbeddedStore:
         elif isinstance(op, _ON_MODELS):
             self._tree.touch_model(op.model_id)
         return cast(T, result)
+
+    def log_all(self, batches: Sequence[ops.LogBatch]) -> list[Exception | None]:
+        """Carry out several batches; the error of each, or None."""
+        return [self._log(op) for op in batches]
+
+    def _log(self, op: ops.LogBatch) -> Exception | None:
+        try:
+            self.write(op)
+        except Exception as error:  # noqa: BLE001 — the border between those whose batches these are
+            return error
+        return None
 
     def read(self, query: Query[T]) -> T:
         """Answer `query`: about one thing from its files, a search from the index, brought up to date first."""

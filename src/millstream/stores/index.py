@@ -21,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, NoResultFound
 
 from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import scanned
+from millstream.drivers.sql.breaks import breakable
 from millstream.drivers.sql.engine import writing
 from millstream.stores.changes import Changes, Looker
 from millstream.stores.intake import Intake
@@ -56,7 +57,7 @@ class Index:
     def reading(self, run_id: str | None = None) -> Iterator[Connection]:
         """A transaction after `catch_up`; the run `run_id` has been looked at closely."""
         self.catch_up(run_id)
-        with self._open().connect() as connection:
+        with self._open().connect() as connection, breakable(connection):
             yield connection
 
     @contextmanager
@@ -64,7 +65,7 @@ class Index:
         """A transaction over the tables as they were left, which may be behind the files."""
         with self._lock:
             engine = self._open()
-        with engine.connect() as connection:
+        with engine.connect() as connection, breakable(connection):
             yield connection
 
     def catch_up(self, run_id: str | None = None) -> None:

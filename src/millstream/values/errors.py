@@ -11,7 +11,9 @@
     ├── EndpointNotFound            ENDPOINT_NOT_FOUND         404
     ├── NotPermitted                PERMISSION_DENIED          403
     ├── NotSupported                NOT_IMPLEMENTED            501
+    ├── TooMany                     REQUEST_LIMIT_EXCEEDED     429
     ├── Unavailable                 TEMPORARILY_UNAVAILABLE    503
+    ├── OutOfTime                   DEADLINE_EXCEEDED          504
     ├── StorageFailed               IO_ERROR                   500   the disk or database said no
     ├── DataDamaged                 DATA_LOSS                  500   a file is not what it should be
     ├── MissingDependency           INTERNAL_ERROR             500   a package is not installed
@@ -121,6 +123,20 @@ class Unavailable(MillstreamError):
 
     error_code = "TEMPORARILY_UNAVAILABLE"
     http_status = 503
+
+
+class TooMany(MillstreamError):
+    """More at once than the server takes on; a retry a little later helps."""
+
+    error_code = "REQUEST_LIMIT_EXCEEDED"
+    http_status = 429
+
+
+class OutOfTime(MillstreamError):
+    """It took longer than a caller may keep the server busy, and was ended."""
+
+    error_code = "DEADLINE_EXCEEDED"
+    http_status = 504
 
 
 class StorageFailed(MillstreamError):

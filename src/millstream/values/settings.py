@@ -68,6 +68,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WORKERS", int, 1, "MLFLOW_WORKERS", "Processes of `ui` and `server` that answer."),
     Setting("DRAIN_SECONDS", int, 10, None, "How long a server that is told to end waits for requests under way."),
     Setting(
+        "MAX_REQUESTS",
+        int,
+        512,
+        None,
+        "Requests that a process of `ui` or `server` takes on at a time; more are told to come again (429).",
+    ),
+    Setting(
+        "REQUEST_SECONDS", int, 60, None, "How long `ui` and `server` look for what is asked before they end it (504)."
+    ),
+    Setting(
         "STATE_DIR",
         str,
         None,

@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from millstream.formats.wire.needs import Who
 from millstream.server.app import refuse
 from millstream.server.doors import WrongMethod
+from millstream.server.routes import Known
 from tests.server.auth import everyone
 from tests.server.auth.conftest import World
 from tests.server.auth.everyone import CALLERS, Everyone, Way
@@ -78,7 +79,7 @@ def is_read(way: Way) -> bool:
 
 def test_nothing_is_served_beside_doors_and_rows(world: World) -> None:
     served = world.app.routes
-    assert {type(route) for route in served} == {Route, Mount}
+    assert {type(route) for route in served} == {Known, Route, Mount}
     mounted = {route.path for route in served if isinstance(route, Mount) and route.app is not refuse}
     assert mounted == {"/api", "/ajax-api"}
     answering = [route for route in served if isinstance(route, Route) and not isinstance(route.app, WrongMethod)]

@@ -35,6 +35,12 @@ class _Ticket:
         self.news.acquire()
 
 
+def _passed_on(error: BaseException | None) -> Exception | None:
+    if error is None or isinstance(error, Exception):
+        return error
+    return Unavailable("The write was broken off before it was done. Try again.")
+
+
 class Groups:
     """Writes batches through `Transactions`."""
 
@@ -57,9 +63,31 @@ class Groups:
             return
         self._inside.add(thread)
         try:
-            self._together(_Ticket(op))
+            self._together([ticket := _Ticket(op)])
         finally:
             self._inside.discard(thread)
+        if ticket.error is not None:
+            raise ticket.error
+
+    def write_all(self, batches: Sequence[ops.LogBatch]) -> list[Exception | None]:
+        """Carry out several, in as few transactions as can be: for each why it was refused, or None once committed."""
+        thread = get_ident()
+        if thread == main_thread().ident or thread in self._inside:
+            return [self._outcome(op) for op in batches]
+        tickets = [_Ticket(op) for op in batches]
+        self._inside.add(thread)
+        try:
+            self._together(tickets)
+        finally:
+            self._inside.discard(thread)
+        return [_passed_on(ticket.error) for ticket in tickets]
+
+    def _outcome(self, op: ops.LogBatch) -> Exception | None:
+        try:
+            self._alone(op)
+        except MillstreamError as error:
+            return error
+        return None
 
     def _alone(self, op: ops.LogBatch) -> None:
         (error,) = self._transactions.write(
@@ -68,16 +96,23 @@ class Groups:
         if error is not None:
             raise error
 
-    def _together(self, ticket: _Ticket) -> None:
+    def _together(self, tickets: list[_Ticket]) -> None:
+        """Have `tickets` carried out: by the thread that leads, or by this one when its turn comes."""
         with self._lock:
-            self._waiting.append(ticket)
+            self._waiting.extend(tickets)
             leads, self._led = not self._led, True
-        if not leads:
-            ticket.news.acquire()
-        if not ticket.done:
-            self._lead()
-        if ticket.error is not None:
-            raise ticket.error
+        raised: BaseException | None = None
+        for ticket in tickets:
+            if not leads:
+                ticket.news.acquire()
+            leads = False
+            if not ticket.done:
+                try:
+                    self._lead()
+                except BaseException as error:  # noqa: BLE001 — raised below: those that wait count on this thread
+                    raised = error
+        if raised is not None:
+            raise raised
 
     def _lead(self) -> None:
         """Carry out what waits, this thread's ticket first, and name the next leader."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from millstream.drivers.sql.breaks import breakable
 from millstream.drivers.sql.failures import failure, is_disconnected, is_passing
 from millstream.drivers.sql.queues import Queue
 from millstream.values.errors import Unavailable
@@ -88,7 +89,7 @@ class Transactions:
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees everything committed before."""
         try:
-            with self._snapshots.connect() as connection:
+            with self._snapshots.connect() as connection, breakable(connection):
                 yield connection
         except DBAPIError as error:
             raise failure(error, self._place) from error

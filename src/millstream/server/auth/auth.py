@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from starlette.routing import compile_path
@@ -21,7 +21,7 @@ from millstream.server.doors import Door
 from millstream.stores.accounts import Accounts
 from millstream.stores.base import Store
 from millstream.values.accounts import AccountOp, AccountQuery
-from millstream.values.ops import Op
+from millstream.values.ops import LogBatch, Op
 from millstream.values.queries import Query
 from millstream.values.rights import Caller
 
@@ -91,6 +91,9 @@ class _Desk:
         finally:
             # What was changed counts from the next request on.
             self._identities.outdate()
+
+    def log_all(self, batches: Sequence[LogBatch]) -> list[Exception | None]:
+        return self._store.log_all(batches)
 
     def read(self, query: Query[T]) -> T:
         if isinstance(query, AccountQuery):
