@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -303,6 +304,8 @@ def up(ending: ExitStack, hosts: list[Host]) -> list[Host]:
 
 def main() -> None:
     """Command line."""
+    # The servers are stopped however this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     quick = "--quick" in sys.argv
     options = arguments(__doc__, rounds=1 if quick else 5, runs=200 if quick else 10_000, data=default_folder())
     plan = Plan(
