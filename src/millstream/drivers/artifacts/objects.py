@@ -25,7 +25,7 @@ from millstream.values.paths import Location, RelPath
 
 PIECE = 8 * 2**20
 """Bytes of one part of a large upload."""
-_PARTS_AT_ONCE = 3
+_PARTS_AT_ONCE = 2
 _MOST_PARTS = 9_000  # S3 takes 10,000
 _CHUNK = 2**20
 
@@ -44,16 +44,17 @@ class ObjectDraft:
 
     def write(self, data: bytes | bytearray) -> None:
         """Add `data` at the end."""
-        self._held += data
-        if len(self._held) < PIECE:
-            return
+        if self._writer is None:
+            self._held += data
+            if len(self._held) < PIECE:
+                return
+            data, self._held = self._held, bytearray()
         with _refusing("write", self._where):
             if self._writer is None:
                 self._writer = obstore.open_writer(
                     self._bucket.store, self._key, buffer_size=PIECE, max_concurrency=_PARTS_AT_ONCE
                 )
-            self._writer.write(bytes(self._held))
-        self._held = bytearray()
+            self._writer.write(bytes(data))
 
     def commit(self) -> None:
         """Show the object, over an older one."""
@@ -61,8 +62,6 @@ class ObjectDraft:
             if self._writer is None:
                 obstore.put(self._bucket.store, self._key, bytes(self._held), use_multipart=False)
             else:
-                if self._held:
-                    self._writer.write(bytes(self._held))
                 self._writer.close()
         self._done = True
 

@@ -21,9 +21,11 @@ def each(
     `progress` is told (done, all) after each.
     """
     todo = list(items)
-    if len(todo) < 2:
-        for item in todo:
+    if len(todo) < 2 or at_once < 2:
+        for done, item in enumerate(todo, 1):
             do(item)
+            if progress is not None:
+                progress(done, len(todo))
         return
     with ThreadPoolExecutor(min(at_once, len(todo)), thread_name_prefix="millstream-files") as threads:
         under_way: set[Future[object]] = set()
