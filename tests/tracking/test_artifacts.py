@@ -220,3 +220,22 @@ def test_artifacts_of_a_tree_that_was_moved_are_found_beside_the_run(run: Any, h
     client.log_text(run_id, "y", "b.txt")
     assert [file.path for file in client.list_artifacts(run_id)] == ["a.txt", "b.txt"]
     assert not (here / "mlruns").exists()
+
+
+def test_artifacts_in_a_bucket(s3: str, tmp_path: Path) -> None:
+    made = millstream.create_experiment("in a bucket", artifact_location=f"{s3}/실험 1")
+    (tmp_path / "한 글").mkdir()
+    for number in range(40):
+        (tmp_path / "한 글" / f"{number} +%.txt").write_text(str(number))
+    with millstream.start_run(experiment_id=made) as run:
+        millstream.log_artifacts(str(tmp_path / "한 글"), "안 d")
+        millstream.log_text("가", "a b.txt")
+        uri = millstream.get_artifact_uri("안 d/7 +%.txt")
+    assert uri.startswith(f"{s3}/")
+    assert Path(millstream.artifacts.download_artifacts(uri)).read_text() == "7"
+    assert len(millstream.artifacts.list_artifacts(run_id=run.info.run_id, artifact_path="안 d")) == 40
+    whole = Path(millstream.artifacts.download_artifacts(run_id=run.info.run_id, dst_path=str(tmp_path / "out")))
+    assert (whole / "안 d" / "39 +%.txt").read_text() == "39"
+    assert millstream.artifacts.load_text(f"runs:/{run.info.run_id}/a b.txt") == "가"
+    with pytest.raises(MillstreamError):
+        millstream.artifacts.download_artifacts(f"{s3}/%2e%2e")

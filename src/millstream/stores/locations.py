@@ -107,7 +107,9 @@ def at_location(text: str) -> Place:
     location = Location.parse(text, base=Path.cwd())
     parent, _, name = location.path.rstrip("/").rpartition("/")
     root = Location(location.scheme, location.authority, parent or "/")
-    return open_artifacts(root), RelPath((name,)) if name else RelPath()
+    # A local path is plain here, also one from a file: URI; other URIs are percent-encoded as they are noted.
+    path = RelPath((name,)) if location.local is not None and name else RelPath.parse(unquote(name))
+    return open_artifacts(root), path
 
 
 def inside(text: str, owner: str | None) -> RelPath | None:
