@@ -22,6 +22,8 @@ SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
+    # Eight more processes, most of what a start of MLflow's own server costs, for jobs that nobody gives it here.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "LOGNAME": "golden",
     "USER": "golden",
     "PYTHONUTF8": "1",
@@ -191,9 +193,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield Server(address, root, root)
 
 
-@pytest.fixture(scope="module", params=["directory", "sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=["directory", "sqlite", "postgresql"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`millstream server` over each kind of store, one for a whole module."""
+    """`millstream server` over each kind of store, one for all tests: what they make has names of their own."""
     home: Path = tmp_path_factory.mktemp(request.param) / "내 집"
     home.mkdir()
     root = str(home / "mlruns")

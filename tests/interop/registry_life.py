@@ -118,6 +118,7 @@ def versions(library: Any, store: str, name: str, source: str) -> Any:
         "found": {
             "all": _numbers(speaker.search_model_versions(f"name = '{name}'")),
             "of a run": _numbers(speaker.search_model_versions(f"run_id = '{runs[0].run_id}'")),
+            "at a place": _numbers(speaker.search_model_versions(f"source_path = '{sources[1]}'")),
             "tagged": _numbers(speaker.search_model_versions(f"name = '{name}' AND tags.`나라` = '한국'")),
             "none": _numbers(speaker.search_model_versions("name = 'no such model'")),
         },

@@ -67,7 +67,13 @@ def test_versions_live_and_go(client: Peer, mark: str, served: Server, tmp_path:
     assert seen["latest in"] == ["2"]
     assert seen["of the model"] == ["1", "2", "3", "5"]
     assert seen["stages"] == ["None", "Staging", "Production", "Archived"]
-    assert seen["found"] == {"all": ["1", "2", "3", "5"], "of a run": ["1", "3"], "tagged": ["2"], "none": []}
+    assert seen["found"] == {
+        "all": ["1", "2", "3", "5"],
+        "of a run": ["1", "3"],
+        "at a place": ["2", "5"],
+        "tagged": ["2"],
+        "none": [],
+    }
     assert seen["pages"] == (None if mark == "mlflow1" else [[5, 3, 2], [1]])
     assert seen["refused"] == {
         "unknown": MISSING,

@@ -162,6 +162,33 @@ def test_places_are_told_as_they_are_reached(serve: Callable[..., Client], store
         assert [version["source"] for version in (*latest, *one, named)] == [place] * 4
 
 
+@pytest.mark.parametrize(
+    ("text", "versions"),
+    [
+        ("source_path = '{one}/model'", ["1"]),
+        ("NOT source_path = '{one}/model'", ["2"]),
+        ("source_path != '{one}/model' AND name = '{name}'", ["2"]),
+        ("source_path = '{one}' OR source_path = '{two}/말 뭉치'", ["2"]),
+        ("source_path = '{one}/model' AND tags.a = 'mlflow-artifacts:/'", []),
+        ("source_path LIKE '%/model'", ["1"]),
+        ("source_path = 'mlflow-artifacts:/0/00000000000000000000000000000000/artifacts/model'", []),
+        ("source_path = 'mlflow-artifacts:/../../etc'", []),
+    ],
+)
+def test_versions_are_found_by_the_address_that_clients_were_told(
+    client: Client, text: str, versions: list[str]
+) -> None:
+    client.api("registered-models/create", name=NAME)
+    places = {}
+    for name, below in (("one", "model"), ("two", "말 뭉치")):
+        run = client.new_run()
+        places[name] = told_uri(client, run)
+        client.api("model-versions/create", name=NAME, source=f"{places[name]}/{below}", run_id=run)
+    asked = text.format(name=NAME, **places)
+    found = client.get(f"{API}/model-versions/search?filter={quote(asked)}&order_by={quote('version_number DESC')}")
+    assert [version["version"] for version in found.json().get("model_versions", [])] == versions
+
+
 def test_files_of_a_model_that_was_registered_on_the_servers_machine_are_served(
     client: Client, store: Store, tmp_path: Path
 ) -> None:

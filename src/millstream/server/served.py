@@ -15,7 +15,7 @@ from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
 from millstream.server.owners import SCHEME, Owner, find_owner
 from millstream.server.places import Places
-from millstream.server.sources import served_files, settle_source, show_registered, show_version
+from millstream.server.sources import served_files, settle_search, settle_source, show_registered, show_version
 from millstream.stores.addresses import sign
 from millstream.stores.base import Store
 from millstream.values import queries
@@ -61,6 +61,8 @@ class ServedStore:
             return cast(T, self.model_artifacts(query.model_id).list(RelPath.parse(query.path)))
         if isinstance(query, queries.SignArtifact):
             return cast(T, sign(self, query))
+        if isinstance(query, queries.SearchModelVersions):
+            return cast(T, self._show(self.store.read(settle_search(query, self, self.places))))
         found = self.store.read(query)
         if isinstance(query, queries.GetLatestVersions):
             return cast(T, [self._show(version) for version in cast(list[ModelVersion], found)])

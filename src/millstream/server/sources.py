@@ -7,6 +7,10 @@ from pathlib import Path
 from msgspec import structs
 
 from millstream.drivers.artifacts.base import Artifacts
+from millstream.formats.filters.grammar import parse_filter
+from millstream.formats.filters.printing import print_filter
+from millstream.formats.filters.tree import And, Comparison, Node, Not, Or
+from millstream.formats.filters.vocabulary import VERSIONS
 from millstream.formats.model_uris import is_model_uri
 from millstream.server.owners import MODELS, SCHEME, Owner, find_owner
 from millstream.server.places import Places
@@ -17,6 +21,7 @@ from millstream.values.errors import InvalidValue, MillstreamError, NotSupported
 from millstream.values.names import check_experiment_id
 from millstream.values.ops import CreateModelVersion
 from millstream.values.paths import Location, RelPath
+from millstream.values.queries import SearchModelVersions
 
 
 def settle_source(op: CreateModelVersion, store: Store, places: Places) -> CreateModelVersion:
@@ -41,6 +46,41 @@ def settle_source(op: CreateModelVersion, store: Store, places: Places) -> Creat
         if place is not None:
             return op if place == location else structs.replace(op, source=str(place))
     raise _refused(source, "it must lie in the artifact directory of the run or model that run_id or model_id names")
+
+
+def settle_search(query: SearchModelVersions, store: Store, places: Places) -> SearchModelVersions:
+    """`query` that finds by the addresses that clients are told what the store keeps by its true place.
+
+    It goes for ``source_path`` with ``=`` and ``!=``; a pattern is compared with true places.
+    """
+    if not places.proxied or f"{SCHEME}:" not in query.filter:
+        return query
+    node = parse_filter(query.filter, VERSIONS)
+    return query if node is None else structs.replace(query, filter=print_filter(_settled(node, store, places)))
+
+
+def _settled(node: Node, store: Store, places: Places) -> Node:
+    match node:
+        case And(clauses) | Or(clauses):
+            return structs.replace(node, clauses=tuple(_settled(clause, store, places) for clause in clauses))
+        case Not(clause):
+            return Not(_settled(clause, store, places))
+        case Comparison(key="source_path", op="=" | "!=", value=str(address)):
+            return structs.replace(node, value=_true_place(address, store, places))
+    return node
+
+
+def _true_place(address: str, store: Store, places: Places) -> str:
+    if not address.startswith(f"{SCHEME}:"):
+        return address
+    try:
+        location = Location.parse(address)
+        owner, _ = find_owner(RelPath.parse(location.path.strip("/")))
+        find = store.model_artifacts if owner.kind == "model" else store.artifacts
+        place = _place_of(location, find(owner.id), owner.id, places)
+    except MillstreamError:
+        return address  # nobody's, so that nothing is there
+    return address if place is None else str(place)
 
 
 def _place_of(location: Location, artifacts: Artifacts, owner_id: str, places: Places) -> Location | None:
