@@ -60,7 +60,7 @@ def experiments(library: Any, store: str, names: list[str]) -> Any:
     speaker.restore_experiment(ids[2])
     read = [speaker.get_experiment(experiment) for experiment in ids]
 
-    mine = f"name LIKE '{names[0][:7]}%'"
+    mine = f"name LIKE '{names[1].split()[0]} %'"
 
     def search(view: int) -> Any:
         return pages(

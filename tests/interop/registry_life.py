@@ -36,7 +36,7 @@ def registered(library: Any, store: str, names: list[str]) -> Any:
     gone = names[3]
     speaker.delete_registered_model(gone)
     names = [names[0] + " 2", *names[1:3], *names[4:]]
-    mine = f"name LIKE '{names[1][:7]}%'"
+    mine = f"name LIKE '{names[1].split()[0]} %'"
 
     def search(text: str, order: list[str], size: int) -> Any:
         return pages(

@@ -15,7 +15,7 @@ INVALID = [REST, "INVALID_PARAMETER_VALUE"]
 
 
 def test_registered_models_live_and_go(client: Peer, mark: str, served: Server) -> None:
-    names = [f"{mark:7} {word}" for word in ("가 분류기", "b.c", "C", "d'e", "f & g")]
+    names = [f"{mark}-names {word}" for word in ("가 분류기", "b.c", "C", "d'e", "f & g")]
     seen = client("registered", store=served.address, names=names)
     assert seen["made"] == [
         [name, f"설명 {number}\n둘째 줄", {"순서": str(number)}] for number, name in enumerate(names)

@@ -39,7 +39,7 @@ def test_each_client_is_of_its_generation(client: Peer, mark: str) -> None:
 
 
 def test_experiments_live_and_come_back(client: Peer, mark: str, served: Server) -> None:
-    names = [f"{mark:7} {word}" for word in ("가 실험", "b / c", "C", "d'e", '"f"')]
+    names = [f"{mark}의 {word}" for word in ("가 실험", "b / c", "C", "d'e", '"f"')]
     seen = client("experiments", store=served.address, names=names)
     assert seen["read"] == [
         [names[0] + " 2", "active", {"순서": "0", "mlflow.note.content": "설명\n둘째 줄"}],
