@@ -14,6 +14,7 @@ import traceback
 
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(__file__), "..", "golden")]
 
+import auth_verbs  # noqa: E402
 import command_life  # noqa: E402
 import life  # noqa: E402
 import model_verbs  # noqa: E402
@@ -22,7 +23,7 @@ import registry_verbs  # noqa: E402
 import trainings  # noqa: E402
 import verbs  # noqa: E402
 
-MODULES = (verbs, model_verbs, registry_verbs, life, trainings, registry_life, command_life)
+MODULES = (auth_verbs, verbs, model_verbs, registry_verbs, life, trainings, registry_life, command_life)
 
 
 def main() -> None:

@@ -344,6 +344,8 @@ def check_scope(scope: str, things: dict[str, tuple[str, ...]] | None) -> None:
     for kind, names in (things or {}).items():
         for name in names:
             check_grant(kind, name)
+            if name == EVERY:
+                raise InvalidValue(f"A token is for things that are named, or for all; {EVERY!r} is no {kind}.")
 
 
 def check_share(kind: str, thing: str) -> None:

@@ -128,3 +128,31 @@ class RegistrySearchSuite:
             f"{tag} IS NOT NULL": "prompt",
         }.items():
             assert (find_models(store, filter), find_versions(store, filter)) == ([expected], [(expected, 1)]), filter
+
+    def test_searches_know_only_what_is_seen(self, store: Store) -> None:
+        names = [f"모델 {number}" for number in range(5)]
+        for name in names:
+            register(store, name)
+            add(store, name)
+            add(store, name)
+        for seen, expected in (
+            (Seen(frozenset({names[1], names[3], "not there", "*"})), [names[1], names[3]]),
+            (Seen(frozenset({*names[:4], "x"}), others=True), [names[4]]),
+            (Seen(), []),
+            (Seen(frozenset(names) | {f"x{number}" for number in range(1500)}), names),
+        ):
+            for kind, each in ((queries.SearchRegisteredModels, 1), (queries.SearchModelVersions, 2)):
+                found: list[str] = []
+                token = None
+                while True:
+                    page = store.read(kind(seen=seen, max_results=1, page_token=token))
+                    assert len(page) <= 1
+                    found += [item.name for item in page]
+                    token = page.token
+                    if token is None:
+                        break
+                assert found == [name for name in expected for _ in range(each)], (kind, seen)
+            assert find_models(store, "name LIKE '모델%'", seen=seen) == expected
+            assert find_models(store, f"name = '{names[0]}'", seen=seen) == [name for name in names[:1] if name in seen]
+            versions = find_versions(store, f"name = '{names[1]}'", seen=seen)
+            assert {name for name, _ in versions} == {name for name in names[1:2] if name in seen}

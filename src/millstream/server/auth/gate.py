@@ -19,7 +19,7 @@ from millstream.values import ops
 from millstream.values.accounts import ForgetThing, GrantTo, RenameThing, check_grant
 from millstream.values.errors import AlreadyExists, InvalidValue, MillstreamError, NotFound, NotPermitted
 from millstream.values.paths import Location, RelPath
-from millstream.values.queries import Query
+from millstream.values.queries import GetLoggedModel, GetRunInfo, Query
 from millstream.values.rights import EVERY, EXPERIMENT, REGISTERED_MODEL, RUN, Caller, Level
 
 T = TypeVar("T")
@@ -72,19 +72,20 @@ class Rights:
             case "resource":
                 self._check_resource(caller, right.level, cast(Any, request).resource_type, name)
             case "artifact":
-                owner, _ = find_owner(RelPath.parse(name.strip("/")))
-                kind = homes.MODEL if owner.kind == "model" else homes.RUN
-                self._compare(self._level(caller, kind, owner.id), right.level, kind, owner.id)
+                self._check_artifact(caller, right.level, name)
             case "source":
-                self._check_source(caller, right.level, name)
+                self._check_source(caller, right.level, name, request)
             case "registered_model":
                 self._compare(caller.level(REGISTERED_MODEL, name), right.level, right.kind, name)
             case _:
                 self._compare(self._level(caller, right.kind, name), right.level, right.kind, name)
 
-    def _check_source(self, caller: Caller, level: Level, uri: str) -> None:
-        """The files that become a version are those of a run or model that the caller may read."""
-        location = Location.parse(uri, base=Path("/"))
+    def _check_source(self, caller: Caller, level: Level, uri: str, request: Any) -> None:
+        """The files that become a version are those of a run or model that the caller may read.
+
+        A path on this machine must be in the artifacts of the run or model that the request names beside it
+        (`server/sources`), which has a right of its own.
+        """
         if is_model_uri(uri):
             model = parse_model_uri(uri)
             if model.model_id:
@@ -94,15 +95,30 @@ class Rights:
         elif uri.startswith(RUNS_SCHEME):
             run_id, _ = parse_run_uri(uri)
             self._compare(self._level(caller, homes.RUN, run_id), level, homes.RUN, run_id)
-        elif location.scheme == SCHEME and not location.authority:
-            owner, _ = find_owner(RelPath.parse(location.path.strip("/")))
-            kind = homes.MODEL if owner.kind == "model" else homes.RUN
-            self._compare(self._level(caller, kind, owner.id), level, kind, owner.id)
-        elif location.local is None and not caller.rules:
-            # The server would read it with rights of its own.
-            raise NotPermitted(
-                "Only an administrator may register what lies outside of the artifacts of runs and models."
-            )
+        else:
+            location = Location.parse(uri, base=Path("/"))
+            if location.scheme == SCHEME and not location.authority:
+                self._check_artifact(caller, level, location.path)
+            elif location.local is None and not caller.rules and not self._is_theirs(location, request):
+                # The server, or whoever runs a model of the registry, would read it with rights of their own.
+                raise NotPermitted(
+                    "Only an administrator may register what lies outside of the artifacts of runs and models; name "
+                    "the run or model that it is in as run_id or model_id."
+                )
+
+    def _is_theirs(self, location: Location, request: Any) -> bool:
+        """Whether a remote place is in the artifacts of the run or model named beside it, which may be read."""
+        roots = []
+        if request.run_id:
+            roots.append(self._accounts.read(GetRunInfo(run_id=request.run_id)).artifact_uri)
+        if request.model_id:
+            roots.append(self._accounts.read(GetLoggedModel(model_id=request.model_id)).artifact_location)
+        return any(f"{location}/".startswith(f"{root.rstrip('/')}/") for root in roots)
+
+    def _check_artifact(self, caller: Caller, level: Level, path: str) -> None:
+        owner, _ = find_owner(RelPath.parse(path.strip("/")))
+        kind = homes.MODEL if owner.kind == "model" else homes.RUN
+        self._compare(self._level(caller, kind, owner.id), level, kind, owner.id)
 
     def _check_resource(self, caller: Caller, level: Level, kind: str, name: str) -> None:
         check_grant(kind, name)
@@ -155,9 +171,9 @@ class Rights:
             self._hand_over(caller, EXPERIMENT, str(result))
         elif isinstance(op, ops.CreateRegisteredModel):
             self._hand_over(caller, REGISTERED_MODEL, op.name)
-        elif isinstance(op, ops.RenameRegisteredModel):
+        elif isinstance(op, ops.RenameRegisteredModel) and op.name != EVERY:
             self._accounts.write(RenameThing(kind=REGISTERED_MODEL, pattern=op.name, to=op.new_name))
-        elif isinstance(op, ops.DeleteRegisteredModel):
+        elif isinstance(op, ops.DeleteRegisteredModel) and op.name != EVERY:
             self._accounts.write(ForgetThing(kind=REGISTERED_MODEL, pattern=op.name))
         return result
 
