@@ -88,7 +88,7 @@ def roles(library: Any, store: str, login: Login, user: str, experiment_id: str)
     """The life of a role: made, given a permission and a user, changed; its id, and what is told of it."""
     with _logged_in(login):
         client = _client(library, store)
-        role = client.create_role("readers", "default", description="읽는 사람")
+        role = client.create_role("default", "readers", description="읽는 사람")
         given = client.add_role_permission(role.id, "experiment", experiment_id, "READ")
         client.assign_role(user, role.id)
         client.update_role(role.id, name="독자")

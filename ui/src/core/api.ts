@@ -1,6 +1,6 @@
 /** Calls to the server. Every failure becomes an `ApiError` that says what was asked and what came back. */
 
-import { withQuery } from "./base";
+import { basePath, loginAddress, withQuery } from "./base";
 import type { About, ArtifactFile, Experiment, Run, RunsRequest, RunTable, Series, ViewType } from "./wire";
 
 const REST = "ajax-api/2.0/mlflow/";
@@ -39,7 +39,12 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   }
   for (const listener of listeners) listener(true);
   if (response.ok) return response;
-  throw await failure(response, call);
+  const error = await failure(response, call);
+  // Ours, not a proxy's: only our server has a page to log in on.
+  if (error.status === 401 && error.code === "UNAUTHENTICATED") {
+    location.assign(loginAddress(basePath(document.baseURI), location.pathname + location.search));
+  }
+  throw error;
 }
 
 async function failure(response: Response, call: string): Promise<ApiError> {

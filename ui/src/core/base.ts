@@ -16,6 +16,11 @@ export function browserPath(base: string, path: string): string {
   return base + path.replace(/^\/+/, "");
 }
 
+/** Where to log in, and to come back from to `page`, a browser path with its query. */
+export function loginAddress(base: string, page: string): string {
+  return `${base}login?next=${encodeURIComponent(page)}`;
+}
+
 /** A relative address with a query, leaving out what is undefined. */
 export function withQuery(path: string, query: Record<string, string | undefined>): string {
   const parts = new URLSearchParams();

@@ -33,7 +33,8 @@ export function RunPage(props: { run: string }): JSX.Element {
     const id = experimentId();
     return [
       { label: t("experiments.title"), to: "/" },
-      ...(id === undefined ? [] : [{ label: experiment.data()?.name ?? id, to: experimentPath(id) }]),
+      // Whoever was shown this run alone may not read its experiment: its number is all that is told.
+      ...(id === undefined ? [] : [{ label: experiment.data()?.name ?? id, to: experiment.error() ? undefined : experimentPath(id) }]),
       { label: name() },
     ];
   });
