@@ -26,6 +26,12 @@ def _check_database(text: str) -> None:
         raise InvalidValue(f"{text!r} names no database; write sqlite:///users.db or postgresql://…")
 
 
+def _check_proxies(text: str) -> None:
+    from millstream.server.auth.addresses import Proxies
+
+    Proxies(text)
+
+
 auth_db_option = click.option(
     "--auth-db",
     metavar="URI",
@@ -41,10 +47,16 @@ LOGIN = (
         type=click.Choice(["NO_PERMISSIONS", "READ", "EDIT", "MANAGE"]),
         help="What users may do where nothing was granted.  [default: NO_PERMISSIONS]",
     ),
+    click.option(
+        "--trusted-proxies",
+        metavar="ADDRESSES",
+        callback=checked(_check_proxies),
+        help="Proxies whose X-Forwarded-For says where a login comes from, as 10.0.0.7,192.168.0.0/16.",
+    ),
 )
 
 
-LOGIN_NAMES = ("auth", "app_name", "auth_db", "default_permission")
+LOGIN_NAMES = ("auth", "app_name", "auth_db", "default_permission", "trusted_proxies")
 """The names of the parameters of `LOGIN`."""
 
 
@@ -72,13 +84,15 @@ def open_login(store: Store, prefix: str, options: dict[str, Any]) -> Login:
     """The login before `store` that the `LOGIN` options ask for. No connection stays open: workers are forked."""
     if not _asked(options):
         return Login()
+    from millstream.server.auth.addresses import Proxies
     from millstream.server.auth.auth import Auth
 
+    proxies = Proxies(options["trusted_proxies"] or text_setting("TRUSTED_PROXIES") or "")
     accounts = open_accounts(store.uri, options["auth_db"], options["default_permission"])
     # A database that cannot be used is said now, and not to the first who comes.
     words = _words(accounts)
     accounts.close()
-    return Login(Auth(accounts, store, prefix.rstrip("/")), words)
+    return Login(Auth(accounts, store, prefix.rstrip("/"), proxies), words)
 
 
 def refuse_login(options: dict[str, Any]) -> None:

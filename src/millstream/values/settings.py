@@ -124,6 +124,13 @@ SETTINGS: tuple[Setting, ...] = (
         "What users may do where nothing was granted: NO_PERMISSIONS, READ, EDIT or MANAGE.",
     ),
     Setting(
+        "TRUSTED_PROXIES",
+        str,
+        None,
+        None,
+        "Proxies whose X-Forwarded-For says where a login comes from: addresses and networks, separated by commas.",
+    ),
+    Setting(
         "NEW_PASSWORD",
         str,
         None,

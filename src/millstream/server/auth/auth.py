@@ -12,6 +12,7 @@ from millstream.drivers.artifacts.base import Artifacts
 from millstream.formats.wire import grants, roles, tokens, users
 from millstream.formats.wire.needs import Needs, Who
 from millstream.formats.wire.route import Request, Route
+from millstream.server.auth.addresses import Proxies
 from millstream.server.auth.gate import Rights
 from millstream.server.auth.homes import Homes
 from millstream.server.auth.identities import Identities
@@ -31,14 +32,15 @@ T = TypeVar("T")
 class Auth:
     """Users, their rights and their pages, before one store."""
 
-    def __init__(self, accounts: Accounts, store: Store, prefix: str = "") -> None:
-        """Let in the users of `accounts` to `store`; `prefix` is what stands before every URL."""
+    def __init__(self, accounts: Accounts, store: Store, prefix: str = "", proxies: Proxies | None = None) -> None:
+        """Let in the users of `accounts` to `store`; `prefix` is what stands before every URL; see `Proxies`."""
+        self._proxies = proxies or Proxies()
         homes = Homes(store)
         self._prefix = prefix
         self.accounts = accounts
         self._identities = Identities(accounts, homes)
         self._rights = Rights(homes, _Desk(store, accounts, self._identities))
-        self._pages = LoginPages(self._identities, prefix)
+        self._pages = LoginPages(self._identities, prefix, self._proxies)
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -52,7 +54,7 @@ class Auth:
 
     def guard(self, app: ASGIApp, doors: tuple[Door, ...]) -> ASGIApp:
         """`app` behind a login, but for `doors` that are open to anyone."""
-        return Keeper(app, self._identities, _openness(doors), self._prefix)
+        return Keeper(app, self._identities, _openness(doors), self._prefix, self._proxies)
 
     def desk(self, store: Store) -> Store:
         """`store`, and the users for the ops and queries about them."""

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millstream.drivers.sql.accounts.tokens import API, FIRST, SESSION, SHARE
 from millstream.formats.passwords import TOKEN_PREFIX
+from millstream.server.auth.addresses import Proxies
 from millstream.server.auth.identities import Identities, Known, Wait
 from millstream.server.doors import CALLER
 from millstream.server.errors import json_reply
@@ -40,13 +41,20 @@ class Keeper:
     """Puts the caller into the scope of each request; refuses those that bring nothing, or what is worth nothing."""
 
     def __init__(
-        self, app: ASGIApp, identities: Identities, is_open: Callable[[str, str], bool], prefix: str = ""
+        self,
+        app: ASGIApp,
+        identities: Identities,
+        is_open: Callable[[str, str], bool],
+        prefix: str = "",
+        proxies: Proxies | None = None,
     ) -> None:
-        """Guard `app`; `is_open(method, path)` says whether a door is open to anyone; `prefix` is before every URL."""
+        """Guard `app`; `is_open(method, path)` says whether a door is open to anyone; `prefix` is before every URL;
+        `proxies` may say whom they were asked by."""
         self._app = app
         self._identities = identities
         self._is_open = is_open
         self._prefix = prefix
+        self._proxies = proxies or Proxies()
         self._desk = PasswordDesk(identities)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +64,7 @@ class Keeper:
             return
         headers = Headers(scope=scope)
         try:
-            caller = await self._caller(headers, address_of(scope))
+            caller = await self._caller(headers, self._proxies.address(scope))
         except Wait as wait:
             await _later(wait.seconds)(scope, receive, send)
             return
@@ -148,12 +156,6 @@ class PasswordDesk:
             return await asyncio.wrap_future(self._threads.submit(ask))
         finally:
             self._waiting -= 1
-
-
-def address_of(scope: Scope) -> str:
-    """Where a request comes from."""
-    client = scope.get("client")
-    return str(client[0]) if client else ""
 
 
 def read_cookies(headers: Headers) -> dict[str, str]:

@@ -16,9 +16,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from millstream.drivers.sql.accounts.tokens import FIRST, SESSION, SHARE
 from millstream.formats.wire.needs import ANYONE
+from millstream.server.auth.addresses import Proxies
 from millstream.server.auth.forms import FIRST_FORM, LOGIN_FORM, Words, words_for
 from millstream.server.auth.identities import Identities, Wait
-from millstream.server.auth.keeper import SESSION_COOKIE, SHARE_COOKIE, PasswordDesk, address_of, read_cookies
+from millstream.server.auth.keeper import SESSION_COOKIE, SHARE_COOKIE, PasswordDesk, read_cookies
 from millstream.server.doors import Door
 from millstream.stores.accounts import now
 from millstream.values.accounts import CreateUser, GetUser, RevokeToken
@@ -37,8 +38,9 @@ _HEADERS = {"referrer-policy": "same-origin", "cache-control": "no-store"}
 class LoginPages:
     """The doors /login, /logout and /share/TOKEN."""
 
-    def __init__(self, identities: Identities, prefix: str) -> None:
-        """Log in users of `identities`; `prefix` is what stands before every URL."""
+    def __init__(self, identities: Identities, prefix: str, proxies: Proxies) -> None:
+        """Log in users of `identities`; `prefix` is what stands before every URL; see `Proxies`."""
+        self._proxies = proxies
         self._identities = identities
         self._accounts = identities.accounts
         self._prefix = prefix
@@ -72,7 +74,7 @@ class LoginPages:
         try:
             if "token" in form:
                 await to_thread.run_sync(self._make_first, name, password, Secret(form["token"].strip()))
-            caller = await self._desk.check(name, password, address_of(request.scope))
+            caller = await self._desk.check(name, password, self._proxies.address(request.scope))
         except Wait as wait:
             problem = words.wait.format(seconds=wait.seconds)
             return await self._form(request, target, name, problem, 429, {"retry-after": str(wait.seconds)})
