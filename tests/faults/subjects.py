@@ -12,7 +12,9 @@ from millstream.values.entities import (
     LoggedModel,
     Metric,
     ModelOutput,
+    ModelVersion,
     Param,
+    RegisteredModel,
     Run,
     RunTag,
     ViewType,
@@ -166,8 +168,18 @@ def _registry_ops(number: int, op_id: str) -> dict[str, ops.Op[Any]]:
         "stage": ops.TransitionModelVersion(**version, stage="Staging", archive=True, time=later),
         "delete version": ops.DeleteModelVersion(**version, time=later),
         "version tag": ops.SetModelVersionTag(**version, key="t", value="2"),
+        "import registered": ops.ImportRegisteredModel(
+            model=RegisteredModel(f"neu {number}", T0, later, "설명", {"k": "값"}, {"a": 2}), op_id=op_id, last=4,
+            versions=tuple(ModelVersion(f"neu {number}", n, T0, T0, "s3://y", tags={"k": "값"}) for n in (2, 3)),
+        ),
+        "import version": ops.ImportRegisteredModel(
+            model=RegisteredModel(f"등록 {number}", T0, later, "설명", {"k": "값"}, {"old": 3}), known=True,
+            op_id=op_id,
+            versions=(ModelVersion(f"등록 {number}", 3, T0, T0, "s3://y", tags={"k": "값"}),),
+            changed=(ModelVersion(f"등록 {number}", 1, T0, later, "s3://z", tags={"u": "2"}),),
+        ),
         "delete version tag": ops.DeleteModelVersionTag(**version, key="t"),
-    }
+    }  # fmt: skip
 
 
 KINDS = (
@@ -192,4 +204,5 @@ SEVERAL_FILES = {
     "create version",
     "stage",
     "delete version",
+    "import version",
 }

@@ -25,6 +25,7 @@ AT_THE_STORE = {
     ops.ImportExperiment,
     ops.ImportRun,
     ops.ImportLoggedModel,
+    ops.ImportRegisteredModel,
 }
 ASKED_AT_THE_STORE = {queries.FindDeleted, queries.MeasureSpace}
 

@@ -5,6 +5,8 @@ and ``mlflow-<version>.json`` (what that version answers about it). ``make.py da
 database (``mlflow-<version>.sqlite.tar.gz`` and ``.sqlite.json``), which has registered and logged models besides.
 ``make.py models`` and ``make.py models database`` (MLflow 3) make ``mlflow-<version>.models.…``: logged models of all
 kinds, and what is found of them.
+``make.py registry`` and ``make.py registry database`` (MLflow 3) make ``mlflow-<version>.registry.…``: registered
+models whose versions have files.
 ``make.py read ARCHIVE`` only reads what was made before (a database is upgraded first) and writes
 ``<archive>.read-by-<version>.json``, so that the newest MLflow's answers about old trees and databases are kept too.
 """
@@ -37,7 +39,7 @@ from answers import (  # noqa: E402
     search_runs,
 )
 from queries import EXPERIMENT_QUERIES, MODEL_QUERIES, NEW_RUN_QUERIES, RUN_QUERIES  # noqa: E402
-from world import write_logged_models, write_model_world, write_registry, write_world  # noqa: E402
+from world import write_logged_models, write_model_world, write_registry, write_registry_world, write_world  # noqa: E402
 
 
 def answer(client):
@@ -101,6 +103,24 @@ def make_models(version, database):
     save(name + ".json", found)
 
 
+def make_registry(version, database):
+    """A tree or a database with registered models, whose versions come from its runs and logged models."""
+    os.chdir(WORK)
+    path = os.path.join(WORK, "mlflow.db" if database else "mlruns")
+    uri = ("sqlite:///" if database else "file://") + path
+    mlflow.set_tracking_uri(uri)  # where the registry looks for a logged model
+    client = mlflow.tracking.MlflowClient(uri)
+    client.search_experiments()
+    write_registry_world(client)
+    found = {"mlflow": mlflow.__version__, "registry": describe_registry(client)}
+    if database:
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            connection.execute("VACUUM")
+    name = os.path.join(HERE, "mlflow-" + version + ".registry" + (".sqlite" if database else ""))
+    pack(WORK if database else path, name + ".tar.gz")
+    save(name + ".json", found)
+
+
 def read(archive):
     """Unpack a tree made by another version and answer."""
     with tarfile.open(archive) as tar:
@@ -145,6 +165,8 @@ if __name__ == "__main__":
         read(os.path.abspath(sys.argv[2]))
     elif sys.argv[1:2] == ["models"]:
         make_models(mlflow.__version__, "database" in sys.argv)
+    elif sys.argv[1:2] == ["registry"]:
+        make_registry(mlflow.__version__, "database" in sys.argv)
     elif sys.argv[1:2] == ["database"]:
         make_database(mlflow.__version__)
     else:

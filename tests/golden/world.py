@@ -200,6 +200,35 @@ def write_registry(client, ids):
         client.set_registered_model_alias("digits 모델", "previous", "1")
 
 
+def write_registry_world(client):
+    """Runs and a logged model with files, and registered models whose versions come from them, and from elsewhere."""
+    experiment = client.create_experiment("등록부")
+    runs = [client.create_run(experiment, start_time=T0 + i).info for i in range(2)]
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "MLmodel"), "w", newline="\n") as file:
+            file.write("flavors: {}\n")
+        for run in runs:
+            client.log_artifacts(run.run_id, folder, "모델 a")
+            client.set_terminated(run.run_id, end_time=T0 + 9)
+    model = client.create_logged_model(experiment, name="나무", source_run_id=runs[0].run_id).model_id
+    write_model_files(client, model)
+    client.finalize_logged_model(model, "READY")
+    client.create_registered_model("digits 모델", tags={"team": "vision", "한글": "값"}, description="설명\n둘째 줄")
+    client.create_registered_model("empty model")
+    for number, run in enumerate(runs):
+        source = run.artifact_uri + "/모델 a"
+        client.create_model_version("digits 모델", source, run.run_id, tags={"n": str(number)}, description="판")
+    client.create_model_version("digits 모델", "models:/" + model, model_id=model)
+    client.create_model_version("digits 모델", "s3://bucket/모델", tags={"mlflow.note": "멀리"})
+    client.create_model_version("digits 모델", "s3://bucket/gone")
+    client.transition_model_version_stage("digits 모델", "1", "Production")
+    client.transition_model_version_stage("digits 모델", "2", "Archived")
+    client.delete_model_version("digits 모델", "5")
+    client.set_registered_model_alias("digits 모델", "champion", "3")
+    client.set_registered_model_alias("digits 모델", "previous", "1")
+    client.copy_model_version("models:/digits 모델/1", "copy 한글")
+
+
 def write_model_world(client):
     """Logged models in two experiments, with params, tags, measurements with and without a dataset, and files."""
     entities = __import__(type(client).__module__.split(".")[0] + ".entities", fromlist=["entities"])

@@ -64,6 +64,7 @@ class RegistryRecords:
             ops.DeleteModelVersion: self._delete_version,
             ops.SetModelVersionTag: lambda op: self.version(op).tags.update({op.key: op.value}),
             ops.DeleteModelVersionTag: lambda op: self.version(op).tags.pop(op.key, None),
+            ops.ImportRegisteredModel: self._import,
         }
 
     def model(self, name: str) -> ModelRecord:
@@ -127,6 +128,31 @@ class RegistryRecords:
         model.aliases = {alias: number for alias, number in model.aliases.items() if number != op.version}
         model.changed = op.time
 
+    def _import(self, op: ops.ImportRegisteredModel) -> None:
+        given = op.model
+        if not op.known and given.name in self.models:
+            raise AlreadyExists(given.name)
+        model = self.model(given.name) if op.known else ModelRecord(0, 0, None, {})
+        new = {version.version for version in op.versions}
+        if new & model.versions.keys():
+            raise AlreadyExists(given.name)
+        if {version.version for version in op.changed} - model.versions.keys() - new:
+            raise NotFound(given.name)
+        if set(given.aliases.values()) - model.versions.keys() - new:
+            raise NotFound(given.name)
+        self.models[given.name] = model
+        for version in (*op.versions, *op.changed):
+            tags = model.versions[version.version].tags if version.version in model.versions else {}
+            times = version.creation_timestamp, version.last_updated_timestamp
+            model.versions[version.version] = VersionRecord(
+                version.source, *times, tags | version.tags, version.description, version.current_stage
+            )
+        model.made, model.changed = given.creation_timestamp, given.last_updated_timestamp
+        model.description = given.description
+        model.tags |= given.tags
+        model.aliases |= given.aliases
+        model.last = max(model.last, op.last, *new, 0)
+
 
 class Machine(Protocol):
     """What the rules need of the machine that they belong to."""
@@ -157,6 +183,30 @@ class Registry:
         made = self.write(hand, op)
         if made is not None:
             assert _version_said(made) == _version_known(self.registry, name, self.registry.models[name].last)
+
+    @rule(
+        hand=HAND, name=NAMES, numbers=st.sets(NUMBERS, max_size=2), changed=NUMBERS | st.none(), time=TIMES,
+        text=TEXTS, known=st.booleans(), alias=st.none() | NUMBERS, last=st.integers(0, 5), stage=st.sampled_from(STAGES),
+    )  # fmt: skip
+    def import_registered(
+        self: Machine, hand: int, name: str, numbers: set[int], changed: int | None, time: int, text: str, known: bool,
+        alias: int | None, last: int, stage: str,
+    ) -> None:  # fmt: skip
+        """A registered model from elsewhere, or more of one that is there."""
+        self.step()
+
+        def version(number: int) -> ModelVersion:
+            return ModelVersion(name, number, time, time + 1, f"s3://c/{text[0]}", stage, text, tags={"k": text})
+
+        op = ops.ImportRegisteredModel(
+            model=RegisteredModel(name, time, time + 2, text, {"k": text}, {} if alias is None else {"champ": alias}),
+            versions=tuple(version(number) for number in sorted(numbers)),
+            changed=() if changed is None or changed in numbers else (version(changed),),
+            last=last, known=known,
+        )  # fmt: skip
+        made = self.write(hand, op)
+        if made is not None:
+            assert _said(made) == _known(self.registry, name)
 
     @rule(hand=HAND, name=NAMES, number=st.none() | NUMBERS, time=TIMES, other=NAMES)
     def unregister(self: Machine, hand: int, name: str, number: int | None, time: int, other: str) -> None:

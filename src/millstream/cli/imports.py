@@ -42,7 +42,7 @@ def _shared(command: Command) -> Command:
                 type=click.Path(exists=True, file_okay=False, path_type=Path),
                 help="Where artifacts of the source lie now that are not where their URIs say.",
             ),
-            click.option("--prefix", default="", help="Put this before the names of experiments."),
+            click.option("--prefix", default="", help="Put this before names of experiments and registered models."),
             click.option("--overwrite", is_flag=True, help="Where source and target differ, take the source's."),
             click.option("--dry-run", is_flag=True, help="Only say what would be done."),
             json_option,
@@ -62,7 +62,7 @@ def _shared(command: Command) -> Command:
 )
 @_shared
 def import_(source: str, into: str | None, **options: Any) -> None:
-    """Import runs and logged models from SOURCE.
+    """Import runs, logged models and registered models from SOURCE.
 
     SOURCE is an mlruns directory, a database or server of MLflow, or a store of Millstream.
     What is there already is not imported twice: do it again to bring what is new. SOURCE is never changed.
@@ -74,7 +74,7 @@ def import_(source: str, into: str | None, **options: Any) -> None:
 @click.argument("places", nargs=-1, required=True, metavar="[URI] DIRECTORY")
 @_shared
 def export(places: tuple[str, ...], **options: Any) -> None:
-    """Write runs and logged models into DIRECTORY as an mlruns tree, which MLflow reads.
+    """Write runs, logged models and registered models into DIRECTORY as an mlruns tree, which MLflow reads.
 
     They come from URI, or from the store that all commands use. It is an import into a tree: done again, it adds
     what is new.
@@ -123,15 +123,20 @@ def _print(summary: Summary) -> None:
     click.echo(f"{would} from {visible(summary.source)} into {visible(summary.target)}:")
     added = "{} new, {} added to, {} unchanged"
     models = (summary.logged_models_created, summary.logged_models_extended, summary.logged_models_unchanged)
+    registered = (
+        summary.registered_models_created,
+        summary.registered_models_extended,
+        summary.registered_models_unchanged,
+    )
+    versions = (summary.model_versions_created, summary.model_versions_extended, summary.model_versions_unchanged)
     rows = (
         ("experiments", f"{summary.experiments_created} new, {summary.experiments_merged} that were there"),
         ("runs", added.format(summary.runs_created, summary.runs_extended, summary.runs_unchanged)),
         ("models", added.format(*models)),
+        ("registered", added.format(*registered)),
+        ("versions", added.format(*versions)),
         ("points", str(summary.points)),
         ("artifacts", f"{summary.files} files, {summary.bytes} bytes"),
     )
     for name, text in rows:
         click.echo(f"  {name:12}{text}")
-    left = summary.left()
-    if left:
-        click.echo(f"Not imported, because there is no place for them yet: {left}.")

@@ -32,6 +32,12 @@ def is_model_uri(text: str) -> bool:
     return text.startswith(SCHEME)
 
 
+def logged_model_in(text: str) -> str | None:
+    """The id of the logged model that `text` names, if it is such a URI."""
+    head = text.removeprefix(SCHEME).lstrip("/").partition("/")[0]
+    return head if is_model_uri(text) and _LOGGED.fullmatch(head) else None
+
+
 def parse_model_uri(text: str) -> ModelUri:
     """Parse ``models:/ID``, ``models:/NAME/3``, ``models:/NAME/Staging``, ``models:/NAME/latest``,
     ``models:/NAME@ALIAS``; a path may follow each. InvalidValue for anything else."""

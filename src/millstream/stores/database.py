@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.drivers.sql import histories, ledger, read, schema
+from millstream.drivers.sql import histories, ledger, read, registry, schema
 from millstream.drivers.sql.apply.runs import seal
 from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import is_kept_from_writing, postgresql_engine, sqlite_engine, sqlite_reader
@@ -38,7 +38,17 @@ from millstream.stores.series import Cache
 from millstream.stores.spaces import Spaces
 from millstream.values import names, ops, queries, refusals
 from millstream.values.databases import SQLITE, DatabaseUri
-from millstream.values.entities import DELETED, Experiment, FileInfo, LoggedModel, Metric, RunInfo, RunStatus
+from millstream.values.entities import (
+    DELETED,
+    Experiment,
+    FileInfo,
+    LoggedModel,
+    Metric,
+    ModelVersion,
+    RegisteredModel,
+    RunInfo,
+    RunStatus,
+)
 from millstream.values.errors import InvalidState, InvalidValue, MillstreamError, StorageFailed
 from millstream.values.paths import Location, RelPath
 from millstream.values.rules import check
@@ -215,6 +225,24 @@ class DatabaseStore:
         """How many logged models an experiment has, deleted ones too."""
         with self._reading() as connection:
             return len(model_ids(connection, experiment_id))
+
+    def registered_names(self) -> list[str]:
+        """Names of all registered models, in order."""
+        with self._reading() as connection:
+            return registry.registered_names(connection)
+
+    def registered_model(self, name: str) -> tuple[RegisteredModel, list[ModelVersion], int]:
+        """A registered model, all of its versions, and the highest number that one ever had; NotFound."""
+        with self._reading() as connection:
+            found = registry.read_whole(connection, name)
+        if found is None:
+            raise refusals.no_registered_model(name, self.database.public)
+        return found
+
+    def count_registered(self) -> int:
+        """How many registered models and versions there are, together."""
+        with self._reading() as connection:
+            return registry.count_rows(connection)
 
     def deleted_times(self, run_ids: list[str]) -> dict[str, int]:
         """When those of the runs that are deleted were deleted (ms), by run id; unknown where that was not noted."""

@@ -24,6 +24,7 @@ from millstream.drivers.files import models as model_files
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.models import ModelFiles
 from millstream.drivers.files.registry import RegistryFiles
+from millstream.drivers.files.registry_imports import put_registered
 from millstream.drivers.files.runs import RunFiles
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout
@@ -108,6 +109,7 @@ class EmbeddedStore:
             ops.ImportExperiment: self._import_experiment,
             ops.ImportRun: self._import_run,
             ops.ImportLoggedModel: self._import_model,
+            ops.ImportRegisteredModel: lambda op: put_registered(tree, registry, op),
         }
 
     @property

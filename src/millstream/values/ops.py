@@ -9,13 +9,8 @@ op of the same id has another one.
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
-from msgspec import Struct
-
 from millstream.values.entities import (
     DatasetInput,
-    Experiment,
     LoggedModel,
     Metric,
     ModelInput,
@@ -25,20 +20,14 @@ from millstream.values.entities import (
     RegisteredModel,
     Run,
     RunInfo,
-    RunInputs,
-    RunOutputs,
     RunTag,
 )
+from millstream.values.import_ops import ImportExperiment as ImportExperiment
+from millstream.values.import_ops import ImportLoggedModel as ImportLoggedModel
+from millstream.values.import_ops import ImportRegisteredModel as ImportRegisteredModel
+from millstream.values.import_ops import ImportRun as ImportRun
+from millstream.values.op import Op as Op
 from millstream.values.space import Compacted, Freed
-
-T = TypeVar("T")
-
-
-class Op(Struct, Generic[T], frozen=True, kw_only=True, tag=True):
-    """Base of all writes; `T` is what writing it returns."""
-
-    op_id: str = ""
-    op_digest: str = ""
 
 
 class CreateExperiment(Op[str], frozen=True, kw_only=True):
@@ -357,42 +346,3 @@ class FinishPurges(Op[Freed], frozen=True, kw_only=True):
 
 class Compact(Op[Compacted], frozen=True, kw_only=True):
     """Give space that is free inside a database back to the disk, where it can be done."""
-
-
-class ImportExperiment(Op[str], frozen=True, kw_only=True):
-    """Make an experiment as it was elsewhere, with its times and stage; returns its id.
-
-    Id and artifact location are chosen when they are "". AlreadyExists when the name or the id is taken.
-    """
-
-    experiment: Experiment
-
-
-class ImportRun(Op[RunInfo], frozen=True, kw_only=True):
-    """Make a run as it was elsewhere, or add to one that is there, whatever its stage; returns its info.
-
-    A new run is there whole or not at all; its artifact URI is chosen when it is "". With `known` the run must be
-    there: `info` is what it becomes, params and inputs that it has stay, tags are set, and points are appended
-    when each series in `known` has that many. AlreadyExists when it is not so: somebody else was quicker.
-    """
-
-    info: RunInfo
-    deleted_time: int | None = None
-    params: dict[str, str] = {}
-    tags: dict[str, str] = {}
-    metrics: tuple[Metric, ...] = ()
-    inputs: RunInputs = RunInputs()
-    outputs: RunOutputs = RunOutputs()
-    known: dict[str, int] | None = None
-
-
-class ImportLoggedModel(Op[LoggedModel], frozen=True, kw_only=True):
-    """Make a logged model as it was elsewhere, or add to one that is there, whatever its stage; returns it.
-
-    A new one is there whole or not at all; its artifact location is chosen when it is "". When it is `known`, it must
-    be there: `model` is what it becomes, in the experiment that it is in; params that it has stay, tags are set, and
-    points count as if they were logged now. AlreadyExists for a new one whose id is taken.
-    """
-
-    model: LoggedModel
-    known: bool = False

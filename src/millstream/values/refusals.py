@@ -188,6 +188,11 @@ def registered_model_exists(name: str) -> AlreadyExists:
     return AlreadyExists(f"Registered Model (name={name}) already exists.")
 
 
+def version_exists(name: str, version: int) -> AlreadyExists:
+    """The registered model has a version of this number, or had one."""
+    return AlreadyExists(f"Model Version (name={name}, version={version}) already exists.")
+
+
 def no_version(name: str, version: int) -> NotFound:
     """The registered model has no such version, or not any more."""
     return NotFound(f"Model Version (name={name}, version={version}) not found.")

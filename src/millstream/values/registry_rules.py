@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from millstream.values import names, ops
-from millstream.values.entities import PRODUCTION, STAGING
+from millstream.values.entities import PRODUCTION, STAGES, STAGING, ModelVersion, ModelVersionStatus
 from millstream.values.errors import InvalidValue
 
 
@@ -60,6 +60,10 @@ def _alias(op: ops.SetModelAlias | ops.DeleteModelAlias) -> None:
 def _create_model_version(op: ops.CreateModelVersion) -> None:
     names.check_registered_name(op.name)
     names.check_int64(op.time, "creation time of a model version")
+    _check_version_texts(op)
+
+
+def _check_version_texts(op: ops.CreateModelVersion | ModelVersion) -> None:
     if not op.source:
         raise InvalidValue("A model version needs a source: the place where its files are.")
     for text, what in ((op.source, "source"), (op.storage_location, "storage location"), (op.run_link, "run link")):
@@ -86,6 +90,45 @@ def _transition(op: ops.TransitionModelVersion) -> None:
         )
 
 
+def _import_registered_model(op: ops.ImportRegisteredModel) -> None:
+    model = op.model
+    _check_facts(model.name, "a registered model", model.creation_timestamp, model.last_updated_timestamp)
+    _check_description(model.description)
+    for key, value in model.tags.items():
+        _check_registry_tag(key, value)
+    for alias, number in model.aliases.items():
+        names.check_alias(alias)
+        names.check_version(number)
+    names.check_version(op.last)
+    numbers = [version.version for version in (*op.versions, *op.changed)]
+    if len(set(numbers)) < len(numbers):
+        raise InvalidValue(f"A version of {model.name!r} is there twice: {sorted(numbers)!r:.200}.")
+    for version in (*op.versions, *op.changed):
+        check_imported_version(version)
+        if version.name != model.name:
+            raise InvalidValue(f"{version.name!r:.200} has no versions in {model.name!r}.")
+
+
+def check_imported_version(version: ModelVersion) -> None:
+    """Raise InvalidValue when no store can keep `version`."""
+    _check_facts(version.name, "a model version", version.creation_timestamp, version.last_updated_timestamp)
+    if names.check_version(version.version) < 1:
+        raise InvalidValue("Versions of a model count up from 1; got 0.")
+    _check_version_texts(version)
+    names.check_text(version.status_message or "", "status message of a model version", names.MAX_DESCRIPTION)
+    if version.current_stage not in STAGES or version.status not in ModelVersionStatus.NAMES:
+        raise InvalidValue(
+            f"The stage {version.current_stage!r:.60} or the status {version.status!r:.60} of a model version is none; "
+            f"they are one of {', '.join(STAGES)} and of {', '.join(ModelVersionStatus.NAMES)}."
+        )
+
+
+def _check_facts(name: str, what: str, made: int, changed: int) -> None:
+    names.check_registered_name(name)
+    names.check_int64(made, f"creation time of {what}")
+    names.check_int64(changed, f"last change of {what}")
+
+
 REGISTRY_RULES: dict[type, Callable[[Any], None]] = {
     ops.CreateRegisteredModel: _create_registered_model,
     ops.RenameRegisteredModel: _rename_registered_model,
@@ -101,4 +144,5 @@ REGISTRY_RULES: dict[type, Callable[[Any], None]] = {
     ops.DeleteModelVersion: _registered,
     ops.SetModelVersionTag: _set_registry_tag,
     ops.DeleteModelVersionTag: _delete_registry_tag,
+    ops.ImportRegisteredModel: _import_registered_model,
 }

@@ -20,6 +20,8 @@ from millstream.values.entities import (
     Metric,
     ModelInput,
     ModelOutput,
+    ModelVersion,
+    RegisteredModel,
     RunInfo,
     RunInputs,
     RunOutputs,
@@ -41,6 +43,22 @@ INPUTS = RunInputs((DatasetInput(Dataset("train", "d1", "local", "{}"), (InputTa
 OUTPUTS = RunOutputs((ModelOutput("m-2", 7),))
 
 
+REGISTERED = ops.ImportRegisteredModel(
+    model=RegisteredModel(
+        "등록 모델", T0 + 1, T0 + 9, "설명\n둘째 줄", {"팀": "가", "x/y": ""}, aliases={"a": 2, "b-1": 7}
+    ),
+    versions=(
+        ModelVersion(
+            "등록 모델", 2, T0 + 2, T0 + 3, "runs:/abc/모델", "Production", "판\n2", "나", "abc", "http://l", model_id="m-far",
+            storage_location="/먼 곳/abc/artifacts/모델", tags={"t": "", "a/b": "값"}, aliases=["a"],
+        ),
+        ModelVersion(
+            "등록 모델", 7, T0 + 4, T0 + 4, "s3://bucket/m", status="FAILED_REGISTRATION", status_message="끊김",
+            tags={"t": "x"}, aliases=["b-1"],
+        ),
+    ),
+    last=9,
+)  # fmt: skip
 MODEL = LoggedModel(
     model_id="m-far",
     experiment_id="77",
@@ -243,6 +261,99 @@ class ImportSuite:
         with pytest.raises(InvalidValue):
             store.write(ops.ImportLoggedModel(model=structs.replace(MODEL, **fields)))
         assert find(store, "", ("77",)) == []
+
+    @covers(ops.ImportRegisteredModel)
+    def test_a_registered_model_is_as_it_was(self, store: Store) -> None:
+        made = store.write(REGISTERED)
+        assert made == store.read(queries.GetRegisteredModel(name="등록 모델"))
+        assert structs.replace(made, latest_versions=[]) == REGISTERED.model
+        for version in REGISTERED.versions:
+            assert store.read(queries.GetModelVersion(name="등록 모델", version=version.version)) == version
+        found = store.read(queries.SearchModelVersions(filter="tags.t = 'x' AND status = 'FAILED_REGISTRATION'"))
+        assert list(found) == [REGISTERED.versions[1]]
+        # Numbers of versions that were deleted elsewhere are not given again.
+        new = store.write(ops.CreateModelVersion(name="등록 모델", source="s3://x", time=T0))
+        assert new.version == 10
+
+    def test_more_comes_to_a_registered_model(self, store: Store) -> None:
+        store.write(REGISTERED)
+        second, seventh = REGISTERED.versions
+        third = structs.replace(second, version=3, aliases=["c"], tags={})
+        moved = structs.replace(seventh, current_stage="Staging", description=None, tags={"t": "y", "u": ""})
+        model = structs.replace(REGISTERED.model, description="새", tags={"팀": "나"}, aliases={"a": 3, "c": 3})
+        made = store.write(
+            ops.ImportRegisteredModel(model=model, versions=(third,), changed=(moved,), last=4, known=True)
+        )
+        assert (made.description, made.tags, made.aliases) == (
+            "새",
+            {"팀": "나", "x/y": ""},
+            {"a": 3, "b-1": 7, "c": 3},
+        )
+        assert store.read(queries.GetModelVersion(name="등록 모델", version=7)) == moved
+        found = store.read(queries.SearchModelVersions(filter="name = '등록 모델'", order_by=("version_number",)))
+        assert [(item.version, item.aliases) for item in found] == [(2, []), (3, ["a", "c"]), (7, ["b-1"])]
+        # One that was deleted here comes again.
+        store.write(ops.DeleteModelVersion(name="등록 모델", version=3, time=T0))
+        store.write(ops.ImportRegisteredModel(model=model, versions=(third,), known=True))
+        assert store.read(queries.GetModelVersionByAlias(name="등록 모델", alias="c")).version == 3
+        new = store.write(ops.CreateModelVersion(name="등록 모델", source="s3://x", time=T0))
+        assert new.version == 10
+
+    def test_a_registered_model_that_is_there_is_not_made_again(self, store: Store) -> None:
+        made = store.write(REGISTERED)
+        model, (second, seventh) = REGISTERED.model, REGISTERED.versions
+        other = structs.replace(model, description="other")
+        eighth = structs.replace(seventh, version=8)
+        with pytest.raises(AlreadyExists, match="등록 모델"):
+            store.write(ops.ImportRegisteredModel(model=other))
+        with pytest.raises(AlreadyExists, match="version=2"):
+            store.write(ops.ImportRegisteredModel(model=other, versions=(eighth, second), known=True))
+        with pytest.raises(NotFound, match="version=8"):
+            store.write(ops.ImportRegisteredModel(model=other, changed=(eighth,), known=True))
+        with pytest.raises(NotFound, match="version=9"):
+            store.write(ops.ImportRegisteredModel(model=structs.replace(other, aliases={"z": 9}), known=True))
+        with pytest.raises(NotFound, match="없음"):
+            store.write(ops.ImportRegisteredModel(model=structs.replace(other, name="없음", aliases={}), known=True))
+        assert store.read(queries.GetRegisteredModel(name="등록 모델")) == made
+        with pytest.raises(NotFound):
+            store.read(queries.GetModelVersion(name="등록 모델", version=8))
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"name": "a/b"},
+            {"creation_timestamp": 2**63},
+            {"description": "\0"},
+            {"tags": {"../x": "1"}},
+            {"aliases": {"latest": 2}},
+            {"aliases": {"a": 10**9}},
+        ],
+    )
+    def test_rules_hold_for_registered_models_from_elsewhere(self, store: Store, fields: dict[str, Any]) -> None:
+        with pytest.raises(InvalidValue):
+            store.write(ops.ImportRegisteredModel(model=structs.replace(REGISTERED.model, **fields)))
+        assert store.read(queries.SearchRegisteredModels()) == []
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"version": 0},
+            {"version": 10**9},
+            {"version": 7},
+            {"name": "other"},
+            {"source": ""},
+            {"run_id": "../up"},
+            {"current_stage": "production"},
+            {"status": "FINE"},
+            {"last_updated_timestamp": -(2**64)},
+            {"tags": {"a": "\0"}},
+        ],
+    )
+    def test_rules_hold_for_versions_from_elsewhere(self, store: Store, fields: dict[str, Any]) -> None:
+        second, seventh = REGISTERED.versions
+        with pytest.raises(InvalidValue):
+            store.write(structs.replace(REGISTERED, versions=(structs.replace(second, **fields), seventh)))
+        assert store.read(queries.SearchRegisteredModels()) == []
 
     @pytest.mark.parametrize(
         "fields",

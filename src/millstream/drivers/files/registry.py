@@ -104,12 +104,12 @@ class RegistryFiles:
                 if _made(directory, op.op_id) is not None:
                     return self.get(op.name)
                 raise refusals.registered_model_exists(op.name)
-            with _making(directory):
+            with making(directory):
                 # Of somebody who was killed here.
                 shutil.rmtree(os.path.join(directory, layout.TAGS), ignore_errors=True)
-                _put_tags(directory, directory, op.tags)
+                put_tags(directory, directory, op.tags)
                 fields = registered_to_fields(model)
-                _write(directory, fields | note_made({}, op.op_id, 0), directory)
+                write_fields(directory, fields | note_made({}, op.op_id, 0), directory)
         return model
 
     def rename(self, op: ops.RenameRegisteredModel) -> RegisteredModel:
@@ -135,7 +135,7 @@ class RegistryFiles:
                     _change(os.path.join(new, version_directory(number)), new, name=op.new_name)
             fields = reader.read_fields(new)
             changes = {"name": op.new_name, "last_updated_timestamp": op.time}
-            _write(new, fields | changes | note_made(fields, op.op_id, 0), new)
+            write_fields(new, fields | changes | note_made(fields, op.op_id, 0), new)
         return self.get(op.new_name)
 
     def update(self, op: ops.UpdateRegisteredModel) -> RegisteredModel:
@@ -162,7 +162,7 @@ class RegistryFiles:
     def set_tag(self, op: ops.SetRegisteredModelTag) -> None:
         """Set or overwrite a tag."""
         directory = self.directory(op.name)
-        _put_tags(directory, directory, {op.key: op.value})
+        put_tags(directory, directory, {op.key: op.value})
 
     def delete_tag(self, op: ops.DeleteRegisteredModelTag) -> None:
         """Remove a tag, if it is there."""
@@ -208,14 +208,14 @@ class RegistryFiles:
                 tags=dict(op.tags),
             )
             staged = os.path.join(directory, temporary_name())
-            with _making(staged):
-                _put_tags(staged, staged, op.tags)
+            with making(staged):
+                put_tags(staged, staged, op.tags)
                 while True:
                     # Before the version is there, so that it is found by whoever does not hear of it.
                     fields = reader.read_fields(directory) | {"last_updated_timestamp": op.time}
-                    _write(directory, fields | note_made(fields, op.op_id, version.version), directory)
-                    _write(staged, version_to_fields(version), staged)
-                    if _place(staged, os.path.join(directory, version_directory(version.version))):
+                    write_fields(directory, fields | note_made(fields, op.op_id, version.version), directory)
+                    write_fields(staged, version_to_fields(version), staged)
+                    if place_version(staged, os.path.join(directory, version_directory(version.version))):
                         return version
                     version = structs.replace(version, version=version.version + 1)
 
@@ -252,7 +252,7 @@ class RegistryFiles:
         """Set or overwrite a tag of a version."""
         directory = self.directory(op.name)
         self.version(op.name, op.version)
-        _put_tags(os.path.join(directory, version_directory(op.version)), directory, {op.key: op.value})
+        put_tags(os.path.join(directory, version_directory(op.version)), directory, {op.key: op.value})
 
     def delete_version_tag(self, op: ops.DeleteModelVersionTag) -> None:
         """Remove a tag of a version, if it is there."""
@@ -271,7 +271,7 @@ class RegistryFiles:
 
 
 @contextmanager
-def _making(directory: str) -> Iterator[None]:
+def making(directory: str) -> Iterator[None]:
     """A new directory, which is removed again after an error; one that is there already stays."""
     made = not os.path.lexists(directory)
     try:
@@ -286,7 +286,7 @@ def _making(directory: str) -> Iterator[None]:
         raise
 
 
-def _place(staged: str, place: str) -> bool:
+def place_version(staged: str, place: str) -> bool:
     """Give the directory `staged` the name `place`; False when somebody else has it."""
     try:
         if os.name != "nt":  # Elsewhere an empty directory gives way to one that takes its name.
@@ -306,19 +306,21 @@ def _made(directory: str, op_id: str) -> int | None:
     return made_by(reader.read_fields(directory), op_id) if op_id else None
 
 
-def _put_tags(directory: str, scratch: str, tags: dict[str, str]) -> None:
+def put_tags(directory: str, scratch: str, tags: dict[str, str]) -> None:
+    """Set tags of a model or version in `directory`; they are first written in `scratch`."""
     for key, value in tags.items():
         with keeping_key("tag", key):
             replace_file(key_path(directory, layout.TAGS, key), value.encode(), scratch)
 
 
-def _write(directory: str, fields: dict[str, Any], scratch: str) -> None:
+def write_fields(directory: str, fields: dict[str, Any], scratch: str) -> None:
+    """Replace the meta.yaml in `directory`."""
     replace_file(os.path.join(directory, layout.META), meta.dump(fields), scratch)
 
 
 def _change(directory: str, scratch: str, **changes: Any) -> None:
     """Rewrite some fields of a meta.yaml; what else it says stays."""
-    _write(directory, reader.read_fields(directory) | changes, scratch)
+    write_fields(directory, reader.read_fields(directory) | changes, scratch)
 
 
 def _note_aliases(directory: str, **changes: Any) -> None:

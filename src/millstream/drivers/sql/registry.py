@@ -42,6 +42,28 @@ def alias_version(connection: Connection, mid: int, alias: str) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
+def registered_names(connection: Connection) -> list[str]:
+    """Names of all registered models, in order."""
+    return list(connection.execute(select(_MODELS.c.name).order_by(_MODELS.c.name)).scalars())
+
+
+def read_whole(connection: Connection, name: str) -> tuple[RegisteredModel, list[ModelVersion], int] | None:
+    """A registered model, all of its versions, and the highest number that one ever had; None for no model."""
+    row = model_row(connection, name)
+    if row is None:
+        return None
+    statement = select(_VERSIONS.c.vid).where(_VERSIONS.c.mid == row.mid).order_by(_VERSIONS.c.version)
+    vids = list(connection.execute(statement).scalars())
+    return read_registered(connection, [row.mid])[0], read_versions(connection, vids), row.last_version
+
+
+def count_rows(connection: Connection) -> int:
+    """How many registered models and versions there are, together."""
+    return sum(
+        int(connection.execute(select(func.count()).select_from(table)).scalar_one()) for table in (_MODELS, _VERSIONS)
+    )
+
+
 def read_registered(connection: Connection, mids: Sequence[int]) -> list[RegisteredModel]:
     """The registered models with these `mid`s, in this order, each with the newest version of every stage."""
     found: dict[int, RegisteredModel] = {}

@@ -8,11 +8,13 @@ from typing import Any
 from msgspec import structs
 
 from millstream.formats.mlruns.models import latest
+from millstream.formats.model_uris import logged_model_in
 from millstream.formats.wire.logged_models import STATUSES
 from millstream.values import names
 from millstream.values.entities import (
     ACTIVE,
     DELETED,
+    NO_STAGE,
     Dataset,
     DatasetInput,
     Experiment,
@@ -23,6 +25,9 @@ from millstream.values.entities import (
     Metric,
     ModelInput,
     ModelOutput,
+    ModelVersion,
+    ModelVersionStatus,
+    RegisteredModel,
     RunInfo,
     RunInputs,
     RunOutputs,
@@ -118,6 +123,47 @@ def logged_model(reply: Any) -> LoggedModel:
         )
     except _BROKEN as error:
         raise DataDamaged(f"the server describes a logged model badly ({error!r:.200})") from error
+
+
+def registered_model(reply: Any) -> RegisteredModel:
+    """A registered model with its aliases; DataDamaged when the reply is not one."""
+    try:
+        made = _integer(reply.get("creation_timestamp")) or 0
+        return RegisteredModel(
+            name=str(reply["name"]),
+            creation_timestamp=made,
+            last_updated_timestamp=_integer(reply.get("last_updated_timestamp")) or made,
+            description=_text(reply, "description"),
+            tags=texts(reply.get("tags")),
+            aliases={str(item["alias"]): int(item["version"]) for item in reply.get("aliases") or ()},
+        )
+    except _BROKEN as error:
+        raise DataDamaged(f"the server describes a registered model badly ({error!r:.200})") from error
+
+
+def model_version(reply: Any) -> ModelVersion:
+    """A version of a registered model; DataDamaged when the reply is not one."""
+    try:
+        made = _integer(reply.get("creation_timestamp")) or 0
+        source = str(reply.get("source", ""))
+        return ModelVersion(
+            name=str(reply["name"]),
+            version=int(reply["version"]),
+            creation_timestamp=made,
+            last_updated_timestamp=_integer(reply.get("last_updated_timestamp")) or made,
+            source=source,
+            current_stage=str(reply.get("current_stage") or NO_STAGE),
+            description=_text(reply, "description"),
+            user_id=_text(reply, "user_id"),
+            run_id=_text(reply, "run_id"),
+            run_link=_text(reply, "run_link"),
+            status=str(reply.get("status") or ModelVersionStatus.READY),
+            status_message=_text(reply, "status_message"),
+            model_id=_text(reply, "model_id") or logged_model_in(source),
+            tags=texts(reply.get("tags")),
+        )
+    except _BROKEN as error:
+        raise DataDamaged(f"the server describes a version of a model badly ({error!r:.200})") from error
 
 
 def _text(reply: Any, name: str) -> str | None:

@@ -50,7 +50,7 @@ def additions(present: SourceRun, source: SourceRun, note: Note, *, overwrite: b
     return Additions(
         info=_info(present.info, source.info, note, overwrite=overwrite),
         params=_new_params(whose, present.params, source.params, note),
-        tags=_new_tags(whose, present.tags, source.tags, note, overwrite=overwrite),
+        tags=new_tags(whose, present.tags, source.tags, note, overwrite=overwrite),
         inputs=RunInputs(
             tuple(i for i in source.inputs.dataset_inputs if (i.dataset.name, i.dataset.digest) not in datasets),
             tuple(i for i in source.inputs.model_inputs if i.model_id not in used),
@@ -69,7 +69,7 @@ def model_additions(present: LoggedModel, source: LoggedModel, note: Note, *, ov
     return structs.replace(
         _model_info(whose, present, source, note, overwrite=overwrite),
         params=_new_params(whose, present.params, source.params, note),
-        tags=_new_tags(whose, present.tags, source.tags, note, overwrite=overwrite),
+        tags=new_tags(whose, present.tags, source.tags, note, overwrite=overwrite),
         metrics=tuple(_later_points(whose, present.metrics, source.metrics, note, overwrite=overwrite)),
     )
 
@@ -80,9 +80,10 @@ def _new_params(whose: str, present: dict[str, str], source: dict[str, str], not
     return {key: value for key, value in source.items() if key not in present}
 
 
-def _new_tags(
+def new_tags(
     whose: str, present: dict[str, str], source: dict[str, str], note: Note, *, overwrite: bool
 ) -> dict[str, str]:
+    """Tags that `present` lacks; of those that differ only with `overwrite`, else they are named to `note`."""
     tags = {key: value for key, value in source.items() if present.get(key) != value}
     if not overwrite:
         for key in sorted(tags.keys() & present.keys()):

@@ -8,7 +8,16 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from millstream.drivers.artifacts.base import Artifacts
-from millstream.values.entities import Experiment, LoggedModel, Metric, RunInfo, RunInputs, RunOutputs
+from millstream.values.entities import (
+    Experiment,
+    LoggedModel,
+    Metric,
+    ModelVersion,
+    RegisteredModel,
+    RunInfo,
+    RunInputs,
+    RunOutputs,
+)
 
 # Takes a sentence about something that cannot be read; the rest is imported.
 Problem = Callable[[str], None]
@@ -39,11 +48,12 @@ class SourceRun(Struct):
     outputs: RunOutputs = field(default_factory=RunOutputs)
 
 
-class Unmoved(Struct, frozen=True):
-    """What a source has that is not imported: how many of each."""
+class SourceRegistered(Struct):
+    """A registered model as its source has it. Numbers up to `last` were given to versions, to deleted ones too."""
 
-    registered_models: int = 0
-    model_versions: int = 0
+    model: RegisteredModel
+    versions: list[ModelVersion]
+    last: int = 0
 
 
 class Source(Protocol):
@@ -85,8 +95,12 @@ class Source(Protocol):
         """As `artifacts`, of a logged model."""
         ...
 
-    def unmoved(self) -> Unmoved:
-        """What else is there."""
+    def count_registered(self) -> int:
+        """About how many registered models and versions there are, for a progress bar."""
+        ...
+
+    def registered(self, problem: Problem) -> Iterator[SourceRegistered]:
+        """All registered models, by name; damaged ones are named to `problem`."""
         ...
 
     def close(self) -> None:

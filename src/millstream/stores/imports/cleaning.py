@@ -36,8 +36,8 @@ def cleaned(run: SourceRun, problem: Problem, *, files: bool) -> SourceRun:
 
     return structs.replace(
         run,
-        params=_texts(run.params, "param", names.MAX_PARAM_VALUE, left_out, files=files),
-        tags=_texts(run.tags, "tag", names.MAX_TAG_VALUE, left_out, files=files),
+        params=good_texts(run.params, "param", names.MAX_PARAM_VALUE, left_out, files=files),
+        tags=good_texts(run.tags, "tag", names.MAX_TAG_VALUE, left_out, files=files),
         points=points,
     )
 
@@ -58,8 +58,8 @@ def cleaned_model(model: LoggedModel, problem: Problem, *, files: bool) -> Logge
             points.append(point)
     return structs.replace(
         model,
-        params=_texts(model.params, "param", names.MAX_PARAM_VALUE, left_out, files=files),
-        tags=_texts(model.tags, "tag", names.MAX_TAG_VALUE, left_out, files=files),
+        params=good_texts(model.params, "param", names.MAX_PARAM_VALUE, left_out, files=files),
+        tags=good_texts(model.tags, "tag", names.MAX_TAG_VALUE, left_out, files=files),
         metrics=tuple(points),
     )
 
@@ -92,7 +92,8 @@ def _without_long_words(metric: Metric, named: set[tuple[str, str | None]], left
     return structs.replace(metric, dataset_name=None, dataset_digest=None)
 
 
-def _texts(texts: dict[str, str], what: str, limit: int, left_out: Problem, *, files: bool) -> dict[str, str]:
+def good_texts(texts: dict[str, str], what: str, limit: int, left_out: Problem, *, files: bool) -> dict[str, str]:
+    """Of params or tags (`what`) those that a store can keep."""
     good: dict[str, bool] = {}
     kept = {}
     for key, value in texts.items():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.stores.database import DatabaseStore
 from millstream.stores.histories import history_pages
 from millstream.stores.imports import places
-from millstream.stores.imports.base import Problem, SourceRun, Unmoved
+from millstream.stores.imports.base import Problem, SourceRegistered, SourceRun
 from millstream.values import queries
 from millstream.values.entities import DELETED, Experiment, LoggedModel, Metric, Run, RunInfo, ViewType
-from millstream.values.errors import DataDamaged
+from millstream.values.errors import DataDamaged, NotFound
 
 PAGE = 200
 # A run of more points is read metric by metric.
@@ -118,9 +119,19 @@ class DatabaseSource:
         """The logged model's artifacts, where its location says, or beside a SQLite file that was moved."""
         return places.find(model.artifact_location, model.model_id, self._base, self._roots, depth=places.OF_MODEL)
 
-    def unmoved(self) -> Unmoved:
-        """Nothing: all that it has is imported."""
-        return Unmoved()
+    def count_registered(self) -> int:
+        """All registered models and versions."""
+        return self._store.count_registered()
+
+    def registered(self, problem: Problem) -> Iterator[SourceRegistered]:
+        """All registered models, by name."""
+        for name in self._store.registered_names():
+            with suppress(NotFound):  # Deleted just now.
+                yield self.registered_model(name)
+
+    def registered_model(self, name: str) -> SourceRegistered:
+        """One registered model; NotFound when there is none."""
+        return SourceRegistered(*self._store.registered_model(name))
 
     def close(self) -> None:
         """The store stays open: it is shared."""

@@ -19,6 +19,7 @@ from millstream.stores.imports.cleaning import cleaned
 from millstream.stores.imports.databases import DatabaseSource
 from millstream.stores.imports.experiments import Experiments, Goal
 from millstream.stores.imports.models import Models
+from millstream.stores.imports.registered import Registered
 from millstream.stores.imports.summary import Summary
 from millstream.stores.imports.transport import Transport
 from millstream.stores.imports.trees import TreeSource
@@ -48,6 +49,9 @@ class Importer:
         self._experiments = Experiments(target, self.summary, options.prefix, overwrite=options.overwrite)
         self._transport = Transport(target, options, self.summary)
         self._models = Models(source, target, options, self.summary)
+        self._registered = Registered(target, options, self.summary)
+        # Runs and logged models of the experiments that were asked for; None when all were.
+        self._seen: set[str] | None = set() if options.experiments else None
         self._problem = self.summary.problems.append
         self._done = 0
         self._total = 0
@@ -58,25 +62,34 @@ class Importer:
         if self._progress is not None:
             for count in (self._source.count_runs, self._source.count_models):
                 self._total += sum(count(item.experiment_id) for item in chosen)
+            self._total += self._source.count_registered()
         for experiment in chosen:
             goal = self._experiments.goal(experiment)
             if goal is None:
                 continue
             for run in self._source.runs(experiment.experiment_id, self._problem):
+                self._note_seen(run.info.run_id)
                 self._one(f"run {run.info.run_id}", partial(self._import, run, goal))
             for model in self._source.models(experiment.experiment_id, self._problem):
+                self._note_seen(model.model_id)
                 self._one(f"logged model {model.model_id}", partial(self._models.bring, model, goal))
-        self._count_unmoved()
+        for found in self._source.registered(self._problem):
+            name, size = f"registered model {found.model.name!r}", 1 + len(found.versions)
+            self._one(name, partial(self._registered.bring, found, self._seen), size)
         return self.summary
 
-    def _one(self, name: str, work: Callable[[], None]) -> None:
+    def _one(self, name: str, work: Callable[[], None], size: int = 1) -> None:
         try:
             work()
         except _OF_ONE as error:
             self._problem(f"{name}: {error.message}")
-        self._done += 1
+        self._done += size
         if self._progress is not None:
             self._progress(self._done, max(self._total, self._done))
+
+    def _note_seen(self, owner: str) -> None:
+        if self._seen is not None:
+            self._seen.add(owner)
 
     def _chosen(self, found: list[Experiment]) -> list[Experiment]:
         wanted = self._options.experiments
@@ -198,11 +211,6 @@ class Importer:
             return TreeSource(self._target.root).run(run_id, self._problem)
         assert isinstance(self._target, DatabaseStore)
         return DatabaseSource(self._target).run(run_id, self._problem)
-
-    def _count_unmoved(self) -> None:
-        found = self._source.unmoved()
-        self.summary.registered_models_left = found.registered_models
-        self.summary.model_versions_left = found.model_versions
 
 
 def _deleted_time(info: RunInfo, known: int | None) -> int | None:

@@ -10,8 +10,8 @@ from sqlalchemy import column
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.sql.foreign import ForeignDatabase
-from millstream.stores.imports import cells, mlflow_models, places
-from millstream.stores.imports.base import Problem, SourceRun, Unmoved
+from millstream.stores.imports import cells, mlflow_models, mlflow_registry, places
+from millstream.stores.imports.base import Problem, SourceRegistered, SourceRun
 from millstream.values import names
 from millstream.values.entities import (
     Experiment,
@@ -135,9 +135,13 @@ class MlflowSource:
         """The logged model's artifacts, where its location says, or beside a SQLite file that was moved."""
         return places.find(model.artifact_location, model.model_id, self._base, self._roots, depth=places.OF_MODEL)
 
-    def unmoved(self) -> Unmoved:
-        """Rows of the registry."""
-        return Unmoved(*(self._database.count(name) for name in ("registered_models", "model_versions")))
+    def count_registered(self) -> int:
+        """Rows of registered models and versions; 0 before MLflow 1.4."""
+        return sum(self._database.count(name) for name in ("registered_models", "model_versions"))
+
+    def registered(self, problem: Problem) -> Iterator[SourceRegistered]:
+        """All registered models, by name; none before MLflow 1.4."""
+        return mlflow_registry.read(self._database, problem)
 
     def close(self) -> None:
         """Let go of connections."""

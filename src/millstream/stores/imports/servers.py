@@ -13,7 +13,8 @@ from msgspec import structs
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.rest.client import RestClient
 from millstream.formats.wire import replies
-from millstream.stores.imports.base import Problem, SourceRun, Unmoved
+from millstream.stores.imports import server_registry
+from millstream.stores.imports.base import Problem, SourceRegistered, SourceRun
 from millstream.stores.imports.server_artifacts import ServerArtifacts, of_model, of_run
 from millstream.values.entities import DELETED, Experiment, LoggedModel, Metric, RunInfo
 from millstream.values.errors import (
@@ -21,7 +22,6 @@ from millstream.values.errors import (
     DataDamaged,
     EndpointNotFound,
     InvalidValue,
-    MillstreamError,
     NotFound,
     NotSupported,
 )
@@ -197,12 +197,13 @@ class ServerSource:
             raise NotSupported("a server that belong to deleted logged models")
         return ServerArtifacts(self._client, model.model_id, of_model(check_model_id(model.model_id)))
 
-    def unmoved(self) -> Unmoved:
-        """What the registry lists; 0 where the server has none or does not say."""
-        return Unmoved(
-            self._count("registered-models/search", "registered_models"),
-            self._count("model-versions/search", "model_versions"),
-        )
+    def count_registered(self) -> int:
+        """All registered models; their versions are counted when they come."""
+        return sum(1 for _ in server_registry.list_models(self._client))
+
+    def registered(self, problem: Problem) -> Iterator[SourceRegistered]:
+        """All registered models, by name; none where the server has no registry."""
+        return server_registry.read(self._client, problem)
 
     def close(self) -> None:
         """Close all connections; what is asked for ahead is given up."""
@@ -227,15 +228,3 @@ class ServerSource:
             if not reply.get("next_page_token") or reply["next_page_token"] == token:
                 return
             token = reply["next_page_token"]
-
-    def _count(self, name: str, field: str) -> int:
-        count, token = 0, None
-        try:
-            while True:
-                reply = self._client.get(name, {"max_results": 1000, "page_token": token})
-                count += len(reply.get(field, ()))
-                token = reply.get("next_page_token")
-                if not token:
-                    return count
-        except MillstreamError:
-            return count

@@ -9,7 +9,7 @@ class Summary(Struct):
     """Counts of what was added, and sentences about what was not.
 
     `problems` name what could not be imported, `notes` what was left as it is on purpose. A run of the target that
-    got something new is `extended`; one that lacked nothing is `unchanged`; so are logged models.
+    got something new is `extended`; one that lacked nothing is `unchanged`; so are models and versions.
     """
 
     source: str
@@ -26,8 +26,12 @@ class Summary(Struct):
     points: int = 0
     files: int = 0
     bytes: int = 0
-    registered_models_left: int = 0
-    model_versions_left: int = 0
+    registered_models_created: int = 0
+    registered_models_extended: int = 0
+    registered_models_unchanged: int = 0
+    model_versions_created: int = 0
+    model_versions_extended: int = 0
+    model_versions_unchanged: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -35,14 +39,6 @@ class Summary(Struct):
     def runs(self) -> int:
         """Runs that were looked at and are now in the target."""
         return self.runs_created + self.runs_extended + self.runs_unchanged
-
-    def left(self) -> str:
-        """What the source has that is never imported, in words; "" when there is nothing."""
-        counts = (
-            (self.registered_models_left, "registered models"),
-            (self.model_versions_left, "model versions"),
-        )
-        return ", ".join(f"{count} {what}" for count, what in counts if count)
 
     def note(self, sentence: str) -> None:
         """Keep a sentence about something left as it is; one that was said before is not said again."""

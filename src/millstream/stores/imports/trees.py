@@ -10,10 +10,11 @@ from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files import reader
 from millstream.drivers.files.models import model_ids, read_model
 from millstream.drivers.files.pages import read_page
+from millstream.drivers.files.registered import read_registered, registered_names, version_numbers
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
 from millstream.stores.imports import places
-from millstream.stores.imports.base import Problem, SourceRun, Unmoved
+from millstream.stores.imports.base import Problem, SourceRegistered, SourceRun
 from millstream.values.entities import DELETED, Experiment, LoggedModel, Metric, RunInfo, RunInputs, RunOutputs
 from millstream.values.errors import DataDamaged, InvalidValue, NotFound
 
@@ -27,6 +28,7 @@ class TreeSource:
         """Read `root`; artifacts that are not where their URIs say may lie below `artifact_root`."""
         self.place = str(root)
         self._tree = Tree(root)
+        self._registry = os.path.join(root, layout.MODELS)
         self._roots = [path for path in (artifact_root, root.parent / "mlartifacts") if path is not None]
         if root.is_file():
             raise InvalidValue(
@@ -122,12 +124,29 @@ class TreeSource:
         base = Path(self._tree.root).parent
         return places.find(model.artifact_location, model.model_id, base, self._roots, beside, places.OF_MODEL)
 
-    def unmoved(self) -> Unmoved:
-        """Registered models below `models/`."""
-        registry = os.path.join(self._tree.root, layout.MODELS)
-        models = [name for name in _folders(registry) if os.path.isfile(os.path.join(registry, name, layout.META))]
-        versions = [name for model in models for name in _folders(os.path.join(registry, model))]
-        return Unmoved(len(models), sum(name.startswith("version-") for name in versions))
+    def count_registered(self) -> int:
+        """Directories that may be registered models or versions."""
+        return sum(1 + len(version_numbers(os.path.join(self._registry, name))) for name in self._registered_names())
+
+    def registered(self, problem: Problem) -> Iterator[SourceRegistered]:
+        """All registered models, by name."""
+        for name in self._registered_names():
+            try:
+                yield self.registered_model(name, problem)
+            except DataDamaged as error:
+                problem(f"{error}; the registered model is left out")
+
+    def registered_model(self, name: str, problem: Problem) -> SourceRegistered:
+        """One registered model; DataDamaged when it is none."""
+        directory = os.path.join(self._registry, name)
+        scan = read_registered(directory)
+        for sentence in scan.problems:
+            problem(sentence)
+        return SourceRegistered(scan.model, scan.versions, max(version_numbers(directory), default=0))
+
+    def _registered_names(self) -> list[str]:
+        found = registered_names(self._registry)
+        return sorted(name for name in found if os.path.isfile(os.path.join(self._registry, name, layout.META)))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -139,11 +158,3 @@ def _deleted_time(directory: str) -> int | None:
     except DataDamaged:
         return None
     return found if isinstance(found, int) else None
-
-
-def _folders(directory: str) -> list[str]:
-    try:
-        with os.scandir(directory) as entries:
-            return [entry.name for entry in entries if entry.is_dir()]
-    except OSError:
-        return []

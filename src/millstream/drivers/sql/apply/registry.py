@@ -158,6 +158,38 @@ def delete_version_tag(connection: Connection, op: ops.DeleteModelVersionTag, pl
     connection.execute(delete(tags).where(tags.c.vid == vid, tags.c.key == op.key))
 
 
+def put_model(connection: Connection, op: ops.ImportRegisteredModel, place: str) -> RegisteredModel:
+    """Make a model as it was elsewhere, or add to one that is there."""
+    model = op.model
+    if op.known:
+        row = _require(connection, model.name, place)
+        mid, last = row.mid, row.last_version
+    else:
+        take_turn(connection)
+        mid, last = insert_one(connection, _MODELS, {**registered_row(model), "last_version": 0}), 0
+        if mid is None:
+            raise refusals.registered_model_exists(model.name)
+    for version in op.versions:
+        vid = insert_one(connection, _VERSIONS, {**version_row(version), "mid": mid})
+        if vid is None:
+            raise refusals.version_exists(model.name, version.version)
+        insert_rows(connection, schema.model_version_tags, tag_rows("vid", vid, version.tags))
+    for version in op.changed:
+        vid = version_id(connection, mid, version.version)
+        if vid is None:
+            raise refusals.no_version(model.name, version.version)
+        _change_versions(connection, _VERSIONS.c.vid == vid, **version_row(version))
+        upsert(connection, schema.model_version_tags, tag_rows("vid", vid, version.tags))
+    for alias, number in model.aliases.items():
+        if version_id(connection, mid, number) is None:
+            raise refusals.no_version(model.name, number)
+        upsert(connection, _ALIASES, [{"mid": mid, "alias": alias, "version": number}])
+    upsert(connection, schema.registered_model_tags, tag_rows("mid", mid, model.tags))
+    last = max(last, op.last, *(version.version for version in op.versions), 0)
+    _change(connection, mid, **registered_row(model), last_version=last)
+    return read_registered(connection, [mid])[0]
+
+
 def made_before(connection: Connection, op: Answered, place: str) -> RegisteredModel | ModelVersion:
     """The model or version that an earlier op of the same id made or changed."""
     if isinstance(op, ops.UpdateModelVersion | ops.TransitionModelVersion):
@@ -214,4 +246,5 @@ WRITERS: dict[type, Callable[..., Any]] = {
     ops.DeleteModelVersion: remove_version,
     ops.SetModelVersionTag: set_version_tag,
     ops.DeleteModelVersionTag: delete_version_tag,
+    ops.ImportRegisteredModel: put_model,
 }
