@@ -121,10 +121,23 @@ def without_default(answer: Any) -> Any:
     return [name for page in answer for name in page if name != "Default"]
 
 
-def test_what_has_no_place_yet_is_counted(imported: Imported) -> None:
-    summary = imported.again(dry_run=True)
-    assert summary.runs_created == 19
+def test_the_registry_is_that_of_its_writer(imported: Imported) -> None:
     registry = imported.registry
     versions = sum(len(model["versions"]) for model in registry.values())
-    # A version that was deleted keeps its row in a database.
-    assert (summary.registered_models_left, summary.model_versions_left) == (len(registry), versions + bool(registry))
+    for dry_run in (True, False):
+        summary = imported.again(dry_run=dry_run)
+        assert summary.runs_created == 19
+        assert (summary.registered_models_created, summary.model_versions_created) == (len(registry), versions)
+    found = answers.describe_registry(imported.client)
+    for model in found.values():
+        for version in model["versions"].values():
+            # Where the run's artifacts are now.
+            uri = imported.client.get_run(version["run_id"]).info.artifact_uri
+            assert version.pop("source") == f"{uri}/model"
+    for model in registry.values():
+        for version in model["versions"].values():
+            del version["source"]
+    assert found == registry
+    again = imported.again()
+    assert (again.registered_models_unchanged, again.model_versions_unchanged) == (len(registry), versions)
+    assert (again.registered_models_extended, again.model_versions_created, again.notes) == (0, 0, [])

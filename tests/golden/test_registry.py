@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -13,7 +14,6 @@ from millstream.stores.locations import find_version, version_files
 from millstream.stores.open import open_store
 from millstream.tracking.client import MlflowClient
 from millstream.values.errors import NotFound
-from millstream.values.paths import RelPath
 from tests.golden import answers
 from tests.golden.test_golden import contents
 from tests.golden.test_imports import target as target  # a fixture
@@ -36,7 +36,7 @@ def placeless(registry: dict[str, Any]) -> dict[str, Any]:
         model["aliases"] = {alias: int(number) for alias, number in model["aliases"].items()}
         for version in model["versions"].values():
             if "/artifacts/" in version["source"]:
-                version["source"] = version["source"].partition(f"/{version['run_id']}/")[2]
+                version["source"] = unquote(version["source"].partition(f"/{version['run_id']}/")[2])
     return registry
 
 
@@ -52,8 +52,9 @@ def check(target: str, expected: dict[str, Any]) -> None:
         root = store.model_artifacts(owner) if home == "model" else store.artifacts(owner)
         artifacts, path = version_files(store, version)
         assert artifacts.location == root.location
-        assert version.location == str(root.location / path)
-        assert artifacts.get_bytes(path / RelPath.parse("MLmodel")) == b"flavors: {}\n"
+        assert version.location == str(root.location / path), uri
+        with artifacts.open(path / "MLmodel") as file:
+            assert file.read() == b"flavors: {}\n"
     with pytest.raises(NotFound):
         client.get_model_version("digits 모델", "5")
 

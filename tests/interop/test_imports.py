@@ -102,7 +102,7 @@ def test_a_real_server_is_imported_again_and_again(address: str, tmp_path: Path)
     target = f"sqlite:///{tmp_path}/새 곳.db"
     summary = bring(address, target)
     assert summary.problems == []
-    assert (summary.runs_created, summary.files, summary.registered_models_left) == (19, 1, 2)
+    assert (summary.runs_created, summary.files, summary.registered_models_created) == (19, 1, 2)
     # The other one is deleted, and no run names it.
     assert summary.logged_models_created == 1
     expected = placeless(load(f"mlflow-{NAME}.json")["world"])

@@ -21,6 +21,7 @@ TEXTS = st.sampled_from(["1", "값\n둘"])
 KEYS = st.sampled_from(["k", "팀/열쇠"])
 ALIASES = st.sampled_from(["champ", "도전자"])
 TIMES = st.integers(T0, T0 + 5)
+STAGE = st.sampled_from(STAGES)
 
 
 @dataclass
@@ -186,7 +187,7 @@ class Registry:
 
     @rule(
         hand=HAND, name=NAMES, numbers=st.sets(NUMBERS, max_size=2), changed=NUMBERS | st.none(), time=TIMES,
-        text=TEXTS, known=st.booleans(), alias=st.none() | NUMBERS, last=st.integers(0, 5), stage=st.sampled_from(STAGES),
+        text=TEXTS, known=st.booleans(), alias=st.none() | NUMBERS, last=st.integers(0, 5), stage=STAGE,
     )  # fmt: skip
     def import_registered(
         self: Machine, hand: int, name: str, numbers: set[int], changed: int | None, time: int, text: str, known: bool,

@@ -49,8 +49,8 @@ REGISTERED = ops.ImportRegisteredModel(
     ),
     versions=(
         ModelVersion(
-            "등록 모델", 2, T0 + 2, T0 + 3, "runs:/abc/모델", "Production", "판\n2", "나", "abc", "http://l", model_id="m-far",
-            storage_location="/먼 곳/abc/artifacts/모델", tags={"t": "", "a/b": "값"}, aliases=["a"],
+            "등록 모델", 2, T0 + 2, T0 + 3, "runs:/abc/모델", "Production", "판\n2", "나", "abc", "http://l",
+            model_id="m-far", storage_location="/먼 곳/abc/artifacts/모델", tags={"t": "", "a/b": "값"}, aliases=["a"],
         ),
         ModelVersion(
             "등록 모델", 7, T0 + 4, T0 + 4, "s3://bucket/m", status="FAILED_REGISTRATION", status_message="끊김",

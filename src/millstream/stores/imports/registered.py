@@ -214,8 +214,11 @@ class Registered:
         for owner in (version.model_id, version.run_id, *reversed(_OWNER.findall(text))):
             below = inside(text, owner)
             place = self._place_of(owner) if owner and below is not None else None
-            if place is not None and below is not None and not (_is_there(text) and not _is_there(str(place / below))):
-                return str(place / below)
+            if place is None or below is None:
+                continue
+            if text.startswith(f"{place}/") or (_is_there(text) and not _is_there(str(place / below))):
+                return text
+            return str(place / below)
         if text.startswith("mlflow-artifacts:"):
             self._summary.note(f"{_named(version)}: its files at {text!r:.200} stay with the server")
         return text
