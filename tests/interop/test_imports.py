@@ -29,10 +29,16 @@ from tests.golden.test_golden import HERE, NEWEST, differences, load
 from tests.golden.test_imports import placeless
 from tests.golden.test_logged_models import DATABASE, check
 from tests.golden.test_logged_models import placeless as models_placeless
+from tests.golden.test_registry import check as check_registry
+from tests.golden.test_registry import placeless as registry_placeless
 from tests.interop.conftest import SETTINGS, Peer
 
 NAME = f"{NEWEST}.sqlite"
 MODELS = f"{NEWEST}.models.sqlite"
+REGISTRY = f"{NEWEST}.registry.sqlite"
+
+
+VERSIONS = (("model_versions", "source"), ("model_versions", "storage_location"))
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def golden_database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         archive.extractall(tmp_path / "옛 곳", filter="data")
     database = tmp_path / "옛 곳" / "mlflow.db"
     with closing(sqlite3.connect(database)) as connection, connection:
-        for table, column in (("runs", "artifact_uri"), ("logged_models", "artifact_location")):
+        for table, column in (("runs", "artifact_uri"), ("logged_models", "artifact_location"), *VERSIONS):
             moved = f"UPDATE {table} SET {column} = replace({column}, '/tmp/golden', ?)"
             connection.execute(moved, [str(database.parent)])
     return database
@@ -165,6 +171,34 @@ def test_logged_models_of_a_real_server_are_imported(address: str, tmp_path: Pat
     assert (again.logged_models_unchanged, again.runs_unchanged, again.files) == (6, 3, 0)
     # No server gives out files of deleted models.
     assert ["deleted logged models" in note for note in again.notes] == [True]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("golden_database", [REGISTRY], indirect=True)
+def test_the_registry_of_a_real_server_is_imported(address: str, tmp_path: Path) -> None:
+    target = f"sqlite:///{tmp_path}/새 곳.db"
+    summary = bring(address, target)
+    assert (summary.registered_models_created, summary.model_versions_created, summary.problems) == (3, 5, [])
+    check_registry(target, load(f"mlflow-{REGISTRY}.json")["registry"])
+    again = bring(address, target)
+    assert (again.registered_models_unchanged, again.model_versions_unchanged, again.notes) == (3, 5, [])
+
+
+@pytest.mark.parametrize("golden_database", [REGISTRY], indirect=True)
+@pytest.mark.parametrize("through", ["tree", "sqlite"])
+def test_mlflow_reads_a_registry_that_was_exported(
+    golden_database: Path, mlflow: Peer, tmp_path: Path, through: str
+) -> None:
+    middle = f"sqlite:///{tmp_path}/중간.db" if through == "sqlite" else str(tmp_path / "중간")
+    root = tmp_path / "내보낸 곳" / "mlruns"
+    assert bring(str(golden_database), middle).problems == []
+    assert bring(middle, str(root)).model_versions_created == 5
+    expected = load(f"mlflow-{REGISTRY}.json")["registry"]
+    found = mlflow("describe_golden_registry", store=str(root))
+    assert registry_placeless(found["registry"]) == registry_placeless(expected)
+    whole = ("copy 한글/1", "digits 모델/1", "digits 모델/2", "digits 모델/3")
+    assert found["files"] == dict.fromkeys(whole, "flavors: {}\n")
+    close_stores()
 
 
 @pytest.mark.parametrize("golden_database", [MODELS], indirect=True)

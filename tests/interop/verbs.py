@@ -11,6 +11,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import answers
 import world
@@ -42,6 +44,21 @@ def describe_golden_models(library: Any, store: str, queries: list[Any]) -> Any:
         "links": answers.describe_links(speaker),
         "searches": answers.search_models(speaker, queries),
     }
+
+
+def describe_golden_registry(library: Any, store: str) -> Any:
+    """Everything in the store about registered models; and a file of each version that lies on this machine."""
+    speaker = client(library, store)
+    found = answers.describe_registry(speaker)
+    files = {}
+    for name, model in found.items():
+        for number in model["versions"]:
+            place = speaker.get_model_version_download_uri(name, number)
+            if place.startswith("file:"):
+                path = url2pathname(urlsplit(place).path)
+                with open(os.path.join(path, "MLmodel"), encoding="utf-8") as file:
+                    files[f"{name}/{number}"] = file.read()
+    return {"registry": found, "files": files}
 
 
 def search(library: Any, store: str, runs: list[Any], experiments: list[Any]) -> Any:

@@ -71,8 +71,7 @@ class EmbeddedStore:
         self._start()
 
     def _start(self) -> None:
-        root = self.root
-        self._tree = Tree(root)
+        self._tree = Tree(self.root)
         self._appender = Appender()
         self._runs = RunFiles(self._tree, self._appender)
         self._models = ModelFiles(self._tree, self._appender)
