@@ -35,6 +35,33 @@ def test_who_makes_a_model_manages_it_under_every_name_until_it_is_gone(world: W
     assert world.send("GET", f"{RM}/search", other).json()["registered_models"][0]["name"] == "n"
 
 
+def test_what_is_sent_again_under_its_key_leaves_the_rights_as_they_are(world: World) -> None:
+    world.user("admin", admin=True)
+    maker, other = world.user("maker"), world.user("other")
+
+    def send(path: str, key: str, **fields: str) -> None:
+        assert world.send("POST", f"/api/2.0/mlflow/{path}", {**maker, "idempotency-key": key}, fields).status == 200
+
+    def create() -> None:
+        send("registered-models/create", "1", name="m")
+        send("experiments/create", "2", name="e")
+
+    create()
+    found = world.send("GET", "/api/2.0/mlflow/experiments/get-by-name?experiment_name=e", maker).json()
+    world.grant("other", "m", Level.EDIT, REGISTERED_MODEL)
+    world.grant("other", found["experiment"]["experiment_id"], Level.READ)
+    world.gate._identities.outdate()
+    create()
+    assert status(world, "PATCH", f"{RM}/update", other, {"name": "m", "description": "x"}) == 200
+    assert status(world, "GET", "/api/2.0/mlflow/experiments/get-by-name?experiment_name=e", other) == 200
+
+    send("registered-models/rename", "3", name="m", new_name="n")
+    world.api("registered-models/create", maker, name="m")
+    world.grant("other", "m", Level.READ, REGISTERED_MODEL)
+    send("registered-models/rename", "3", name="m", new_name="n")
+    assert status(world, "GET", f"{RM}/get?name=m", other) == status(world, "GET", f"{RM}/get?name=n", other) == 200
+
+
 def test_a_version_is_made_of_what_its_maker_may_read(world: World) -> None:
     world.user("admin", admin=True)
     maker = world.user("maker")

@@ -19,7 +19,7 @@ from millstream.values import ops
 from millstream.values.accounts import ForgetThing, GrantTo, RenameThing, check_grant
 from millstream.values.errors import AlreadyExists, InvalidValue, MillstreamError, NotFound, NotPermitted
 from millstream.values.paths import Location, RelPath
-from millstream.values.queries import GetLoggedModel, GetRunInfo, Query
+from millstream.values.queries import GetLoggedModel, GetRegisteredModel, GetRunInfo, Query
 from millstream.values.rights import EVERY, EXPERIMENT, REGISTERED_MODEL, RUN, Caller, Level
 
 T = TypeVar("T")
@@ -168,16 +168,25 @@ class Rights:
         except AlreadyExists as error:
             raise self._without_strangers(caller, op, error) from error
         if isinstance(op, ops.CreateExperiment):
-            self._hand_over(caller, EXPERIMENT, str(result))
+            self._hand_over(caller, op, EXPERIMENT, str(result))
         elif isinstance(op, ops.CreateRegisteredModel):
-            self._hand_over(caller, REGISTERED_MODEL, op.name)
-        elif isinstance(op, ops.RenameRegisteredModel) and op.name != EVERY:
-            self._accounts.write(RenameThing(kind=REGISTERED_MODEL, pattern=op.name, to=op.new_name))
-        elif isinstance(op, ops.DeleteRegisteredModel) and op.name != EVERY:
-            self._accounts.write(ForgetThing(kind=REGISTERED_MODEL, pattern=op.name))
+            self._hand_over(caller, op, REGISTERED_MODEL, op.name)
+        elif isinstance(op, ops.RenameRegisteredModel | ops.DeleteRegisteredModel) and op.name != EVERY:
+            self._follow(op, store)
         return result
 
-    def _hand_over(self, caller: Caller, kind: str, name: str) -> None:
+    def _follow(self, op: ops.RenameRegisteredModel | ops.DeleteRegisteredModel, store: Store) -> None:
+        """Have grants go where their model has gone."""
+        if op.op_id and _is_registered(op.name, store):
+            return  # The op was sent again; since the first time another model has got the name.
+        if isinstance(op, ops.RenameRegisteredModel):
+            self._accounts.write(RenameThing(kind=REGISTERED_MODEL, pattern=op.name, to=op.new_name))
+        else:
+            self._accounts.write(ForgetThing(kind=REGISTERED_MODEL, pattern=op.name))
+
+    def _hand_over(self, caller: Caller, op: ops.Op[Any], kind: str, name: str) -> None:
+        if op.op_id and caller.grants.get((kind, name)) == Level.MANAGE:
+            return  # The op was sent again; what its maker has granted since the first time stays.
         # What was granted on a thing of this name before was granted on another one.
         self._accounts.write(ForgetThing(kind=kind, pattern=name))
         if caller.name:
@@ -204,6 +213,14 @@ def _new_models(op: ops.Op[Any]) -> tuple[str, ...]:
         case ops.RenameRegisteredModel():
             return (op.new_name,)
     return ()
+
+
+def _is_registered(name: str, store: Store) -> bool:
+    try:
+        store.read(GetRegisteredModel(name=name))
+    except NotFound:
+        return False
+    return True
 
 
 _OF_MODELS = {"SearchRegisteredModels", "SearchModelVersions"}
