@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -60,8 +59,7 @@ class Files:
         """Store the body as a file: whole or not at all."""
         check_raw(request)
         run_id, path = _place(request)
-        artifacts = await to_thread.run_sync(self.store.artifacts, run_id)
-        await receive_file(request, artifacts, path)
+        await receive_file(request, partial(self._of_run, run_id, path))
         return json_reply({})
 
     def _of_run(self, run_id: str, path: RelPath) -> tuple[Artifacts, RelPath]:

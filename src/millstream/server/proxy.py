@@ -100,8 +100,7 @@ class Proxy:
 
     async def put(self, request: Request) -> Response:
         """Store the body as a file: whole or not at all. No form of another site can send a PUT."""
-        artifacts, path = await to_thread.run_sync(self._find_file, _path(request))
-        await receive_file(request, artifacts, path)
+        await receive_file(request, partial(self._find_file, _path(request)))
         return json_reply({})
 
     async def delete(self, request: Request) -> Response:
