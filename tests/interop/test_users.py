@@ -126,8 +126,8 @@ def test_tokens_and_wrong_passwords(mlflow: Peer, address: str, store: str) -> N
     assert allowed(reach(reader)) == {"get experiment", "get run", "read file", "get model"}
     # A token in place of the password, as some clients only have.
     assert allowed(reach({"username": "maker", "password": reader["token"]})) == allowed(reach(reader))
+    assert reach(login("maker"))["log"] == ""
     for wrong in ({}, {"token": reader["token"] + "x"}, {"username": "maker", "password": PASSWORD + "x"}):
         seen = reach(wrong)
         assert allowed(seen) == set()
         assert seen["get run"] == "UNAUTHENTICATED"
-    assert reach(login("maker"))["log"] == ""

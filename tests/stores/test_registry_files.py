@@ -256,14 +256,14 @@ def test_a_number_that_another_program_takes_meanwhile_is_left_to_it(
     store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(store)
-    real = registry_files._write
+    real = registry_files.write_fields
 
     def slow(directory: str, fields: dict[str, object], scratch: str) -> None:
         real(directory, fields, scratch)
         for number in (1, 2):
             (folder(store) / f"version-{number}").mkdir(exist_ok=True)
 
-    monkeypatch.setattr(registry_files, "_write", slow)
+    monkeypatch.setattr(registry_files, "write_fields", slow)
     assert add(store).version == 3
     assert version(store, 3).version == 3
 

@@ -41,7 +41,7 @@ def test_a_number_that_was_meant_for_another_version_is_no_answer(
 
     register(store)
     with monkeypatch.context() as patch:
-        patch.setattr(registry_files, "_place", killed)
+        patch.setattr(registry_files, "place_version", killed)
         with pytest.raises(StorageFailed):
             add(store, source="s3://first", op_id="first")
     assert add(store, source="s3://second", op_id="second").version == 1

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -143,7 +143,10 @@ class Intents:
                 self._path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=False
             )
             try:
-                for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", *_TABLES):
+                # Refused at once while another process does the same; then that one has seen to it.
+                with suppress(sqlite3.OperationalError):
+                    made.execute("PRAGMA journal_mode = WAL")
+                for statement in ("PRAGMA synchronous = NORMAL", *_TABLES):
                     made.execute(statement)
             except BaseException:
                 made.close()
