@@ -48,8 +48,9 @@ def _check(directory: str, op: ops.ImportRegisteredModel) -> None:
     name = op.model.name
     for version in op.versions:
         found = registered.read_version(directory, version.version, {})
-        # A new model that was cut off may have left some.
-        if found is not None and (op.known or found != structs.replace(version, aliases=[])):
+        # An import that was cut off may have left some; to one without an id that is known, others did.
+        again = not op.known or bool(op.op_id)
+        if found is not None and not (again and found == structs.replace(version, aliases=[])):
             raise refusals.version_exists(name, version.version)
     for version in op.changed:
         if registered.read_version(directory, version.version, {}) is None:
