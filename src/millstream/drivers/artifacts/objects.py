@@ -296,4 +296,5 @@ def _refusing(verb: str, where: str) -> Iterator[None]:
         raise NotPermitted(f"Cannot {verb} {where!r}: the bucket refuses the credentials of this process.") from error
     except (refusals.BaseError, OSError, ValueError) as error:
         # What follows the first line shows requests in full, keys in headers among them.
-        raise StorageFailed(f"Cannot {verb} {where!r}: {str(error).splitlines()[0][:300]}") from error
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise StorageFailed(f"Cannot {verb} {where!r}: {said[:300]}") from error

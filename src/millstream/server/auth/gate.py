@@ -19,7 +19,14 @@ from millstream.values import ops
 from millstream.values.accounts import ForgetThing, GrantTo, RenameThing, check_grant
 from millstream.values.errors import AlreadyExists, InvalidValue, MillstreamError, NotFound, NotPermitted
 from millstream.values.paths import Location, RelPath
-from millstream.values.queries import GetLoggedModel, GetRegisteredModel, GetRunInfo, Query
+from millstream.values.queries import (
+    GetLoggedModel,
+    GetRegisteredModel,
+    GetRunInfo,
+    Query,
+    SearchModelVersions,
+    SearchRegisteredModels,
+)
 from millstream.values.rights import EVERY, EXPERIMENT, REGISTERED_MODEL, RUN, Caller, Level
 
 T = TypeVar("T")
@@ -149,7 +156,8 @@ class Rights:
 
     def narrow(self, caller: Caller, query: Query[T]) -> Query[T]:
         """`query` about nothing but what the caller may read."""
-        kind = REGISTERED_MODEL if type(query).__name__ in _OF_MODELS else EXPERIMENT
+        of_models = isinstance(query, SearchRegisteredModels | SearchModelVersions)
+        kind = REGISTERED_MODEL if of_models else EXPERIMENT
         seen = caller.seen(kind)
         fields = query.__struct_fields__
         changes: dict[str, Any] = {}
@@ -223,7 +231,6 @@ def _is_registered(name: str, store: Store) -> bool:
     return True
 
 
-_OF_MODELS = {"SearchRegisteredModels", "SearchModelVersions"}
 _REFUSALS = {
     Who.USER: "This is for users; a share link only reads.",
     Who.MAKER: "Only a user with the right to edit may make something new; this token or link does not give it.",
