@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from millstream.drivers.files import appender, movement, reader
+from millstream.formats.mlruns import layout
 from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
@@ -107,6 +109,41 @@ def test_a_move_may_be_killed_anywhere(open_tree: Opener, root: Path) -> None:
         assert not list((root / target / run).glob(".millstream-moving"))
         assert fresh.read(queries.DescribeStore()).problems == ()
     assert number > 10
+
+
+def test_an_info_that_was_read_just_before_a_move_ended_is_read_again(
+    store: EmbeddedStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = new_experiment(store, "하나"), new_experiment(store, "둘")
+    run = new_run(store, source)
+    goal = root / target / run
+    (root / source / run).rename(goal)
+    goal.joinpath(layout.MOVING).write_text(f"{source}\n{target}\n")
+
+    def end_and_look(directory: str) -> tuple[str, ...]:
+        monkeypatch.undo()
+        movement.settle(directory)
+        return reader.moving_between(directory)
+
+    monkeypatch.setattr(reader, "moving_between", end_and_look)
+    assert reader.read_info(str(goal)).experiment_id == target
+
+
+def test_a_run_that_is_moved_while_the_first_point_of_a_key_is_written_leaves_no_ghost(
+    store: EmbeddedStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = new_experiment(store, "하나"), new_experiment(store, "둘")
+    run = new_run(store, source)
+
+    def move_first(path: str, scratch: str) -> None:
+        monkeypatch.undo()
+        EmbeddedStore(root).write(ops.MoveRuns(run_ids=(run,), experiment_id=target))
+        appender.make_parents(path, scratch)
+
+    monkeypatch.setattr(appender, "make_parents", move_first)
+    log(store, run, [("손실/a", 1.0, 0)])
+    assert not (root / source / run).exists()
+    assert len(history(store, run, "손실/a")) == 1
 
 
 WRITER = """

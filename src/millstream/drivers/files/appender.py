@@ -11,7 +11,7 @@ from threading import RLock
 
 from msgspec import Struct
 
-from millstream.drivers.files.atomic import failure
+from millstream.drivers.files.atomic import failure, make_parents
 
 MAX_OPEN = 128
 _SETTLE_SECONDS = 0.02
@@ -95,9 +95,7 @@ class Appender:
         try:
             descriptor = os.open(path, flags, 0o666)
         except FileNotFoundError:
-            # Never `folder` itself: a run that was just moved away must not leave a ghost behind.
-            os.stat(folder)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            make_parents(path, folder.rstrip(os.sep))
             descriptor = os.open(path, flags, 0o666)
         try:
             close_torn_tail(descriptor)

@@ -142,8 +142,12 @@ def read_info(directory: str) -> RunInfo:
     experiment_id = os.path.basename(experiment_dir)
     with _naming(path):
         fields = meta.load(read_bytes(path))
-        if str(fields.get("experiment_id")) != experiment_id and experiment_id in moving_between(directory):
-            fields["experiment_id"] = experiment_id
+        if str(fields.get("experiment_id")) != experiment_id:
+            # Either the run is being moved, or it was until a moment ago, and its info is right by now.
+            if experiment_id in moving_between(directory):
+                fields["experiment_id"] = experiment_id
+            else:
+                fields = meta.load(read_bytes(path))
         return meta.run_from_fields(fields, run_id, experiment_id)
 
 

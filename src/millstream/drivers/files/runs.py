@@ -229,17 +229,19 @@ class RunFiles:
 
     def _following(self, run_id: str, work: Callable[[Handle], T]) -> T:
         """What `work` returns, done where the run lies: begun again there when the run was moved meanwhile."""
-        handle = self._handle(run_id)
-        for _ in range(_MOVES):
+        for attempt in range(_MOVES + 1):
+            handle = None
             try:
+                handle = self._handle(run_id)
                 return work(handle)
             except (StorageFailed, DataDamaged) as error:
-                # The run may have been deleted or moved a moment ago; if so, that is the better reason.
-                self.let_go(run_id, handle.directory)
-                handle = self._handle(run_id)
-                if not is_gone(error):
+                if handle is not None:
+                    self.let_go(run_id, handle.directory)
+                if attempt == _MOVES or not is_gone(error):
+                    # The run may have been deleted a moment ago; if so, that is the better reason.
+                    self._handle(run_id)
                     raise
-        return work(handle)
+        raise AssertionError("unreachable")
 
     def _rewriting(self, run_id: str, work: Callable[[str, RunInfo], T]) -> T:
         """What `work` returns for the directory and info of a run of which nobody else rewrites the meta.yaml."""

@@ -17,6 +17,9 @@ from millstream.values.refusals import no_experiment, no_run
 
 # Directories that are looked into to see whether others of their kind are runs.
 SOME = 8
+_LOOKS = 2
+# What was here a moment ago has probably been moved, perhaps more than once.
+_LOOKS_FOR_KNOWN = 8
 
 
 class Tree:
@@ -85,11 +88,12 @@ class Tree:
 
     def run_dir(self, run_id: str) -> str:
         """Directory of a run, of deleted experiments too; NotFound when there is none."""
-        # A second time, because a run may be moved from an experiment not looked at yet to one that was.
-        found = self.find_run(run_id) or self.find_run(run_id)
-        if found is None:
-            raise no_run(run_id, self.root)
-        return found
+        # Not once, because a run may be moved from an experiment not looked at yet to one that was.
+        for _ in range(_LOOKS_FOR_KNOWN if run_id in self._run_dirs else _LOOKS):
+            found = self.find_run(run_id)
+            if found is not None:
+                return found
+        raise no_run(run_id, self.root)
 
     def find_run(self, run_id: str) -> str | None:
         """As `run_dir`, but None when there is none."""
