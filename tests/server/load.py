@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import select
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ class Caller:
         for step in self._steps:
             if self._ended.is_set():
                 break
+            if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+                connection.close()  # the server has ended it, as every client's pool looks before it sends again
             body = json.dumps({"run_id": self._run, "key": "m", "value": step / 3, "timestamp": T0, "step": step})
             try:
                 connection.request(

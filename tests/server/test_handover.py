@@ -39,11 +39,11 @@ def check_nothing_failed(at_work: list[Caller], store: Path, run: str) -> None:
 def test_a_server_takes_the_place_of_another_under_load(
     start: Callable[..., Started], tmp_path: Path, workers: tuple[str, str]
 ) -> None:
-    old = start("server", "--workers", workers[0])
+    old = start("server", "--workers", workers[0], drain=30)
     run = new_run(old.port)
     with callers(8, old.port, run) as at_work:
         wait_for_points(at_work, 5)
-        new = start("server", "--replace", "--workers", workers[1], port=old.port)
+        new = start("server", "--replace", "--workers", workers[1], port=old.port, drain=30)
         wait_for_points(at_work, 5)
         assert old.process.wait(30) == 0
         wait_for_points(at_work, 5)
@@ -55,7 +55,7 @@ def test_a_server_takes_the_place_of_another_under_load(
 
 def test_a_server_of_systemd_is_restarted_under_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM, and then a start: the socket is systemd's, so callers wait in its queue meanwhile."""
-    monkeypatch.setenv("MILLSTREAM_DRAIN_SECONDS", "5")
+    monkeypatch.setenv("MILLSTREAM_DRAIN_SECONDS", "30")
     with bind("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
         first = start_as_systemd(listening, tmp_path)

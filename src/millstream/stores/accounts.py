@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
@@ -214,11 +214,13 @@ class Accounts:
         with self._lock:
             if self._opened is None:
                 engine = self._engine()
-                try:
-                    tables.prepare(engine, self.database.public)
-                except DBAPIError as error:
-                    engine.dispose()
-                    raise failure(error, self.database.public) from error
+                with ExitStack() as unless_good:
+                    unless_good.callback(engine.dispose)
+                    try:
+                        tables.prepare(engine, self.database.public)
+                    except DBAPIError as error:
+                        raise failure(error, self.database.public) from error
+                    unless_good.pop_all()
                 self._opened = engine, Transactions(engine, self.database.public)
             return self._opened
 
