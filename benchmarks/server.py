@@ -199,7 +199,7 @@ def measure_pages(sheet: Sheet, hosts: list[Host], rounds: int) -> None:
 
 def ids_of(page: Any) -> list[str]:
     """Ids of the runs of either page."""
-    return [run["info"]["run_id"] for run in page["runs"]] if "runs" in page else page["run_ids"]
+    return [run["info"]["run_id"] for run in page["runs"]] if "runs" in page else page["run_id"]
 
 
 # --- files ---
