@@ -25,6 +25,8 @@ from millstream.formats.wire.needs import ANYONE, CALLER, edit, read
 from millstream.formats.wire.table import ROUTES
 from millstream.server import facts, interface
 from millstream.server.artifacts import Files
+from millstream.server.change_stream import PATH as CHANGES
+from millstream.server.change_stream import ChangeStream, Follow
 from millstream.server.description import Description
 from millstream.server.doors import Door, Gate, http_route, http_routes
 from millstream.server.errors import Errors, error_reply
@@ -35,6 +37,7 @@ from millstream.server.proxy import Destination, Proxy
 from millstream.server.routes import Api, Known
 from millstream.server.served import ServedStore
 from millstream.server.static import Pages, check_prefix
+from millstream.server.subscribers import Subscribers
 from millstream.stores.base import Store
 from millstream.values.errors import MillstreamError, Unavailable
 from millstream.values.paths import Location
@@ -72,6 +75,7 @@ def make_app(
     table = ROUTES + interface.routes(server) + (gate.routes if gate else ())
     doors = (
         *facts.doors(store, places, Description(table, server.version, pages.prefix), server.version),
+        _changes(served, gate),
         *_files(Files(served)),
         *Proxy(served if serve_artifacts else None, places.signs).doors(),
         *(gate.doors if gate else ()),
@@ -104,6 +108,12 @@ def make_depot(
     return _assembled(doors, None, rest, guards, check_prefix(static_prefix), None)
 
 
+def _changes(store: ServedStore, gate: Gate | None) -> Door:
+    """The stream of changes. Any caller may follow it, and is told only of what he may read."""
+    stream = ChangeStream(Subscribers(store), gated=gate is not None)
+    return Door(path=CHANGES, answer=stream.get, needs=CALLER, request=Follow)
+
+
 def _files(files: Files) -> tuple[Door, ...]:
     upload, models = "/ajax-api/2.0/mlflow/upload-artifact", "/ajax-api/2.0/mlflow/logged-models/{model_id}"
     of_model = read(logged_model="model_id")
@@ -133,7 +143,8 @@ def _guards(
         Middleware(SecurityHeaders, frames=frames),
         Middleware(Errors),
         Middleware(Callers, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
-        Middleware(Admission, room=room, apart=lambda path: path in OPEN_TO_ALL or counted(path)),
+        # Streams of changes have a limit of their own: one lasts for hours, and takes next to nothing.
+        Middleware(Admission, room=room, apart=lambda path: path in OPEN_TO_ALL or path == CHANGES or counted(path)),
     ]
 
 

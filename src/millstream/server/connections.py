@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -38,10 +39,24 @@ _CODES = {429: "REQUEST_LIMIT_EXCEEDED"}
 
 
 class State(ServerState):
-    """What the connections of a process share; `draining` once it is about to end."""
+    """What the connections of a process share; `draining` once it is about to end, when `ending` is set too."""
 
     draining = False
     most_connections = 10_000
+
+    def __init__(self) -> None:
+        """Of a server that has not begun."""
+        super().__init__()
+        self.ending = asyncio.Event()
+
+
+_ENDING = "millstream.ending"
+
+
+def ending_of(scope: Scope) -> asyncio.Event:
+    """Set when the server is about to end: answers that would go on forever end then."""
+    event: asyncio.Event = scope.get(_ENDING) or asyncio.Event()
+    return event
 
 
 class Connection(HttpToolsProtocol):
@@ -94,6 +109,8 @@ class Connection(HttpToolsProtocol):
         self.requests += 1
         super().on_message_begin()
         self.scope[LINE] = self.line  # type: ignore[literal-required] # an addition of ours
+        if isinstance(self.server_state, State):
+            cast(Scope, self.scope)[_ENDING] = self.server_state.ending
 
     def on_headers_complete(self) -> None:
         """Begin to answer; while the server ends, this is the last answer on this connection."""

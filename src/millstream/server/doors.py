@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 CALLER = "millstream.caller"
 """Key of a request's scope, where users log in: the `Caller`."""
+CALLER_NOW = "millstream.caller_now"
+"""Beside it: a coroutine function that says who the caller is now; None once what was brought is worth nothing."""
 
 
 class Nothing(Request, frozen=True, kw_only=True):

@@ -73,6 +73,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.server_state.draining = True
+        self.server_state.ending.set()
         looking = asyncio.ensure_future(self._keep_looking())
         await super().shutdown(sockets)
         looking.cancel()

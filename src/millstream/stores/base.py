@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.files.bells import Bell
 from millstream.values.ops import LogBatch, Op
 from millstream.values.queries import Query
 
@@ -42,6 +43,10 @@ class Store(Protocol):
 
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
         """The directory of the logged model `name` that the run made (it lies outside the run); else None."""
+        ...
+
+    def bell(self) -> Bell:
+        """A new bell that rings when somebody, in whatever process, may have written: then ask `ReadChanges`."""
         ...
 
     def close(self) -> None:
