@@ -46,10 +46,10 @@ def _log_changes(connection: Connection) -> None:
     """A table of which runs changed, in which order."""
     without = " WITHOUT ROWID" if connection.dialect.name == "sqlite" else ""
     connection.exec_driver_sql(
-        "CREATE TABLE run_changes (run_id VARCHAR(256) NOT NULL, experiment_id VARCHAR(64) NOT NULL, "
+        "CREATE TABLE IF NOT EXISTS run_changes (run_id VARCHAR(256) NOT NULL, experiment_id VARCHAR(64) NOT NULL, "
         f"number BIGINT NOT NULL, made BIGINT, PRIMARY KEY (run_id, experiment_id)){without}"
     )
-    connection.exec_driver_sql("CREATE INDEX run_changes_by_number ON run_changes (number)")
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS run_changes_by_number ON run_changes (number)")
 
 
 # STEPS[n] leads from version n to n + 1. A step never uses the tables of `schema` and `ledger`, which move on.
