@@ -19,9 +19,9 @@ from starlette.types import Receive, Scope, Send
 
 from millstream.formats.wire.decode import check, invalid, read_query
 from millstream.formats.wire.route import Request as Fields
-from millstream.server.connections import ending_of
 from millstream.server.doors import CALLER_NOW, caller_of
 from millstream.server.events import Change, Told
+from millstream.server.lines import line_of
 from millstream.server.subscribers import Interest, Subscriber, Subscribers, everything
 from millstream.values.errors import Unavailable
 from millstream.values.names import check_experiment_id, check_run_id
@@ -92,7 +92,7 @@ class ChangeStream:
         reader = Reader(request.scope) if self._gated else None
         interest = _interest(request.scope["query_string"])
         subscriber = Subscriber(interest, reader.may_read if reader else everything)
-        ending = ending_of(request.scope)
+        ending = line_of(request.scope).ending
         since = request.headers.get("last-event-id") or None
         missed = await _unless(ending, self._subscribers.join(subscriber, since))
         return _Stream(subscriber, missed, self._subscribers.leave, ending, reader)

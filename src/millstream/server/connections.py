@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
-from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -39,24 +38,14 @@ _CODES = {429: "REQUEST_LIMIT_EXCEEDED"}
 
 
 class State(ServerState):
-    """What the connections of a process share; `draining` once it is about to end, when `ending` is set too."""
+    """What the connections of a process share; `ending` is set once it is about to end."""
 
-    draining = False
     most_connections = 10_000
 
     def __init__(self) -> None:
-        """Of a server that has not begun."""
+        """It serves."""
         super().__init__()
         self.ending = asyncio.Event()
-
-
-_ENDING = "millstream.ending"
-
-
-def ending_of(scope: Scope) -> asyncio.Event:
-    """Set when the server is about to end: answers that would go on forever end then."""
-    event: asyncio.Event = scope.get(_ENDING) or asyncio.Event()
-    return event
 
 
 class Connection(HttpToolsProtocol):
@@ -77,12 +66,12 @@ class Connection(HttpToolsProtocol):
     @property
     def draining(self) -> bool:
         """Whether the server is about to end."""
-        return isinstance(self.server_state, State) and self.server_state.draining
+        return isinstance(self.server_state, State) and self.server_state.ending.is_set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """A caller has come; maybe taken on in the moment in which the server was told to end."""
         super().connection_made(transport)
-        self.line = Line(transport)
+        self.line = Line(transport, self.server_state.ending if isinstance(self.server_state, State) else None)
         if isinstance(self.server_state, State) and len(self.connections) > self.server_state.most_connections:
             self.refuse(429)
         elif self.draining:
@@ -109,8 +98,6 @@ class Connection(HttpToolsProtocol):
         self.requests += 1
         super().on_message_begin()
         self.scope[LINE] = self.line  # type: ignore[literal-required] # an addition of ours
-        if isinstance(self.server_state, State):
-            cast(Scope, self.scope)[_ENDING] = self.server_state.ending
 
     def on_headers_complete(self) -> None:
         """Begin to answer; while the server ends, this is the last answer on this connection."""

@@ -72,7 +72,6 @@ class _Server(uvicorn.Server):
             self._loop.remove_reader(self.hooks.offer.fileno())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.server_state.draining = True
         self.server_state.ending.set()
         looking = asyncio.ensure_future(self._keep_looking())
         await super().shutdown(sockets)
