@@ -38,9 +38,12 @@ from millstream.server.routes import Api, Known
 from millstream.server.served import ServedStore
 from millstream.server.static import Pages, check_prefix
 from millstream.server.subscribers import Subscribers
+from millstream.server.watch import Visits, Watch
 from millstream.stores.base import Store
 from millstream.values.errors import MillstreamError, Unavailable
 from millstream.values.paths import Location
+
+NOBODY = Watch()
 
 
 def make_app(
@@ -56,6 +59,7 @@ def make_app(
     serve_artifacts: bool = True,
     gate: Gate | None = None,
     limits: Limits | None = None,
+    watch: Watch = NOBODY,
 ) -> ASGIApp:
     """A server of `store`: MLflow's REST interface, the pages and what they ask.
 
@@ -64,7 +68,7 @@ def make_app(
     `frames` says whose may show its pages (SAMEORIGIN, DENY, NONE); `started` is the start time to show (ms, default
     now); `artifact_root` is where new experiments keep artifacts (default: `artifacts_destination`, else the store
     decides). With `serve_artifacts` clients reach artifacts on this machine and below `artifacts_destination` through
-    the server. `gate` asks for a login. `limits` say how much is taken on at a time.
+    the server. `gate` asks for a login. `limits` say how much is taken on at a time. `watch` is told of every request.
     """
     limits = limits or Limits()
     now = time.time_ns() // 1_000_000
@@ -79,11 +83,12 @@ def make_app(
         *_files(Files(served)),
         *Proxy(served if serve_artifacts else None, places.signs).doors(),
         *(gate.doors if gate else ()),
+        *watch.doors,
     )
-    api = Api(gate.desk(served) if gate else served, table, gate, limits)
+    api = Api(gate.desk(served) if gate else served, table, gate, limits, watch.counts)
     page = Door(path="/{path:path}", answer=pages.get, needs=CALLER)
     guards = _guards(frames, allowed_hosts, allowed_origins, limits, api.knows)
-    return _assembled(doors, api, page, guards, pages.prefix, gate)
+    return _assembled(doors, api, page, guards, pages.prefix, gate, watch)
 
 
 def make_depot(
@@ -94,6 +99,7 @@ def make_depot(
     allowed_origins: Iterable[str] = (),
     frames: str = "SAMEORIGIN",
     limits: Limits | None = None,
+    watch: Watch = NOBODY,
 ) -> ASGIApp:
     """A server of the proxied artifact store alone, over the directory or URI `destination`.
 
@@ -101,11 +107,11 @@ def make_depot(
     """
     location = Location.parse(destination, base=Path.cwd())
     proxy = Proxy(Destination(location), partial(can_sign, location))
-    doors = (*facts.signs_of_life(version("millstream")), *proxy.doors())
+    doors = (*facts.signs_of_life(version("millstream")), *proxy.doors(), *watch.doors)
     methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
     rest = Door(path="/{path:path}", answer=_answer_nothing, needs=ANYONE, methods=methods)
     guards = _guards(frames, allowed_hosts, allowed_origins, limits or Limits())
-    return _assembled(doors, None, rest, guards, check_prefix(static_prefix), None)
+    return _assembled(doors, None, rest, guards, check_prefix(static_prefix), None, watch)
 
 
 def _changes(store: ServedStore, gate: Gate | None) -> Door:
@@ -155,6 +161,7 @@ def _assembled(
     guards: list[Middleware],
     prefix: str,
     gate: Gate | None,
+    watch: Watch,
 ) -> ASGIApp:
     """The app of `doors` and `api`; all other paths go to the door `rest`."""
     if gate is not None:
@@ -172,7 +179,7 @@ def _assembled(
     app.state.doors = (*doors, rest)
     # Built now, so that a host name that is none is said at the start and not at the first request.
     app.middleware_stack = app.build_middleware_stack()
-    return Prefix(app, prefix) if prefix else app
+    return Visits(Prefix(app, prefix) if prefix else app, watch)
 
 
 async def _answer_nothing(_request: Request) -> Response:
@@ -184,8 +191,8 @@ async def refuse(scope: Scope, _receive: Receive, _send: Send) -> None:
     raise families.missing_route(scope["path"])
 
 
-async def _answer(_request: Request, error: Exception) -> Response:
-    return error_reply(error)
+async def _answer(request: Request, error: Exception) -> Response:
+    return error_reply(error, request.scope)
 
 
 class Prefix:

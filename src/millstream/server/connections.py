@@ -10,6 +10,8 @@ from uvicorn.server import ServerState
 
 from millstream.server.limits import pause
 from millstream.server.lines import LINE, Line
+from millstream.server.visits import new_id
+from millstream.server.watch import Visits
 
 # All in seconds; looked at once a second.
 KEEP_ALIVE = 75
@@ -41,6 +43,7 @@ class State(ServerState):
     """What the connections of a process share; `ending` is set once it is about to end."""
 
     most_connections = 10_000
+    visits: Visits | None = None
 
     def __init__(self) -> None:
         """It serves."""
@@ -123,10 +126,16 @@ class Connection(HttpToolsProtocol):
             code = _CODES.get(status, "BAD_REQUEST")
             text = f'{{"error_code":"{code}","message":"{_ERRORS[status]}"}}'.encode()
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n" % len(text)
+            head += b"x-request-id: %s\r\n" % self._tell_refusal(status).encode()
             head += b"retry-after: %s\r\n\r\n" % pause().encode() if status == 429 else b"\r\n"
             self.transport.write(STATUS_LINE[status] + head + text)
         self.in_head = False
         self.transport.close()
+
+    def _tell_refusal(self, status: int) -> str:
+        """The id of the answer."""
+        visits = self.server_state.visits if isinstance(self.server_state, State) else None
+        return new_id() if visits is None else visits.refuse(status, self.client[0] if self.client else "")
 
     @property
     def idle(self) -> bool:

@@ -20,6 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from millstream.drivers.artifacts.base import Artifacts, Facts, facts_of
+from millstream.server.visits import visit_of
 from millstream.values.errors import InvalidValue, NotFound
 from millstream.values.paths import RelPath
 
@@ -85,6 +86,7 @@ async def send_file(request: Request, find: Find, whose: str) -> Response:
     NotFound speaks of `whose`; a directory is InvalidValue.
     """
     opened = await to_thread.run_sync(_open, find, whose)
+    visit_of(request.scope).file = True
     try:
         return _reply(opened, request)
     except BaseException:

@@ -26,6 +26,8 @@ from millstream.server.lines import line_of
 from millstream.server.lots import Lots
 from millstream.server.turns import Turn
 from millstream.server.unheard import Call, Unheard, adds
+from millstream.server.visits import visit_of
+from millstream.server.watch import Counting
 from millstream.stores.base import Store
 from millstream.values.names import new_run_id
 from millstream.values.ops import LogBatch, Op
@@ -44,9 +46,17 @@ class Api:
     """Answers every route of a table from one store. Other paths are 404, other methods 405, both in JSON."""
 
     def __init__(
-        self, store: Store, routes: tuple[Route, ...], gate: Gate | None = None, limits: Limits | None = None
+        self,
+        store: Store,
+        routes: tuple[Route, ...],
+        gate: Gate | None = None,
+        limits: Limits | None = None,
+        counts: Counting | None = None,
     ) -> None:
-        """Serve `routes` from `store`; `gate` says who may do what, `limits` how much is taken on at a time."""
+        """Serve `routes` from `store`; `gate` says who may do what, `limits` how much is taken on at a time.
+
+        `counts` are told of groups of writes, and of what waits.
+        """
         self.store = store
         self.gate = gate
         self.table = Table(routes)
@@ -55,14 +65,15 @@ class Api:
         self.limits = limits or Limits()
         self.room = Room(self.limits.requests, "requests")
         self.held = Room(self.limits.held, "bytes of requests")
-        self.readers = Crew(READERS)
-        self.writers = Crew(WRITERS)
-        self.lots = Lots(self.writers, self.answer_all)
+        self.readers = Crew(READERS, counts.waiting("reads") if counts else None)
+        self.writers = Crew(WRITERS, counts.waiting("writes") if counts else None)
+        self.lots = Lots(self.writers, self.answer_all, counts.group if counts else None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         method = scope["method"]
         route, named = self.find(method, scope["path"])
+        visit_of(scope).route = route.title
         text: bytes | None
         if method in ("GET", "HEAD"):
             text = await self.work(Asked(route, method, scope["query_string"], named, caller_of(scope)))

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from millstream.drivers.artifacts.base import Draft
 from millstream.server.downloads import Find
+from millstream.server.visits import visit_of
 
 PIECE = 2**20
 """Bytes of a body that are written at once."""
@@ -16,6 +17,7 @@ PIECE = 2**20
 
 async def receive_file(request: Request, find: Find) -> None:
     """Store the body as the file that `find` names. When it breaks off, what was there before stays."""
+    visit_of(request.scope).file = True
     pieces = _pieces(request)
     first = await anext(pieces)
     if len(first) < PIECE:

@@ -128,8 +128,16 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         None,
         None,
-        "Proxies whose X-Forwarded-For says where a login comes from: addresses and networks, separated by commas.",
+        "Proxies whose X-Forwarded-For says where a request comes from: addresses and networks, separated by commas.",
     ),
+    Setting(
+        "EXPOSE_PROMETHEUS",
+        str,
+        None,
+        "MLFLOW_EXPOSE_PROMETHEUS",
+        "Have `server` answer /metrics. MLflow's directory or any word but 0, false, no and off.",
+    ),
+    Setting("ACCESS_LOG", str, "off", None, "One line a request on stderr of `server`: text, json or off."),
     Setting(
         "NEW_PASSWORD",
         str,

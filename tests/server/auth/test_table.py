@@ -81,7 +81,7 @@ def is_read(way: Way) -> bool:
 
 
 def test_nothing_is_served_beside_doors_and_rows(world: World) -> None:
-    served = world.app.routes
+    served = world.app.app.routes
     assert {type(route) for route in served} == {Known, Route, Mount}
     mounted = {route.path for route in served if isinstance(route, Mount) and route.app is not refuse}
     assert mounted == {"/api", "/ajax-api"}

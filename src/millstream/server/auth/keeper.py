@@ -24,6 +24,7 @@ from millstream.server.auth.addresses import Proxies
 from millstream.server.auth.identities import Identities, Known, Wait
 from millstream.server.doors import CALLER, CALLER_NOW
 from millstream.server.errors import json_reply
+from millstream.server.visits import visit_of
 from millstream.values.rights import Caller, fold
 from millstream.values.secrets import Secret
 
@@ -71,6 +72,7 @@ class Keeper:
         if caller is None:
             await self._refuse(scope, headers)(scope, receive, send)
             return
+        visit_of(scope).user = caller.name
         now = partial(self._caller_now, headers, self._proxies.address(scope))
         await self._app({**scope, CALLER: caller, CALLER_NOW: now}, receive, send)
 
