@@ -39,7 +39,7 @@ from millstream.server.served import ServedStore
 from millstream.server.static import Pages, check_prefix
 from millstream.server.subscribers import Subscribers
 from millstream.server.watch import Visits, Watch
-from millstream.stores.base import Store
+from millstream.stores.base import Shared, Store
 from millstream.values.errors import MillstreamError, Unavailable
 from millstream.values.paths import Location
 
@@ -85,7 +85,8 @@ def make_app(
         *(gate.doors if gate else ()),
         *watch.doors,
     )
-    api = Api(gate.desk(served) if gate else served, table, gate, limits, watch.counts)
+    shared = store if isinstance(store, Shared) else None
+    api = Api(gate.desk(served) if gate else served, table, gate, limits, watch.counts, shared)
     page = Door(path="/{path:path}", answer=pages.get, needs=CALLER)
     guards = _guards(frames, allowed_hosts, allowed_origins, limits, api.knows)
     return _assembled(doors, api, page, guards, pages.prefix, gate, watch)

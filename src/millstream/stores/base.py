@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar, runtime_checkable
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.files.bells import Bell
@@ -51,4 +52,13 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections. A closed store may be used again; it reopens what it needs."""
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A store that servers on several machines may share."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Until its end no other process is in such a context of the same store; waits for those that are."""
         ...

@@ -22,6 +22,7 @@ from millstream.drivers.sql.engine import is_kept_from_writing, postgresql_engin
 from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.foreign import is_mlflows
 from millstream.drivers.sql.groups import Groups
+from millstream.drivers.sql.locks import wait_alone
 from millstream.drivers.sql.migrations import mlflows_own, prepare
 from millstream.drivers.sql.models import model_ids, output_location, read_models
 from millstream.drivers.sql.queues import Queue
@@ -195,6 +196,16 @@ class DatabaseStore:
         _parents.append(self._opened)
         self._points.cache = Cache()
         self._start()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Alone among all processes on a PostgreSQL database; a SQLite file is one machine's, which has other locks."""
+        if self.database.path is not None:
+            yield
+            return
+        with self._reading() as connection:
+            wait_alone(connection)
+            yield
 
     def change(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, done in one transaction; `work` may be done again when the connection was lost."""
