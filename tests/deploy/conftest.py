@@ -23,8 +23,6 @@ def shared(request: pytest.FixtureRequest) -> tuple[str, buckets.S3]:
 def fleet_of(shared: tuple[str, buckets.S3], tmp_path: Path) -> Iterator[fleet.Fleet]:
     """Two servers of an empty store behind nginx."""
     database, s3 = shared
-    made = fleet.Fleet(
-        servers.new_schema(database), f"s3://{s3.bucket}/{uuid.uuid4().hex}", s3.environ(), tmp_path
-    )
+    made = fleet.Fleet(servers.new_schema(database), f"s3://{s3.bucket}/{uuid.uuid4().hex}", s3.environ(), tmp_path)
     with made.running():
         yield made

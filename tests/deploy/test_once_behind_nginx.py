@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 
 import pytest
 
 from tests.deploy.fleet import Fleet
-from tests.server.faulty import GONE, LATE, LOST_ANSWER, TWICE, ask, proxy_before
+from tests.server.faulty import GONE, TWICE, ask, proxy_before
 from tests.server.test_once import API, CHANGES, World, undisturbed
 
 

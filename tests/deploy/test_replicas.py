@@ -7,7 +7,7 @@ import json
 import threading
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,16 +45,16 @@ def replicas(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield found
 
 
-def together(*calls: Callable[[], Any]) -> list[Any]:
-    """What they return, when they begin at the same moment."""
-    barrier = threading.Barrier(len(calls))
+def ask_both(replicas: list[Started], path: str, *fields: dict[str, Any], **headers: str) -> list[tuple[int, Any]]:
+    """Answers of the two, which are asked at the same moment; `fields` for both, or those of each."""
+    barrier = threading.Barrier(len(replicas))
 
-    def begin(call: Callable[[], Any]) -> Any:
+    def begin(server: Started, own: dict[str, Any]) -> tuple[int, Any]:
         barrier.wait(60)
-        return call()
+        return server.ask("POST", f"/api/2.0/mlflow/{path}", own, **headers)
 
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(begin, calls))
+    with ThreadPoolExecutor(len(replicas)) as pool:
+        return list(pool.map(begin, replicas, fields * (2 // len(fields))))
 
 
 def new_run(server: Started) -> dict[str, Any]:
@@ -71,10 +71,7 @@ def test_both_have_the_same_default_experiment(replicas: list[Started]) -> None:
 def test_a_key_that_both_get_at_once_has_one_effect(replicas: list[Started]) -> None:
     for _ in range(ROUNDS):
         key, name = f'"{uuid.uuid4()}"', f"실험 {uuid.uuid4()}"
-        path, fields = "/api/2.0/mlflow/experiments/create", {"name": name}
-        answers = together(
-            *(lambda server=server: server.ask("POST", path, fields, **{"Idempotency-Key": key}) for server in replicas)
-        )
+        answers = ask_both(replicas, "experiments/create", {"name": name}, **{"Idempotency-Key": key})
         assert answers[0] == answers[1]
         assert answers[0][0] == 200
 
@@ -84,10 +81,7 @@ def test_points_under_a_key_that_both_get_at_once_are_there_once(replicas: list[
     for step in range(ROUNDS):
         key = f'"{uuid.uuid4()}"'
         fields = {"run_id": run, "key": "m", "value": 0.5, "timestamp": 1, "step": step}
-        path = "/api/2.0/mlflow/runs/log-metric"
-        answers = together(
-            *(lambda server=server: server.ask("POST", path, fields, **{"Idempotency-Key": key}) for server in replicas)
-        )
+        answers = ask_both(replicas, "runs/log-metric", fields, **{"Idempotency-Key": key})
         assert [status for status, _ in answers] == [200, 200]
     for server in replicas:
         _, found = server.ask("GET", f"/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=m")
@@ -96,21 +90,20 @@ def test_points_under_a_key_that_both_get_at_once_are_there_once(replicas: list[
 
 def test_a_name_is_taken_once(replicas: list[Started]) -> None:
     for _ in range(ROUNDS):
-        fields = {"name": f"e {uuid.uuid4()}"}
-        path = "/api/2.0/mlflow/experiments/create"
-        answers = together(*(lambda server=server: server.ask("POST", path, fields) for server in replicas))
+        answers = ask_both(replicas, "experiments/create", {"name": f"e {uuid.uuid4()}"})
         assert sorted(status for status, _ in answers) == [200, 400]
 
 
 def test_models_of_a_run_that_both_note_are_all_there(replicas: list[Started]) -> None:
     run = new_run(replicas[0])["run_id"]
 
-    def note(server: Started, name: str) -> None:
-        model = {"artifact_path": name, "flavors": {}, "utc_time_created": "t", "run_id": run}
-        server.api("runs/log-model", run_id=run, model_json=json.dumps(model))
+    def model(name: str) -> dict[str, str]:
+        noted = {"artifact_path": name, "flavors": {}, "utc_time_created": "t", "run_id": run}
+        return {"run_id": run, "model_json": json.dumps(noted)}
 
     for number in range(ROUNDS):
-        together(*(lambda at=at, s=s: note(s, f"{at}-{number}") for at, s in enumerate(replicas)))
+        answers = ask_both(replicas, "runs/log-model", model(f"0-{number}"), model(f"1-{number}"))
+        assert [status for status, _ in answers] == [200, 200]
     _, found = replicas[0].ask("GET", f"/api/2.0/mlflow/runs/get?run_id={run}")
     (history,) = (tag["value"] for tag in found["run"]["data"]["tags"] if tag["key"] == "mlflow.log-model.history")
     noted = [model["artifact_path"] for model in json.loads(history)]
@@ -123,9 +116,7 @@ def test_versions_that_both_make_have_numbers_of_their_own(replicas: list[Starte
     made = [
         answer["model_version"]["version"]
         for _ in range(ROUNDS)
-        for answer in together(
-            *(lambda s=s: s.api("model-versions/create", name=name, source="s3://b/m") for s in replicas)
-        )
+        for _, answer in ask_both(replicas, "model-versions/create", {"name": name, "source": "s3://b/m"})
     ]
     assert sorted(made, key=int) == [str(number) for number in range(1, 2 * ROUNDS + 1)]
 

@@ -1,4 +1,4 @@
-"""Two servers behind nginx lose nothing and double nothing while one is killed, comes back, and the other is stopped."""
+"""Two servers behind nginx lose nothing and double nothing while one is killed and comes back and one is stopped."""
 
 from __future__ import annotations
 

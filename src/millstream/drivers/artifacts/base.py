@@ -11,6 +11,7 @@ from msgspec import Struct
 from millstream.values.addresses import Signed
 from millstream.values.entities import FileInfo
 from millstream.values.paths import Location, RelPath
+from millstream.values.settings import setting
 
 
 class Facts(Struct, frozen=True):
@@ -112,5 +113,5 @@ class Signing(Protocol):
 
 
 def signing_of(artifacts: Artifacts) -> Signing | None:
-    """`artifacts` as something that signs addresses; None when they are where none can be signed."""
-    return cast(Signing, artifacts) if hasattr(artifacts, "begin_parts") else None
+    """`artifacts` as something that signs addresses; None when they are where none can be, or are not to be, signed."""
+    return cast(Signing, artifacts) if hasattr(artifacts, "begin_parts") and setting("SIGN_ADDRESSES") else None
