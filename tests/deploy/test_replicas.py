@@ -187,3 +187,24 @@ def test_a_file_that_one_was_sent_the_other_has_in_ranges(replicas: list[Started
     reply = connection.getresponse()
     assert (reply.status, reply.read()) == (206, b"345")
     connection.close()
+
+
+def test_files_that_other_servers_would_lack_are_named(shared: tuple[str, buckets.S3], tmp_path: Path) -> None:
+    database, s3 = shared
+    uri = servers.new_schema(database)
+    with started(uri, tmp_path) as server:
+        wait_for(server, "servers on other machines do not have them.")
+        assert str(tmp_path / "mlartifacts") in server.said()
+    # Also for one that would keep new experiments in a bucket: the default one is old.
+    with started(uri, tmp_path, "--artifacts-destination", f"s3://{s3.bucket}/x", environ=s3.environ()) as server:
+        wait_for(server, "servers on other machines do not have them.")
+    uri = servers.new_schema(database)
+    with started(uri, tmp_path, "--artifacts-destination", f"s3://{s3.bucket}/x", environ=s3.environ()) as server:
+        wait_for(server, "0 runs in 1 experiment")
+        assert "other machines" not in server.said()
+
+
+def wait_for(server: Started, words: str) -> None:
+    while words not in server.said():
+        assert server.process.poll() is None, server.said()
+        threading.Event().wait(0.02)

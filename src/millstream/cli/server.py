@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -302,6 +303,7 @@ def _describe(store: Store) -> None:
     if not facts.exists:
         click.echo(f"{facts.location} does not exist yet; the first run that is logged there makes it.", err=True)
         return
+    _say_what_other_servers_lack(store)
     runs, experiments = (
         f"{number} {word if number == 1 else word + 's'}"
         for number, word in ((facts.runs, "run"), (facts.experiments, "experiment"))
@@ -309,6 +311,28 @@ def _describe(store: Store) -> None:
     click.echo(f"{runs} in {experiments}.", err=True)
     for problem in facts.problems:
         click.echo(f"Problem: {problem}", err=True)
+
+
+def _say_what_other_servers_lack(store: Store) -> None:
+    """Where others may serve the same database, say which files they have no part in."""
+    from millstream.values.databases import POSTGRESQL, DatabaseUri
+    from millstream.values.names import DEFAULT_EXPERIMENT_ID
+    from millstream.values.paths import Location
+    from millstream.values.queries import GetExperiment
+
+    database = DatabaseUri.parse(store.uri, Path.cwd())
+    if database is None or database.kind != POSTGRESQL:
+        return
+    try:
+        place = Location.parse(store.read(GetExperiment(experiment_id=DEFAULT_EXPERIMENT_ID)).artifact_location)
+    except MillstreamError:
+        return  # it was removed for good
+    if place.local is not None:
+        click.echo(
+            f"The default experiment keeps its files on this machine, in {place.local}: servers on other machines do "
+            "not have them. Several servers need --artifacts-destination and a bucket, from a database's first use on.",
+            err=True,
+        )
 
 
 def _has_display() -> bool:
