@@ -17,6 +17,7 @@ from millstream.server import subscribers
 from millstream.server.app import make_app
 from millstream.server.connections import State
 from millstream.server.limits import Limits
+from millstream.server.lines import LINE, Line
 from millstream.stores.base import Store
 from tests import servers
 from tests.server.conftest import Client
@@ -175,7 +176,7 @@ def test_a_silent_stream_says_that_it_lives_and_ends_with_the_server(
     scope = {
         "type": "http", "method": "GET", "path": "/api/ui/changes", "raw_path": b"/api/ui/changes",
         "query_string": b"", "headers": [(b"host", b"localhost")], "root_path": "", "scheme": "http",
-        "millstream.ending": state.ending,
+        LINE: Line(None, state.ending),
     }  # fmt: skip
     anyio.run(app, scope, receive, send)
     assert said.startswith(b"retry: 2000\n\nid: ")

@@ -119,7 +119,9 @@ def test_an_error_of_the_server_tells_the_id_that_its_log_has(caplog: pytest.Log
     class Failing:
         uri = "sqlite:///none.db"
 
-        def __getattr__(self, _name: str) -> Any:
+        def __getattr__(self, name: str) -> Any:
+            if name == "alone":
+                raise AttributeError(name)  # no other server shares it
             raise ZeroDivisionError("inside\n2026-01-01 ERROR forged")
 
     failing = Client(make_app(Failing()))  # type: ignore[arg-type] # a store in disguise
