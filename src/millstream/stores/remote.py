@@ -12,6 +12,7 @@ from msgspec import structs
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
+from millstream.drivers.files.bells import Bell
 from millstream.drivers.rest.client import RestClient
 from millstream.formats.model_uris import is_model_uri
 from millstream.formats.wire.calls.call import Call
@@ -163,6 +164,10 @@ class RemoteStore:
                     found.append(model)
         newest = max(found, key=lambda model: (model.creation_timestamp, model.model_id), default=None)
         return None if newest is None else self._open(newest.artifact_location)
+
+    def bell(self) -> Bell:
+        """NotSupported: who wants to hear of changes asks the server itself."""
+        raise NotSupported(f"{self.public} tells of changes by itself, at /api/ui/changes.")
 
     def close(self) -> None:
         """Close all connections; they open again when used."""
