@@ -137,7 +137,7 @@ class RemoteStore:
         if call is not None:
             return call
         name = type(what).__name__
-        if isinstance(what, ops.Op) or name in queries.__dict__:
+        if isinstance(what, ops.Op | queries.Query):
             raise NotSupported(
                 f"{name} cannot be asked of a server: {self.public} has no such request. Do it where its store is, on "
                 "the server's machine, with that store as tracking URI."
