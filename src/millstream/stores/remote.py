@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import uuid4
@@ -39,6 +41,7 @@ from millstream.values.servers import ServerUri
 
 T = TypeVar("T")
 
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # What a reply raises that has not the shape that was agreed on.
 _BROKEN = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError)
 
@@ -216,5 +219,7 @@ class RemoteStore:
 
 
 def _key(op: ops.Op[Any]) -> str:
-    """The idempotency key of `op`: its id, and a new one where it has none."""
-    return op.op_id or uuid4().hex
+    """The idempotency key of `op`: its id, or what stands for it in a header, and a new one where it has none."""
+    if not op.op_id:
+        return uuid4().hex
+    return op.op_id if _KEY.fullmatch(op.op_id) else sha256(op.op_id.encode("utf-8", "surrogatepass")).hexdigest()
