@@ -31,7 +31,7 @@ class Line:
 
     def __init__(self, port: int, token: str, source: str = "127.0.0.1") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(source, 0))
-        self._token = token
+        self.token = token
 
     def __enter__(self) -> Line:
         return self
@@ -42,11 +42,25 @@ class Line:
     def ask(
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        given = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        given = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         self._connection.request(method, path, body, given)
         reply = self._connection.getresponse()
         return reply.status, reply.headers, reply.read()
+
+    def follow(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Name and data of each event of a stream, as they come."""
+        self._connection.request("GET", path, None, {"Authorization": f"Bearer {self.token}"})
+        reply = self._connection.getresponse()
+        assert (reply.status, reply.headers.get_content_type()) == (200, "text/event-stream")
+        name = ""
+        with reply:
+            for raw in iter(reply.readline, b""):
+                field, _, value = raw.decode().rstrip("\n").partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    yield name, json.loads(value)
 
     def post(self, path: str, **fields: Any) -> Any:
         status, _, said = self.ask("POST", f"{API}/{path}", json.dumps(fields), Content_Type="application/json")
@@ -173,6 +187,30 @@ def test_wrong_passwords_are_counted_together_by_the_address_of_the_caller(guard
         with Line(replica.port, "") as line:
             status, headers, _ = line.ask("GET", path, **asked)
         assert (status, int(headers["Retry-After"]) > 600) == (429, True)
+
+
+def test_changes_made_by_one_server_are_told_by_the_other_at_once(fleet: Fleet, line: Line) -> None:
+    made = line.post("experiments/create", name=f"따라가기 {uuid.uuid4()}")["experiment_id"]
+    with Line(fleet.port, line.token) as follower:
+        events = follower.follow(f"/api/ui/changes?experiment_id={made}")
+        assert next(events) == ("ready", {})
+        for replica in fleet.replicas:
+            with Line(replica.port, line.token) as other:
+                run = other.post("runs/create", experiment_id=made)["run"]["info"]["run_id"]
+            event, told = next(events)
+            assert (event, told["run_id"]) == ("change", run)
+
+
+def test_a_request_has_one_id_everywhere(fleet: Fleet, line: Line) -> None:
+    given = uuid.uuid4().hex
+    path = f"{API}/experiments/get?experiment_id=0"
+    assert line.ask("GET", path, X_Request_ID=given)[1]["X-Request-ID"] == given
+    made = line.ask("GET", path)[1]["X-Request-ID"]
+    assert [note["request_id"] for note in fleet.asked()[-2:]] == [given, made]
+
+
+def test_numbers_of_one_process_are_not_those_of_all(line: Line) -> None:
+    assert line.ask("GET", "/metrics")[0] == 404
 
 
 def test_what_nginx_says_itself_is_json(fleet: Fleet, line: Line) -> None:
