@@ -20,6 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from millstream.drivers.artifacts.base import Artifacts, Facts, facts_of
+from millstream.formats.digests import WANTED, WHOLE, print_digest, sha256
 from millstream.values.errors import InvalidValue, NotFound
 from millstream.values.paths import RelPath
 
@@ -145,6 +146,8 @@ def _reply(opened: Opened, request: Request) -> Response:
     status = 200 if part is None else 206
     if opened.whole is not None and request.method != "HEAD":
         opened.file.close()
+        if WANTED in request.headers:
+            headers[WHOLE.lower()] = print_digest(sha256(opened.whole))
         return Response(opened.whole[start:end], status, headers, media)
     opened.file.seek(start)
     return FileReply(opened.file, end - start, status, headers, media)

@@ -219,7 +219,7 @@ def locate(artifact_uri: str, tracking_uri: str | None = None) -> tuple[Artifact
             return store.model_artifacts(uri.model_id), uri.path
         files, path = version_files(store, find_version(registry_store(store), uri))
         return files, path / uri.path
-    return at_location(artifact_uri)
+    return at_location(artifact_uri, tracking_uri)
 
 
 def resolve(artifact_uri: str, tracking_uri: str | None = None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import threading
 import time
@@ -21,6 +22,8 @@ from millstream.values.errors import (
     MillstreamError,
     NotFound,
     NotPermitted,
+    NotSupported,
+    StorageFailed,
     Unavailable,
 )
 from millstream.values.settings import text_setting
@@ -76,6 +79,34 @@ class RestClient:
         """The body of ``GET <path>`` as a stream, on a connection of its own that ends with it."""
         connection, once = self._connect(), {"Connection": "close"}
         return cast(BinaryIO, self._answer("GET", path + _query(parameters), None, connection, _itself, once))
+
+    @property
+    def path(self) -> str:
+        """The path of the server's address, which stands before every other."""
+        return self._path
+
+    @property
+    def host(self) -> str:
+        """Host and port, as requests name them."""
+        name = f"[{self._host}]" if ":" in self._host else self._host
+        return name if self._port is None else f"{name}:{self._port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries, the login among them."""
+        return dict(self._headers)
+
+    def connect(self) -> socket.socket:
+        """An open connection to the server."""
+        connection = self._connect()
+        connection.connect()
+        return connection.sock
+
+    def refusal(self, status: int, text: bytes, path: str) -> MillstreamError:
+        """What an answer of this status says."""
+        kind = {501: NotSupported, 507: StorageFailed}.get(status)
+        message = _message(text)
+        return kind(message) if kind and message else self._refusal(status, text, path)
 
     def close(self) -> None:
         """Close the connections of all threads; they open again when used."""

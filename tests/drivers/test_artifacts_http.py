@@ -1,0 +1,505 @@
+"""Artifacts behind a server: ours as a process of its own, and servers that say whatever a test wants."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from millstream.drivers.artifacts import http_uploads
+from millstream.drivers.artifacts.http import HttpArtifacts
+from millstream.drivers.artifacts.open import open_artifacts
+from millstream.drivers.artifacts.parallel import each
+from millstream.drivers.artifacts.proxied import close_servers
+from millstream.drivers.rest import pool
+from millstream.formats.digests import print_digest
+from millstream.tracking.artifacts import download_artifacts, list_artifacts, put_directory_into
+from millstream.values.errors import (
+    BadRequest,
+    InvalidValue,
+    MillstreamError,
+    NotFound,
+    NotPermitted,
+    NotSupported,
+    Unavailable,
+)
+from millstream.values.paths import Location, RelPath
+from tests.server.started import Started, started
+
+ODD = ("한글 폴더/빈 칸 100% #?.txt", "a+b&c=d;e.txt", "%41.txt", "~tilde'\"[].bin")
+PART = 64 * 2**10
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    home = tmp_path_factory.mktemp("서버")
+    with started((home / "mlruns").as_uri(), home) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No connection outlives its test, and nobody waits between tries."""
+    monkeypatch.setattr(pool, "_FIRST_PAUSE_SECONDS", 0)
+    yield
+    close_servers()
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are large from 64 KB on."""
+    monkeypatch.setattr(http_uploads, "PART", PART)
+    monkeypatch.setattr("millstream.drivers.artifacts.http.LARGE", PART)
+
+
+@pytest.fixture
+def artifacts(server: Started) -> HttpArtifacts:
+    """Those of a new run."""
+    return opened(server.api("runs/create", experiment_id="0")["run"]["info"]["artifact_uri"], server.address)
+
+
+def opened(uri: str, tracking: str | None = None) -> HttpArtifacts:
+    return cast(HttpArtifacts, open_artifacts(Location.parse(uri), tracking))
+
+
+def at(path: str) -> RelPath:
+    return RelPath.parse(path)
+
+
+def content(artifacts: HttpArtifacts, path: str) -> bytes:
+    with artifacts.open(at(path)) as file:
+        return file.read()
+
+
+def written(folder: Path, name: str, data: bytes) -> Path:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+    return folder / name
+
+
+def test_files_go_up_and_come_back(artifacts: HttpArtifacts, tmp_path: Path) -> None:
+    for number, name in enumerate(ODD):
+        artifacts.put_bytes(name.encode() * number, at(f"odd/{name}"))
+        assert content(artifacts, f"odd/{name}") == name.encode() * number, "the first one is empty"
+    listed = artifacts.list(at("odd"))
+    assert [item.path for item in listed] == sorted(["odd/한글 폴더", *(f"odd/{name}" for name in ODD[1:])])
+    assert [item.is_dir for item in artifacts.list(RelPath())] == [True]
+    goal = artifacts.download(at("odd"), tmp_path)
+    assert goal == tmp_path / "odd"
+    assert {str(path.relative_to(goal)) for path in goal.rglob("*") if path.is_file()} == set(ODD)
+    artifacts.delete(at(f"odd/{ODD[0]}"))
+    with pytest.raises(NotFound):
+        artifacts.open(at(f"odd/{ODD[0]}"))
+    assert artifacts.download(at("odd/한글 폴더"), tmp_path / "empty").is_dir()
+    artifacts.delete(at("odd"))
+    assert artifacts.list(RelPath()) == []
+    assert artifacts.local_path(RelPath()) is None
+
+
+def test_what_is_not_there(artifacts: HttpArtifacts, tmp_path: Path) -> None:
+    assert artifacts.list(at("nothing")) == []
+    for call in (
+        lambda: artifacts.download(at("nothing"), tmp_path),
+        lambda: artifacts.open(at("nothing")),
+        lambda: artifacts.delete(at("nothing")),
+    ):
+        with pytest.raises(NotFound):
+            call()
+    assert list(tmp_path.rglob("*")) == []
+    assert artifacts.download(RelPath(), tmp_path / "root").is_dir(), "artifacts of a run that has none"
+    for wrong in (
+        lambda: artifacts.delete(RelPath()),
+        lambda: artifacts.put_bytes(b"", RelPath()),
+        lambda: artifacts.draft(RelPath()),
+    ):
+        with pytest.raises(InvalidValue):
+            wrong()
+
+
+def test_a_file_replaces_another_one_whole(artifacts: HttpArtifacts, tmp_path: Path) -> None:
+    artifacts.put_bytes(b"old" * 1000, at("f"))
+    draft = artifacts.draft(at("f"))
+    draft.write(b"ne")
+    draft.write(bytearray(b"w"))
+    assert content(artifacts, "f") == b"old" * 1000
+    draft.commit()
+    draft.discard()
+    assert content(artifacts, "f") == b"new"
+    written(tmp_path, "f", b"mine")
+    artifacts.download(at("f"), tmp_path)
+    assert (tmp_path / "f").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_directories_go_and_come_with_everything(artifacts: HttpArtifacts, tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    for number in range(150):
+        written(source, f"{number % 7}/깊 이/{number}.txt", str(number).encode() * number)
+    (source / "empty").mkdir()
+    told: list[tuple[int, int]] = []
+    put_directory_into(artifacts, source, "in here", lambda done, total: told.append((done, total)))
+    assert told[-1][0] == told[-1][1]
+    told.clear()
+    goal = artifacts.download(at("in here"), tmp_path / "back", lambda done, total: told.append((done, total)))
+    found = {path.relative_to(goal): path.read_bytes() for path in goal.rglob("*") if path.is_file()}
+    assert found == {path.relative_to(source): path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    assert told[-1] == (sum(map(len, found.values())),) * 2
+
+
+def test_connections_are_few_and_stay_open(
+    artifacts: HttpArtifacts, monkeypatch: pytest.MonkeyPatch, server: Started
+) -> None:
+    made: list[int] = []
+    connect = pool.RestClient.connect
+    monkeypatch.setattr(pool.RestClient, "connect", lambda self: made.append(1) or connect(self))
+    close_servers()
+    each(range(300), lambda number: artifacts.put_bytes(b"x", at(f"f{number}")), at_once=64)
+    assert len(artifacts.list(RelPath())) == 300
+    assert len(made) <= pool.MOST
+    assert len(server.tree()) >= 1
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("size", [PART, PART + 1, 2 * PART, 5 * PART + 7])
+def test_large_files_go_in_parts(
+    artifacts: HttpArtifacts, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: list[int] = []
+    put = http_uploads.Upload.put
+    monkeypatch.setattr(
+        http_uploads.Upload, "put", lambda self, id_, number, data: parts.append(number) or put(self, id_, number, data)
+    )
+    data = os.urandom(size)
+    source = written(tmp_path, "큰 것", data)
+    told: list[int] = []
+    artifacts.put_file(source, at(f"dir/{ODD[0]}"), told.append)
+    assert content(artifacts, f"dir/{ODD[0]}") == data
+    assert sum(told) == size
+    assert sorted(parts) == ([] if size <= PART else list(range(1, -(-size // PART) + 1)))
+    parts.clear()
+    artifacts.put_file(source, at(f"dir/{ODD[0]}"))
+    assert content(artifacts, f"dir/{ODD[0]}") == data
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_goes_on_where_it_broke_off(
+    artifacts: HttpArtifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Started
+) -> None:
+    artifacts.put_bytes(b"old", at("d/f"))
+    data = os.urandom(10 * PART)
+    source = written(tmp_path, "f", data)
+    sent: list[int] = []
+    put = http_uploads.Upload.put
+
+    def break_off(self: Any, upload_id: str, number: int, data: bytes) -> str:
+        if number == 6:
+            raise KeyboardInterrupt
+        sent.append(number)
+        return put(self, upload_id, number, data)
+
+    monkeypatch.setattr(http_uploads, "_AT_ONCE", 1)
+    monkeypatch.setattr(http_uploads.Upload, "put", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        artifacts.put_file(source, at("d/f"))
+    assert content(artifacts, "d/f") == b"old"
+    assert [item.path for item in artifacts.list(at("d"))] == ["d/f"]
+    assert sent == [1, 2, 3, 4, 5]
+    sent.clear()
+    monkeypatch.setattr(http_uploads.Upload, "put", lambda *a: sent.append(a[2]) or put(*a))
+    told: list[int] = []
+    opened(str(artifacts.location), server.address).put_file(source, at("d/f"), told.append)
+    assert sent == [6, 7, 8, 9, 10]
+    assert sum(told) == len(data)
+    assert content(artifacts, "d/f") == data
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_file_that_changes_while_it_is_sent(
+    artifacts: HttpArtifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was there stays, or the new file comes whole."""
+    artifacts.put_bytes(b"old", at("f"))
+    source = written(tmp_path, "f", b"a" * 4 * PART)
+    put = http_uploads.Upload.put
+
+    def shorten(*arguments: Any) -> str:
+        os.truncate(source, PART)
+        return put(*arguments)
+
+    monkeypatch.setattr(http_uploads, "_AT_ONCE", 1)
+    monkeypatch.setattr(http_uploads.Upload, "put", shorten)
+    with pytest.raises(MillstreamError, match="shorter"):
+        artifacts.put_file(source, at("f"))
+    assert content(artifacts, "f") == b"old"
+
+
+def test_places_are_resolved_by_the_tracking_uri(artifacts: HttpArtifacts, server: Started) -> None:
+    artifacts.put_bytes(b"x", at("d/한글 #.txt"))
+    path = artifacts.location.path
+    host = f"127.0.0.1:{server.port}"
+    web = f"{server.address}/api/2.0/mlflow-artifacts/artifacts{path}"
+    for uri, tracking in (
+        (f"mlflow-artifacts:{path}", server.address),
+        (f"mlflow-artifacts:{path}/", f"{server.address}/"),
+        (f"mlflow-artifacts://{host}{path}", "http://localhost:1"),
+        (web, None),
+        (web.replace("/api/", "/ajax-api/"), "mlruns"),
+    ):
+        found = opened(uri, tracking)
+        assert [item.path for item in found.list(at("d"))] == ["d/한글 #.txt"], uri
+        assert content(found, "d/한글 #.txt") == b"x"
+    for uri, tracking in (
+        (f"mlflow-artifacts:{path}", None),
+        (f"mlflow-artifacts:{path}", "sqlite:///x.db"),
+        ("https://example.org/file.txt", server.address),
+    ):
+        with pytest.raises(NotSupported):
+            opened(uri, tracking)
+    with pytest.raises(InvalidValue):
+        opened("mlflow-artifacts://:5000/x", server.address)
+
+
+def test_uris_are_fetched(
+    artifacts: HttpArtifacts, server: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts.put_bytes(b"x", at("d/한 글.txt"))
+    uri = f"{artifacts.location}/d"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+    assert [item.path for item in list_artifacts(uri)] == ["d/한 글.txt"]
+    fetched = Path(download_artifacts(artifact_uri=f"{uri}/한 글.txt", dst_path=str(tmp_path)))
+    assert (fetched, fetched.read_bytes()) == (tmp_path / "한 글.txt", b"x")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert Path(download_artifacts(artifact_uri=uri, tracking_uri=server.address), "한 글.txt").read_bytes() == b"x"
+
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Script:
+    """A server whose answers a test makes; requests are noted."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[str, str, dict[str, str]], Answer] = lambda *_: (200, {}, b"{}")
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.address = ""
+
+    def paths(self) -> list[str]:
+        return [f"{method} {path}" for method, path, _ in self.requests]
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    found = Script()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def reply(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            if not self.path.endswith("/server-info"):
+                found.requests.append((self.command, self.path, headers))
+            info = self.path.endswith("/server-info")
+            status, more, data = (404, {}, b"") if info else found.answer(self.command, self.path, headers)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(data)), **more}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+            if int(more.get("Content-Length", len(data))) != len(data):
+                self.close_connection = True
+
+        do_GET = do_POST = do_PUT = do_DELETE = reply
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        found.address = f"http://127.0.0.1:{server.server_address[1]}/앞".replace("앞", "pre")
+        yield found
+        close_servers()
+        server.shutdown()
+        thread.join()
+
+
+def of(script: Script) -> HttpArtifacts:
+    return opened("mlflow-artifacts:/0/run/artifacts", script.address)
+
+
+HOSTILE = ("..", "../x", "/etc/passwd", "a/../../x", "a\\..\\b", "C:x", "%2e%2e", "a\0b", "..%2fx", "", ".", "a/b")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("is_dir", [False, True])
+def test_a_hostile_listing_leads_nowhere(script: Script, tmp_path: Path, name: str, is_dir: bool) -> None:
+    entries = [{"path": "good", "is_dir": False, "file_size": 4}, {"path": name, "is_dir": is_dir}]
+
+    def answer(_method: str, path: str, _headers: dict[str, str]) -> Answer:
+        if "?path=" in path:
+            deep = path.endswith("good") or not path.endswith("/artifacts/d")
+            return 200, {}, json.dumps({"files": [] if deep else entries}).encode()
+        return 200, {}, b"evil"
+
+    script.answer = answer
+    target = tmp_path / "a" / "b"
+    with pytest.raises(InvalidValue, match="no file here may be"):
+        of(script).download(at("d"), target)
+    assert [item.path for item in of(script).list(at("d"))] == ["d/good"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_listing_without_end_is_refused(script: Script, tmp_path: Path) -> None:
+    script.answer = lambda *_: (200, {}, b'{"files": [{"path": "d", "is_dir": true}]}')
+    with pytest.raises(InvalidValue, match="64"):
+        of(script).download(at("d"), tmp_path)
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"x", b'{"files": 1}', b'{"files": [{}]}', b'"\xff"'])
+def test_a_listing_that_is_none(script: Script, answer: bytes) -> None:
+    script.answer = lambda *_: (200, {}, answer)
+    with pytest.raises(BadRequest):
+        of(script).list(RelPath())
+
+
+DATA = bytes(range(256)) * 400
+
+
+@pytest.mark.parametrize("etag", ['"v1"', "", 'W/"v1"'])
+def test_a_download_that_breaks_off_goes_on(script: Script, tmp_path: Path, etag: str) -> None:
+    """Of the same version; where the server names none, from the start."""
+    cuts = iter([10_000, 20_000, 1, 0, 30_000])
+
+    def answer(_method: str, path: str, headers: dict[str, str]) -> Answer:
+        if "?path=" in path:
+            return 200, {}, b"{}"
+        start = int(headers["range"][6:-1]) if headers.get("if-range") == etag and "range" in headers else 0
+        more = {"ETag": etag, "Content-Length": str(len(DATA) - start)}
+        more |= {"Content-Range": f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"} if start else {}
+        return 206 if start else 200, more, DATA[start : start + next(cuts, len(DATA))]
+
+    script.answer = answer
+    told: list[int] = []
+    meter: list[int] = []
+    of(script).download(at("f"), tmp_path, lambda done, total: meter.append(done))
+    assert (tmp_path / "f").read_bytes() == DATA
+    assert os.listdir(tmp_path) == ["f"]
+    ranges = [headers.get("range") for method, path, headers in script.requests if "?path=" not in path]
+    assert ranges == (
+        [None, "bytes=10000-", "bytes=30000-", "bytes=30001-", "bytes=30001-", "bytes=60001-"]
+        if etag == '"v1"'
+        else [None] * 6
+    )
+    assert not told
+
+
+def test_two_versions_are_never_mixed(script: Script, tmp_path: Path) -> None:
+    versions = [b"a" * 50_000, b"b" * 60_000]
+    asked: list[int] = []
+
+    def answer(_method: str, path: str, headers: dict[str, str]) -> Answer:
+        if "?path=" in path:
+            return 200, {}, b"{}"
+        asked.append(1)
+        data = versions[min(len(asked) - 1, 1)]
+        cut = 1000 if len(asked) == 1 else len(data)
+        if len(asked) == 2:
+            # A server that knows no If-Range.
+            rest = data[1000:]
+            return 206, {"ETag": '"2"', "Content-Range": f"bytes 1000-{len(data) - 1}/{len(data)}"}, rest
+        return 200, {"ETag": f'"{len(data)}"', "Content-Length": str(len(data))}, data[:cut]
+
+    script.answer = answer
+    of(script).download(at("f"), tmp_path)
+    assert (tmp_path / "f").read_bytes() == versions[1]
+
+
+def test_a_download_that_is_not_what_was_sent(script: Script, tmp_path: Path) -> None:
+    good = print_digest(hashlib.sha256(b"good").hexdigest())
+    bodies = iter([b"goof", b"good"])
+
+    def answer(_method: str, path: str, headers: dict[str, str]) -> Answer:
+        if "?path=" in path:
+            return 200, {}, b"{}"
+        assert headers["want-repr-digest"] == "sha-256=1"
+        return 200, {"Repr-Digest": good, "ETag": '"e"'}, next(bodies, b"bad!")
+
+    script.answer = answer
+    of(script).download(at("f"), tmp_path)
+    assert (tmp_path / "f").read_bytes() == b"good"
+    with pytest.raises(Unavailable, match="SHA-256"):
+        of(script).download(at("f"), tmp_path)
+    assert (tmp_path / "f").read_bytes() == b"good"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_login_goes_to_the_tracking_host_only(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "secret")
+    port = urlsplit(script.address).port
+    for uri, tracking, known in (
+        ("mlflow-artifacts:/x", script.address, True),
+        (f"mlflow-artifacts://127.0.0.1:{port}/x", "http://127.0.0.1:1", True),
+        (f"mlflow-artifacts://127.0.0.1:{port}/x", "http://localhost:1", False),
+        (f"http://127.0.0.1:{port}/api/2.0/mlflow-artifacts/artifacts/x", "https://127.0.0.1", False),
+        (f"http://127.0.0.1:{port}/api/2.0/mlflow-artifacts/artifacts/x", None, False),
+    ):
+        script.requests.clear()
+        opened(uri, tracking).list(RelPath())
+        assert script.requests[0][2].get("authorization") == ("Bearer secret" if known else None), uri
+
+
+def test_refusals_are_told(script: Script, tmp_path: Path) -> None:
+    said = b'{"error_code": "X", "message": "\xed\x99\x94"}'
+    for status, kind in ((403, NotPermitted), (404, MillstreamError), (507, MillstreamError), (503, Unavailable)):
+        script.answer = lambda *_, status=status: (status, {}, said)
+        with pytest.raises(kind):
+            of(script).put_bytes(b"x", at("f"))
+    script.answer = lambda *_: (507, {}, said)
+    script.requests.clear()
+    with pytest.raises(MillstreamError, match="화"):
+        of(script).put_file(written(tmp_path, "f", b"x"), at("f"))
+    assert len(script.requests) == 1, "nobody tries again what cannot be"
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_server_that_takes_no_parts_gets_the_file_whole(script: Script, tmp_path: Path) -> None:
+    no = b'{"error_code": "NOT_IMPLEMENTED", "message": "Multipart upload is not supported"}'
+    script.answer = lambda method, *_: (501, {}, no) if method == "POST" else (200, {}, b"")
+    found = of(script)
+    for _ in range(2):
+        found.put_file(written(tmp_path, "f", b"x" * 3 * PART), at("f"))
+    assert [path.partition("artifacts/")[0] for path in script.paths()] == [
+        "POST /pre/api/2.0/mlflow-",
+        "PUT /pre/api/2.0/mlflow-",
+        "PUT /pre/api/2.0/mlflow-",
+    ]
+
+
+def test_memory_does_not_grow_with_files(artifacts: HttpArtifacts, tmp_path: Path) -> None:
+    source = tmp_path / "big"
+    with source.open("wb") as file:
+        for number in range(200):
+            file.write(bytes([number]) * 2**20)
+    artifacts.put_bytes(b"", at("warm"))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    artifacts.put_file(source, at("big"))
+    artifacts.download(at("big"), tmp_path / "back")
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 100
+    assert (tmp_path / "back" / "big").stat().st_size == source.stat().st_size
+    with source.open("rb") as one, (tmp_path / "back" / "big").open("rb") as other:
+        assert hashlib.file_digest(one, "sha256").digest() == hashlib.file_digest(other, "sha256").digest()
+
+
+def test_paths_are_sent_as_they_are(script: Script) -> None:
+    of(script).put_bytes(b"", at(f"d/{ODD[0]}"))
+    assert unquote(script.requests[0][1]).endswith(f"/0/run/artifacts/d/{ODD[0]}")
