@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -11,6 +12,9 @@ from msgspec import Struct
 from millstream.values.addresses import Signed
 from millstream.values.entities import FileInfo
 from millstream.values.paths import Location, RelPath
+
+Told = Callable[[int], None]
+Progress = Callable[[int, int], None]
 
 
 class Facts(Struct, frozen=True):
@@ -133,8 +137,11 @@ class Artifacts(Protocol):
         """Files and directories directly below `path`, by name; [] when there is nothing. Paths are from the root."""
         ...
 
-    def put_file(self, source: Path, path: RelPath) -> None:
-        """Store a copy of the local file `source` as `path`: whole or not at all."""
+    def put_file(self, source: Path, path: RelPath, told: Told | None = None) -> None:
+        """Store a copy of the local file `source` as `path`: whole or not at all.
+
+        `told` is told how many bytes more are there; fewer than none when something has to be sent again.
+        """
         ...
 
     def put_bytes(self, data: bytes, path: RelPath) -> None:
@@ -157,8 +164,11 @@ class Artifacts(Protocol):
         """Where `path` lies on this machine, None for a remote store."""
         ...
 
-    def download(self, path: RelPath, target: Path) -> Path:
-        """Copy a file or a directory tree below the local directory `target`; returns where it went."""
+    def download(self, path: RelPath, target: Path, progress: Progress | None = None) -> Path:
+        """Copy a file or a directory tree below the local directory `target`; returns where it went.
+
+        `progress` is told (bytes done, all bytes).
+        """
         ...
 
 

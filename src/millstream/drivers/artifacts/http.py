@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from millstream.drivers.artifacts.base import Progress, Told
 from millstream.drivers.artifacts.beneath import Spot
 from millstream.drivers.artifacts.http_downloads import fetch
 from millstream.drivers.artifacts.http_listings import File, Walk, list_entries
 from millstream.drivers.artifacts.http_uploads import LARGE, Upload
 from millstream.drivers.artifacts.leftovers import failure
 from millstream.drivers.artifacts.local import LocalDraft
-from millstream.drivers.artifacts.parallel import Meter, Progress, each
+from millstream.drivers.artifacts.parallel import Meter, each
 from millstream.drivers.artifacts.proxied import Server, find_place
 from millstream.drivers.rest.lane import Content
 from millstream.drivers.rest.pool import Passing, Tries, read_all
@@ -26,8 +26,6 @@ from millstream.values.paths import Location, RelPath
 _SMALL = 2**20
 """Files up to this (bytes) are read before they are sent."""
 _RAW = {"Content-Type": "application/octet-stream"}
-
-Told = Callable[[int], None]
 
 
 class HttpDraft:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 
+from millstream.drivers.artifacts.base import Told
 from millstream.drivers.artifacts.proxied import NOT_REACHED, Server, may_go, straight
 from millstream.drivers.rest.lane import Answer, Lane
 from millstream.drivers.rest.pool import Passing, Pool, Tries
@@ -22,8 +22,6 @@ from millstream.values.paths import RelPath
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 _WORTH_ASKING = 2**20
 """Bytes from which on it is asked for an address past the server."""
-
-Told = Callable[[int], None]
 
 
 class Goal(Protocol):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from millstream.drivers.artifacts.base import Plan
+from millstream.drivers.artifacts.base import Plan, Told
 from millstream.drivers.artifacts.parallel import each
 from millstream.drivers.artifacts.proxied import NOT_REACHED, Server, may_go, straight
 from millstream.drivers.rest.lane import Answer, Lane
@@ -31,8 +31,6 @@ _AT_ONCE = 4
 _HELD = 64 * 2**20
 """Most bytes of all parts on their way."""
 _TRIES = 2
-
-Told = Callable[[int], None]
 
 
 class _Address(msgspec.Struct):

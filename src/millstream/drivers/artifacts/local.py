@@ -12,10 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from millstream.drivers.artifacts.base import Plan, Resumed
+from millstream.drivers.artifacts import disk
+from millstream.drivers.artifacts.base import Plan, Progress, Resumed, Told
 from millstream.drivers.artifacts.beneath import LeadsOut, Spot, reach
 from millstream.drivers.artifacts.leftovers import FORGOTTEN_SECONDS, TEMPORARY, failure, forget, name_upload
 from millstream.drivers.artifacts.local_parts import LocalPart, LocalParts
+from millstream.drivers.artifacts.parallel import Meter
 from millstream.values.entities import FileInfo
 from millstream.values.errors import InvalidValue, MillstreamError, NotFound
 from millstream.values.paths import Location, RelPath
@@ -113,13 +115,15 @@ class LocalArtifacts:
         except (OSError, UnicodeEncodeError, MillstreamError):
             return None
 
-    def put_file(self, source: Path, path: RelPath) -> None:
+    def put_file(self, source: Path, path: RelPath, told: Told | None = None) -> None:
         """Copy the local file `source` to `path`."""
         draft = self.draft(path)
         try:
             with open(source, "rb") as file:
                 while piece := file.read(_PIECE):
                     draft.write(piece)
+                    if told is not None:
+                        told(len(piece))
             draft.commit()
         except OSError as error:
             raise failure(f"copy {source} to", draft.target, error) from error
@@ -225,7 +229,7 @@ class LocalArtifacts:
         """Where `path` lies."""
         return self._resolve(path)
 
-    def download(self, path: RelPath, target: Path) -> Path:
+    def download(self, path: RelPath, target: Path, progress: Progress | None = None) -> Path:
         """Copy the file or directory `path` into the directory `target`, under its own name.
 
         Of a directory's links, those to files below the root are followed, all others left out.
@@ -234,10 +238,17 @@ class LocalArtifacts:
         if not os.path.exists(source):
             raise self._nothing("There is nothing called", path)
         goal = target / path.name if path.segments else target
+        meter = Meter(0 if progress is None else disk.measure(source)[0], progress)
+
+        def copy(one: str, to: str) -> str:
+            copied: str = shutil.copy2(one, to)
+            meter.add(os.path.getsize(to))
+            return copied
+
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, goal, ignore=self._left_out, dirs_exist_ok=True)
+                shutil.copytree(source, goal, ignore=self._left_out, dirs_exist_ok=True, copy_function=copy)
             else:
                 shutil.copyfile(source, goal)
         except OSError as error:

@@ -12,12 +12,12 @@ from urllib.parse import unquote
 import obstore
 from obstore import exceptions as refusals
 
-from millstream.drivers.artifacts.base import Facts
+from millstream.drivers.artifacts.base import Facts, Progress, Told
 from millstream.drivers.artifacts.beneath import Spot
 from millstream.drivers.artifacts.buckets import Bucket, open_bucket
 from millstream.drivers.artifacts.leftovers import TEMPORARY
 from millstream.drivers.artifacts.local import LocalDraft
-from millstream.drivers.artifacts.parallel import MANY, each
+from millstream.drivers.artifacts.parallel import MANY, Meter, each
 from millstream.values.entities import FileInfo
 from millstream.values.errors import InvalidValue, NotFound, NotPermitted, StorageFailed
 from millstream.values.paths import Location, RelPath
@@ -162,7 +162,7 @@ class ObjectArtifacts:
         ]
         return sorted(infos, key=lambda info: info.path)
 
-    def put_file(self, source: Path, path: RelPath) -> None:
+    def put_file(self, source: Path, path: RelPath, told: Told | None = None) -> None:
         """Store a copy of the local file `source` as `path`; a large one in parts, some at once."""
         key = self.file_key(path)
         try:
@@ -175,6 +175,8 @@ class ObjectArtifacts:
                 obstore.put(self.bucket.store, key, source.read_bytes(), use_multipart=False)
             else:
                 obstore.put(self.bucket.store, key, source, chunk_size=piece, max_concurrency=_PARTS_AT_ONCE)
+        if told is not None:
+            told(size)
 
     def put_bytes(self, data: bytes, path: RelPath) -> None:
         """Store `data` as `path`."""
@@ -216,27 +218,28 @@ class ObjectArtifacts:
         """None: nothing of it is on this machine."""
         return None
 
-    def download(self, path: RelPath, target: Path) -> Path:
+    def download(self, path: RelPath, target: Path, progress: Progress | None = None) -> Path:
         """Copy the object or all below `path` into the directory `target`, under its own name; some at once."""
         goal = target / path.name if path.segments else target
         key = self.key(path)
         with refusing("read", self.where(path)):
             pages = obstore.list(self.bucket.store, f"{key}/" if key else None)
-            found = [_parse(item["path"][len(key) + 1 if key else 0 :]) for page in pages for item in page]
+            cut = len(key) + 1 if key else 0
+            found = [(_parse(item["path"][cut:]), item["size"]) for page in pages for item in page]
         files = [
-            (path / below, goal.joinpath(*below.segments))
-            for below in found
+            (path / below, goal.joinpath(*below.segments), size)
+            for below, size in found
             if below.segments and not below.name.startswith(TEMPORARY)
         ]
         if not files:
-            files = [(path, goal)]
-        each(files, self._fetch, at_once=MANY)
+            files = [(path, goal, 0 if progress is None else self.facts(path).size)]
+        meter = Meter(sum(size for _, _, size in files), progress)
+        each(files, lambda file: self._fetch(*file[:2], meter.add), at_once=MANY)
         return goal
 
-    def _fetch(self, file: tuple[RelPath, Path]) -> None:
-        path, goal = file
+    def _fetch(self, path: RelPath, goal: Path, told: Told) -> None:
         with self.open(path) as source:
-            _write_whole(source, goal)
+            _write_whole(source, goal, told)
 
     def file_key(self, path: RelPath) -> str:
         """The name of the object `path`."""
@@ -257,7 +260,7 @@ def _parse(name: str) -> RelPath:
         return RelPath()
 
 
-def _write_whole(source: BinaryIO, goal: Path) -> None:
+def _write_whole(source: BinaryIO, goal: Path, told: Told) -> None:
     """Copy `source` to `goal`, which is there when it is whole."""
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
@@ -267,6 +270,7 @@ def _write_whole(source: BinaryIO, goal: Path) -> None:
     try:
         while piece := source.read(_CHUNK):
             draft.write(piece)
+            told(len(piece))
         draft.commit()
     finally:
         draft.discard()

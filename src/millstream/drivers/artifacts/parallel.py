@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
+from millstream.drivers.artifacts.base import Progress
+
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
 
 MANY = 16
 """Files that are on their way at once."""
