@@ -50,7 +50,7 @@ def fetch(server: Server, path: RelPath, goal: Goal, size: int | None, told: Tol
                 pool, target = straight(found.url)
                 return download.run(pool, target, found.headers, patient=False)
             except NOT_REACHED:
-                server.direct = False
+                server.part()
                 download.restart()
     return _Download(goal, told).run(server.pool, server.at("artifacts", path), {WANTED: "sha-256=1"})
 

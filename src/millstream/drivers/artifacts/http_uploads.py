@@ -60,7 +60,7 @@ class Upload:
 
     def __init__(self, server: Server, path: RelPath, source: Path, file: BinaryIO, told: Told | None) -> None:
         """Send `file`, which was opened from `source`; `told` is told how many bytes more are there."""
-        self._server, self._path, self._file, self._told = server, path, file, told
+        self.server, self._path, self._file, self._told = server, path, file, told
         facts = source.stat()
         self._size = facts.st_size
         part_size = max(PART, -(-self._size // _MOST_PARTS))
@@ -99,18 +99,18 @@ class Upload:
         try:
             begun = msgspec.convert(answer, _Begun, strict=False)
         except msgspec.ValidationError as error:
-            raise BadRequest(f"{self._server.pool.public} began an upload in words of its own: {error}.") from error
+            raise BadRequest(f"{self.server.pool.public} began an upload in words of its own: {error}.") from error
         return begun if begun.parts is not None or self._addresses(begun) else None
 
     def _addresses(self, begun: _Begun) -> dict[int, _Address]:
-        if not (self._server.direct and may_go("DIRECT_UPLOADS")) or len(begun.credentials) != self._plan.count:
+        if not (self.server.direct and may_go("DIRECT_UPLOADS")) or len(begun.credentials) != self._plan.count:
             return {}
         return {address.part_number: address for address in begun.credentials}
 
     def _ask(self, verb: str, fields: Mapping[str, object], good: tuple[int, ...] = (200,)) -> dict[str, object]:
         folder = RelPath(self._path.segments[:-1])
         named = {"path": self._path.name, "token": self._plan.token, **fields}
-        return self._server.json("POST", self._server.at(f"mpu/{verb}", folder), named, good=good)
+        return self.server.json("POST", self.server.at(f"mpu/{verb}", folder), named, good=good)
 
     def _send(self, begun: _Begun) -> None:
         whole = hashlib.sha256()
@@ -148,7 +148,7 @@ class Upload:
 
     def put(self, upload_id: str, number: int, data: bytes) -> str:
         """Send a part through the server: its etag."""
-        server = self._server
+        server = self.server
         target = server.at("mpu/part", self._path)
         headers = {CONTENT: print_digest(sha256(data)), "Content-Type": "application/octet-stream"}
         query = f"?upload_id={upload_id}&part_number={number}"
@@ -194,6 +194,7 @@ class _Sending:
             pool, target = straight(address.url)
             etag = pool.once("PUT", target, _etag, headers={**address.headers, "Content-MD5": md5}, body=data)
         except NOT_REACHED as error:
+            self._upload.server.part()
             if not self._through:
                 raise _PastFailed from error
             self._addresses = {}

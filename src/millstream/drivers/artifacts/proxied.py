@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from threading import Lock
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -21,6 +22,8 @@ WEB = ("http", "https")
 _HTTP = ("http:", "https:")
 PREFIX = "/api/2.0/mlflow-artifacts"
 _PREFIXES = (f"{PREFIX}/artifacts", f"{PREFIX.replace('/api/', '/ajax-api/')}/artifacts")
+_APART_SECONDS = 300
+_CONNECT_SECONDS = 10
 _INFO = "/api/3.0/mlflow/server-info"
 
 
@@ -32,9 +35,17 @@ class Server:
         self.pool = pool
         self.takes_parts = True
         """Whether large files go in parts: until it says that it takes none."""
-        self.direct = True
-        """Whether this process reaches the store behind it: until it does not."""
         self._signs: bool | None = None
+        self._apart = float("-inf")
+
+    @property
+    def direct(self) -> bool:
+        """Whether this process may reach the store behind it: unless it could not, some minutes ago."""
+        return time.monotonic() >= self._apart
+
+    def part(self) -> None:
+        """The store behind it could not be reached."""
+        self._apart = time.monotonic() + _APART_SECONDS
 
     def at(self, verb: str, path: RelPath) -> str:
         """The path of a request about a file or directory."""
@@ -66,7 +77,7 @@ class Server:
 
 
 _ANY = (400, 401, 403, 404, 405, 501)
-_servers: dict[tuple[str, str], Server] = {}
+_servers: dict[tuple[str, str, float | None], Server] = {}
 _lock = Lock()
 
 
@@ -122,12 +133,12 @@ def _resolve(location: Location, tracking: str) -> tuple[str, str]:
     return f"{tracking.partition(':')[0]}://{location.authority}", location.path
 
 
-def _server(address: str, *, login: bool) -> Server:
+def _server(address: str, *, login: bool, connect: float | None = None) -> Server:
     client = RestClient(address)
-    key = client.public, client.headers.get("Authorization", "") if login else ""
+    key = client.public, client.headers.get("Authorization", "") if login else "", connect
     with _lock:
         if key not in _servers:
-            _servers[key] = Server(Pool(client, login=login))
+            _servers[key] = Server(Pool(client, login=login, connect=connect))
         return _servers[key]
 
 
@@ -136,7 +147,7 @@ def straight(url: str) -> tuple[Pool, str]:
     parts = urlsplit(url)
     if parts.scheme not in WEB or not parts.hostname or parts.username is not None:
         raise InvalidValue(f"The server names {url[:100]!r}, which is no address to fetch from or send to.")
-    pool = _server(f"{parts.scheme}://{parts.netloc}", login=False).pool
+    pool = _server(f"{parts.scheme}://{parts.netloc}", login=False, connect=_CONNECT_SECONDS).pool
     return pool, parts.path + (f"?{parts.query}" if parts.query else "")
 
 

@@ -96,10 +96,13 @@ class RestClient:
         """What every request carries, the login among them."""
         return dict(self._headers)
 
-    def connect(self) -> socket.socket:
-        """An open connection to the server."""
+    def connect(self, seconds: float | None = None) -> socket.socket:
+        """An open connection to the server, of the caller's own; made within `seconds`, if that is said."""
         connection = self._connect()
+        patience = connection.timeout
+        connection.timeout = seconds or patience
         connection.connect()
+        connection.sock.settimeout(patience)
         return connection.sock
 
     def refusal(self, status: int, text: bytes, path: str) -> MillstreamError:

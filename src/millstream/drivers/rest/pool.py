@@ -66,11 +66,19 @@ class _Held(Struct):
 class Pool:
     """One server. For any number of threads; each request takes a connection that is free."""
 
-    def __init__(self, client: RestClient, *, login: bool = True, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Ask the server of `client` as it does; without `login` as nobody."""
+    def __init__(
+        self,
+        client: RestClient,
+        *,
+        login: bool = True,
+        connect: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Ask the server of `client` as it does; without `login` as nobody. `connect` is how long that may take (s)."""
         self.public = client.public
         self.sleep = sleep
         self._client = client
+        self._seconds = connect
         self._headers = {**client.headers, "Host": client.host}
         if not login:
             self._headers.pop("Authorization", None)
@@ -157,7 +165,7 @@ class Pool:
 
     def _connect(self) -> Lane:
         try:
-            return Lane(self._client.connect())
+            return Lane(self._client.connect(self._seconds))
         except (OSError, http.client.HTTPException) as error:
             raise Passing(str(error) or type(error).__name__) from error
 
