@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from millstream.drivers.artifacts.base import Draft, Resuming
 from millstream.formats.digests import CONTENT, parse_digest, sha256
+from millstream.server.crew import FILES
 from millstream.server.downloads import Find
 from millstream.values.errors import BadRequest, InvalidValue
 from millstream.values.paths import RelPath
@@ -36,7 +37,7 @@ async def receive_file(request: Request, find: Find) -> None:
     first = await anext(pieces)
     if len(first) < PIECE:
         # All of it. Each change of thread takes as long as writing some kilobytes.
-        await to_thread.run_sync(_store, find, first, announced)
+        await FILES.do(partial(_store, find, first, announced))
         return
     artifacts, path = await to_thread.run_sync(find)
     draft = await to_thread.run_sync(artifacts.draft, path)
