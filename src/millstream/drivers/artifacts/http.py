@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -62,7 +63,7 @@ class HttpArtifacts:
         self._place = find_place(location, tracking_uri)
         self._root = self._place.root
 
-    @property
+    @cached_property
     def _server(self) -> Server:
         return self._place.server()
 

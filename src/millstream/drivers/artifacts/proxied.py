@@ -161,7 +161,6 @@ def close_servers() -> None:
     with _lock:
         for server in _servers.values():
             server.pool.close()
-        _servers.clear()
 
 
 NOT_REACHED = (MillstreamError, Passing)
