@@ -246,6 +246,53 @@ def test_a_running_run_grows_on_the_page(watched: Watched, store: Path) -> None:
     assert (watched.errors, watched.strangers) == ([], [])
 
 
+# Takes away every wait of a second and more: what pages ask by themselves from time to time.
+NO_POLLING = """
+const wait = window.setTimeout.bind(window);
+window.setTimeout = (work, pause, ...given) => (pause > 1000 ? 0 : wait(work, pause, ...given));
+"""
+
+
+def test_pages_are_told_of_changes_and_ask_for_nothing_by_themselves(watched: Watched, store: Path) -> None:
+    experiment, half, *_ = log_runs(store)
+    watched.page.add_init_script(NO_POLLING)
+    with watched.page.expect_response(re.compile("api/ui/changes")):
+        page = watched.open(f"e/{experiment}")
+    expect_names(page, ["third", "tenth", "half"])
+    client = MlflowClient(str(store))
+    newest = client.create_run(experiment, run_name="새 run").info.run_id
+    expect_names(page, ["새 run", "third", "tenth", "half"])
+    client.log_metric(newest, "val/loss", 0.125, step=0)
+    expect(page.locator('[aria-rowindex="2"]')).to_contain_text("0.125")
+    client.set_terminated(newest)
+    expect(page.locator('[aria-rowindex="2"]')).to_contain_text("Finished")
+    # Nobody asks about a run that has ended, so all that comes to its page is told by the server.
+    page = watched.open(f"r/{half}/metrics")
+    chart = page.get_by_role("img", name=re.compile("Line chart of val.loss"))
+    expect(chart).to_have_attribute("aria-label", re.compile("last 0.5,"))
+    with page.expect_request(lambda request: "ui/series" in request.url) as asked:
+        client.log_metric(half, "val/loss", 0.0625, step=3)
+    assert asked.value.post_data_json["start_step"] == 2
+    expect(chart).to_have_attribute("aria-label", re.compile("last 0.0625,"))
+    client.log_metric(half, "둘째", 7.0, step=0)
+    expect(page.get_by_role("img", name=re.compile("Line chart of 둘째"))).to_be_visible()
+    page = watched.open()
+    expect(page.get_by_role("link", name="시험 one")).to_be_visible()
+    client.create_experiment("later")
+    expect(page.get_by_role("link", name="later")).to_be_visible()
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
+def test_pages_ask_by_themselves_where_no_stream_can_be_had(watched: Watched, store: Path) -> None:
+    experiment = log_runs(store)[0]
+    watched.page.route("**/api/ui/changes*", lambda route: route.abort())
+    page = watched.open(f"e/{experiment}")
+    expect_names(page, ["third", "tenth", "half"])
+    MlflowClient(str(store)).create_run(experiment, run_name="newest")
+    expect(page.locator('[aria-rowindex="2"] .run-name')).to_have_text("newest", timeout=20_000)
+    assert watched.strangers == []
+
+
 def test_new_runs_wait_while_the_pointer_is_on_the_rows(watched: Watched, store: Path) -> None:
     experiment = log_runs(store)[0]
     page = watched.open(f"e/{experiment}")

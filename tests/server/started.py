@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,8 +76,10 @@ def command(verb: str, *options: str) -> list[str]:
 
 
 @contextmanager
-def started(uri: str, folder: Path, *options: str, port: int = 0) -> Iterator[Started]:
-    """A server of the store at `uri` that works in `folder`, killed at the end."""
+def started(
+    uri: str, folder: Path, *options: str, port: int = 0, environ: Mapping[str, str] | None = None
+) -> Iterator[Started]:
+    """A server of the store at `uri` that works in `folder`, killed at the end; `environ` is added to its variables."""
     errors = folder / f"errors-{len(list(folder.glob('errors-*')))}"
     with errors.open("w") as log:
         process = subprocess.Popen(
@@ -86,6 +88,7 @@ def started(uri: str, folder: Path, *options: str, port: int = 0) -> Iterator[St
             stderr=log,
             text=True,
             cwd=folder,
+            env={**os.environ, **(environ or {})},
             start_new_session=True,
         )
     assert process.stdout

@@ -261,7 +261,7 @@ class Failing:
         (DataDamaged("/etc/passwd is not SELECT secret"), "DATA_LOSS"),
     ],
 )
-def test_internal_errors_go_to_the_log_and_only_a_reference_to_the_caller(
+def test_internal_errors_go_to_the_log_and_only_the_request_id_to_the_caller(
     serve: Callable[..., Client], error: Exception, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     from millstream.server.app import make_app
@@ -275,8 +275,9 @@ def test_internal_errors_go_to_the_log_and_only_a_reference_to_the_caller(
         assert (reply.status, reply.json()["error_code"]) == (500, code)
         assert "passwd" not in reply.message
         assert "SELECT" not in reply.message
-        reference = reply.message.split()[-1].rstrip(".")
-        assert f"Reference {reference}: " in caplog.text
+        told = reply.headers["x-request-id"]
+        assert reply.message.endswith(f"under the request id {told}")
+        assert f"Request {told} (" in caplog.text
     assert "SELECT secret" in caplog.text
 
 

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from millstream.server import connections
 from millstream.server.connections import Connection, State
+from millstream.server.lines import line_of
 
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -50,12 +51,13 @@ class Calls:
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.endless = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         while message["type"] == "http.request" and message["more_body"]:
             message = await receive()
-        await self.may_answer.wait()
+        await (line_of(scope).ending if self.endless else self.may_answer).wait()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"OK"})
 
@@ -82,12 +84,12 @@ def driven(drive: Callable[[Connection, Line, Calls], Coroutine[Any, Any, None]]
 
 def end(connection: Connection) -> None:
     """What the server does when it is told to end."""
-    connection.server_state.draining = True
+    connection.server_state.ending.set()
     connection.shutdown()
 
 
 async def comes_while_the_server_ends(connection: Connection, line: Line, calls: Calls) -> None:
-    connection.server_state.draining = True
+    connection.server_state.ending.set()
     late = Connection(connection.config, connection.server_state, {})
     other = Line()
     late.connection_made(other)
@@ -220,6 +222,17 @@ async def is_answered_while_the_server_ends(connection: Connection, line: Line, 
     assert line.sent.endswith(b"connection: close\r\n\r\nOK")
 
 
+async def hears_an_answer_without_end(connection: Connection, line: Line, calls: Calls) -> None:
+    calls.endless = True
+    connection.data_received(ASK)
+    await settle()
+    assert line.sent == b""
+    end(connection)
+    await settle()
+    assert line.sent.endswith(b"connection: close\r\n\r\nOK")
+    assert line.closing
+
+
 async def idles_while_the_server_ends(connection: Connection, line: Line, calls: Calls) -> None:
     end(connection)
     await asyncio.sleep(connections.LINGER)
@@ -241,6 +254,7 @@ async def idles_while_the_server_ends(connection: Connection, line: Line, calls:
         says_no_http,
         asks_while_the_server_ends,
         is_answered_while_the_server_ends,
+        hears_an_answer_without_end,
         idles_while_the_server_ends,
         comes_while_the_server_ends,
     ],

@@ -15,6 +15,8 @@ from millstream.server.errors import MOST, Errors, error_reply
 from millstream.values import refusals
 from millstream.values.errors import InvalidValue, StorageFailed, Unavailable
 
+SCOPE = {"type": "http", "path": "/p", "method": "GET"}
+
 
 def call(error: BaseException, *, begun: bool) -> list[Any]:
     """What is sent when an app raises `error`."""
@@ -32,14 +34,14 @@ def call(error: BaseException, *, begun: bool) -> list[Any]:
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    anyio.run(Errors(app), {"type": "http", "path": "/p", "method": "GET"}, receive, send)
+    anyio.run(Errors(app), SCOPE, receive, send)
     return sent
 
 
 def test_a_reply_that_broke_off_is_not_made_to_look_whole(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ZeroDivisionError):
         call(ZeroDivisionError("inside"), begun=True)
-    assert "A reply to /p broke off." in caplog.text
+    assert "(GET /p): the reply broke off." in caplog.text
     assert "inside" in caplog.text
 
 
@@ -62,18 +64,18 @@ def test_what_was_not_begun_is_answered() -> None:
         (refusals.no_run("r", "/srv/data"), "No run has the id 'r'."),
         (refusals.no_experiment_called("/srv", "/srv"), "No experiment is called '/srv'."),
         (Unavailable("10.0.0.7 refused", told="Try again later."), "Try again later."),
-        (StorageFailed("/srv/data is full"), "The server could not do this. Its log says why, under the reference "),
+        (StorageFailed("/srv/data is full"), "The server could not do this. Its log says why, under the request id "),
         (InvalidValue("x" * 10**6), "x" * (MOST - 1) + "…"),
     ],
 )
 def test_no_reply_says_where_things_are_or_runs_on(error: Exception, wanted: str) -> None:
-    said = str(json.loads(bytes(error_reply(error).body))["message"])
+    said = str(json.loads(bytes(error_reply(error, SCOPE).body))["message"])
     assert said.startswith(wanted)
-    assert len(said) <= len(wanted) + 9
+    assert len(said) <= len(wanted) + 16
 
 
 def test_what_is_not_told_is_logged_where_the_operator_must_act(caplog: pytest.LogCaptureFixture) -> None:
-    error_reply(refusals.no_run("r", "/srv/data"))
+    error_reply(refusals.no_run("r", "/srv/data"), SCOPE)
     assert caplog.text == ""
-    error_reply(Unavailable("10.0.0.7 refused", told="Try again later."))
+    error_reply(Unavailable("10.0.0.7 refused", told="Try again later."), SCOPE)
     assert "10.0.0.7 refused" in caplog.text

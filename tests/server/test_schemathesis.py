@@ -97,6 +97,7 @@ def test_no_request_finds_a_fault(place: tuple[str, list[str]], tmp_path: Path, 
         done = subprocess.run(
             [
                 sys.executable, "-m", "schemathesis.cli", "run", f"{server.address}/openapi.json",
+                "--exclude-path", "/api/ui/changes",  # a stream has no end
                 "--phases", phases, "--mode", "all", "--checks", ",".join(CHECKS), "--continue-on-failure",
                 "--max-examples", str(EXAMPLES), "--request-timeout", "30", "--report-json-path", str(report),
                 "--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off", "--no-color",

@@ -137,6 +137,22 @@ def test_addresses_of_runs_and_models(client: Client) -> None:
     assert send(client, "/api/2.0/mlflow/artifacts/presigned-upload-url", **asked).status == 404
 
 
+def test_addresses_that_clients_could_not_reach_are_not_signed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = _new_run(client)
+    root = root_of(client, run_id)
+    assert client.send("PUT", f"{PROXY}/artifacts/{root}/f", b"x").status == 200
+    monkeypatch.setenv("MILLSTREAM_SIGN_ADDRESSES", "false")
+    info = said(client.get("/api/3.0/mlflow/server-info"))
+    assert info["multipart_uploads_enabled"] is info["multipart_downloads_enabled"] is False
+    refused = send(client, f"{PROXY}/mpu/create/{root}", path="f", num_parts=1)
+    assert (refused.status, refused.json()["message"]) == (501, NO_PARTS + ".")
+    assert client.get(f"{PROXY}/presigned/{root}/f").status == 501
+    for what in ("upload", "download"):
+        reply = send(client, f"/api/2.0/mlflow/artifacts/presigned-{what}-url", run_id=run_id, path="f")
+        assert reply.status == 400
+    assert client.get(f"{PROXY}/artifacts/{root}/f").body == b"x"
+
+
 def test_older_runs_on_this_disk_are_fetched_through_the_server(tmp_path: Path, s3: str) -> None:
     store = open_store((tmp_path / "mlruns").as_uri())
     run_id = _new_run(Client(make_app(store)))

@@ -6,6 +6,7 @@ store: the kind of ids it makes, the order of equal points, what artifact locati
 
 from __future__ import annotations
 
+from tests.stores.suites.change_feeds import ChangeFeedSuite
 from tests.stores.suites.envelopes import EnvelopeSuite
 from tests.stores.suites.experiments import ExperimentSuite
 from tests.stores.suites.imports import ImportSuite
@@ -31,6 +32,7 @@ class StoreSuite(
     LifeSuite,
     ImportSuite,
     WriterSuite,
+    ChangeFeedSuite,
 ):
     """Everything."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, inspect
 
-from millstream.drivers.sql import ledger, schema
+from millstream.drivers.sql import changelog, ledger, migrations, schema
 from millstream.drivers.sql.engine import writing
 from millstream.drivers.sql.steps import add_logged_models, add_registry, note_requests
 from millstream.stores.database import DatabaseStore
@@ -54,3 +54,11 @@ def test_requests_are_noted_as_in_a_new_database(database: DatabaseStore) -> Non
         connection.exec_driver_sql("ALTER TABLE applied DROP COLUMN digest")
         note_requests(connection)
         assert described(connection, (ledger.applied,)) == made
+
+
+def test_the_log_of_changes_is_added_as_it_is_made(database: DatabaseStore) -> None:
+    with writing(database._open().engine) as connection:
+        made = described(connection, (changelog.run_changes,))
+        changelog.metadata.drop_all(connection)
+        migrations.STEPS[9](connection)
+        assert described(connection, (changelog.run_changes,)) == made

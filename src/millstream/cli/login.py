@@ -51,7 +51,7 @@ LOGIN = (
         "--trusted-proxies",
         metavar="ADDRESSES",
         callback=checked(_check_proxies),
-        help="Proxies whose X-Forwarded-For says where a login comes from, as 10.0.0.7,192.168.0.0/16.",
+        help="Proxies whose X-Forwarded-For says where a request comes from, as 10.0.0.7,192.168.0.0/16.",
     ),
 )
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -17,6 +18,7 @@ from millstream.cli.passing import PASSING, Passing, read_passing
 from millstream.cli.progress import progress_bar
 from millstream.cli.server_options import server_options
 from millstream.cli.servers import list_, stop
+from millstream.cli.watching import WATCHING, Watching, read_watching
 from millstream.values.errors import MillstreamError
 from millstream.values.settings import setting, text_setting
 from millstream.values.version import VERSION
@@ -65,6 +67,9 @@ def _run(context: click.Context, *, workers: int | None, browse: bool | None, re
         if workers < 1 or (workers > 1 and not hasattr(os, "fork")):
             raise click.UsageError(f"{workers} workers cannot be had on this system; leave --workers out.")
         passing = read_passing(options["store_uri"], **{name: options.pop(name) for name in PASSING})
+        options["watching"] = read_watching(
+            workers, options["trusted_proxies"], **{name: options.pop(name) for name in WATCHING}
+        )
         with ExitStack() as ending:
             listening = _listen(context, options.pop("host"), options.pop("port"), replace)
             ready = _prepare(listening, ending, started=started, workers=workers, passing=passing, **options)
@@ -100,8 +105,17 @@ class _Ready(NamedTuple):
     entry: Entry
     offer: Offer | None
     login: Login
+    watching: Watching
 
-    def close(self) -> None:
+    def serve(self, number: int, hooks: Hooks) -> None:
+        """Answer as worker `number`, until a signal."""
+        from millstream.server.process import serve
+
+        self.watching.enter(number)
+        try:
+            serve(self.app, self.listening.sock, hooks)
+        finally:
+            self.watching.close()
         if self.store is not None:
             self.store.close()
         self.login.close()
@@ -135,12 +149,13 @@ def _prepare(
     started: int,
     workers: int,
     static_prefix: str | None,
+    watching: Watching,
     **served: Any,
 ) -> _Ready:
     from millstream.server import roster, sockets
 
     prefix = static_prefix or text_setting("STATIC_PREFIX") or ""
-    store, public, how, app, login = _open(started=started, static_prefix=prefix, **served)
+    store, public, how, app, login = _open(started=started, static_prefix=prefix, watching=watching, **served)
     entry = roster.Entry(
         pid=os.getpid(),
         born=roster.born(os.getpid()) or "",
@@ -156,7 +171,7 @@ def _prepare(
     if offer is not None:
         ending.callback(offer.close)
     ending.enter_context(roster.noted(entry))
-    return _Ready(store, f"{public} ({how})", app, listening, entry, offer, login)
+    return _Ready(store, f"{public} ({how})", app, listening, entry, offer, login, watching)
 
 
 def _open(
@@ -166,6 +181,7 @@ def _open(
     default_artifact_root: str | None,
     passing: Passing,
     static_prefix: str,
+    watching: Watching,
     **callers: Any,
 ) -> tuple[Store | None, str, str, ASGIApp, Login]:
     """(the store, what may be shown of its place, how that was found, the app over it, who logs in)."""
@@ -173,7 +189,7 @@ def _open(
     from millstream.stores.open import find_store, open_store
 
     login_options = {name: callers.pop(name) for name in LOGIN_NAMES}
-    ways: dict[str, Any] = {"static_prefix": static_prefix, **_guards(**callers)}
+    ways: dict[str, Any] = {"static_prefix": static_prefix, "watch": watching.watch, **_guards(**callers)}
     if passing.only:
         refuse_login(login_options)
         return None, passing.only, "only artifacts", make_depot(passing.only, **ways), Login()
@@ -206,19 +222,17 @@ def _words(text: str | None, name: str) -> list[str]:
 
 
 def _serve_alone(ready: _Ready, browse: bool | None) -> None:
-    from millstream.server.process import Hooks, serve
+    from millstream.server.process import Hooks
 
     def answering() -> None:
         _announce(ready, browse)
         _describe_beside(ready.store)
 
-    serve(ready.app, ready.listening.sock, Hooks(ready=answering, offer=ready.offer))
-    ready.close()
+    ready.serve(0, Hooks(ready=answering, offer=ready.offer))
 
 
 def _serve_together(ready: _Ready, browse: bool | None) -> None:
     """Workers have stores of their own: this process opens none and starts no thread, because it forks."""
-    from millstream.server.process import serve
     from millstream.server.workers import Workers
 
     announced: list[bool] = []
@@ -226,8 +240,7 @@ def _serve_together(ready: _Ready, browse: bool | None) -> None:
     def work(number: int, hooks: Hooks) -> None:
         if number == 0 and not announced:
             _describe_beside(ready.store)
-        serve(ready.app, ready.listening.sock, hooks)
-        ready.close()
+        ready.serve(number, hooks)
 
     def answering() -> None:
         announced.append(True)
@@ -290,6 +303,7 @@ def _describe(store: Store) -> None:
     if not facts.exists:
         click.echo(f"{facts.location} does not exist yet; the first run that is logged there makes it.", err=True)
         return
+    _say_what_other_servers_lack(store)
     runs, experiments = (
         f"{number} {word if number == 1 else word + 's'}"
         for number, word in ((facts.runs, "run"), (facts.experiments, "experiment"))
@@ -297,6 +311,28 @@ def _describe(store: Store) -> None:
     click.echo(f"{runs} in {experiments}.", err=True)
     for problem in facts.problems:
         click.echo(f"Problem: {problem}", err=True)
+
+
+def _say_what_other_servers_lack(store: Store) -> None:
+    """Where others may serve the same database, say which files they have no part in."""
+    from millstream.values.databases import POSTGRESQL, DatabaseUri
+    from millstream.values.names import DEFAULT_EXPERIMENT_ID
+    from millstream.values.paths import Location
+    from millstream.values.queries import GetExperiment
+
+    database = DatabaseUri.parse(store.uri, Path.cwd())
+    if database is None or database.kind != POSTGRESQL:
+        return
+    try:
+        place = Location.parse(store.read(GetExperiment(experiment_id=DEFAULT_EXPERIMENT_ID)).artifact_location)
+    except MillstreamError:
+        return  # it was removed for good
+    if place.local is not None:
+        click.echo(
+            f"The default experiment keeps its files on this machine, in {place.local}: servers on other machines do "
+            "not have them. Several servers need --artifacts-destination and a bucket, from a database's first use on.",
+            err=True,
+        )
 
 
 def _has_display() -> bool:

@@ -10,6 +10,7 @@ import click
 from millstream.cli.login import LOGIN
 from millstream.cli.options import check_uri, checked
 from millstream.cli.passing import ARTIFACT_OPTIONS
+from millstream.cli.watching import WATCHING_OPTIONS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[F], F]
@@ -133,6 +134,6 @@ def _refused() -> list[Option[Any]]:
 
 def server_options(command: F) -> F:
     """Add every option that `ui` and `server` have."""
-    for option in reversed([*STORE, *ADDRESS, *CALLERS, *LOGIN, *PROCESS, *_refused()]):
+    for option in reversed([*STORE, *ADDRESS, *CALLERS, *LOGIN, *PROCESS, *WATCHING_OPTIONS, *_refused()]):
         command = option(command)
     return command

@@ -25,6 +25,8 @@ from millstream.formats.wire.needs import ANYONE, CALLER, edit, read
 from millstream.formats.wire.table import ROUTES
 from millstream.server import facts, interface
 from millstream.server.artifacts import Files
+from millstream.server.change_stream import PATH as CHANGES
+from millstream.server.change_stream import ChangeStream, Follow
 from millstream.server.description import Description
 from millstream.server.doors import Door, Gate, http_route, http_routes
 from millstream.server.errors import Errors, error_reply
@@ -35,9 +37,13 @@ from millstream.server.proxy import Destination, Proxy
 from millstream.server.routes import Api, Known
 from millstream.server.served import ServedStore
 from millstream.server.static import Pages, check_prefix
-from millstream.stores.base import Store
+from millstream.server.subscribers import Subscribers
+from millstream.server.watch import Visits, Watch
+from millstream.stores.base import Shared, Store
 from millstream.values.errors import MillstreamError, Unavailable
 from millstream.values.paths import Location
+
+NOBODY = Watch()
 
 
 def make_app(
@@ -53,6 +59,7 @@ def make_app(
     serve_artifacts: bool = True,
     gate: Gate | None = None,
     limits: Limits | None = None,
+    watch: Watch = NOBODY,
 ) -> ASGIApp:
     """A server of `store`: MLflow's REST interface, the pages and what they ask.
 
@@ -61,7 +68,7 @@ def make_app(
     `frames` says whose may show its pages (SAMEORIGIN, DENY, NONE); `started` is the start time to show (ms, default
     now); `artifact_root` is where new experiments keep artifacts (default: `artifacts_destination`, else the store
     decides). With `serve_artifacts` clients reach artifacts on this machine and below `artifacts_destination` through
-    the server. `gate` asks for a login. `limits` say how much is taken on at a time.
+    the server. `gate` asks for a login. `limits` say how much is taken on at a time. `watch` is told of every request.
     """
     limits = limits or Limits()
     now = time.time_ns() // 1_000_000
@@ -72,14 +79,17 @@ def make_app(
     table = ROUTES + interface.routes(server) + (gate.routes if gate else ())
     doors = (
         *facts.doors(store, places, Description(table, server.version, pages.prefix), server.version),
+        _changes(served, gate),
         *_files(Files(served)),
         *Proxy(served if serve_artifacts else None, places.signs).doors(),
         *(gate.doors if gate else ()),
+        *watch.doors,
     )
-    api = Api(gate.desk(served) if gate else served, table, gate, limits)
+    shared = store if isinstance(store, Shared) else None
+    api = Api(gate.desk(served) if gate else served, table, gate, limits, watch.counts, shared)
     page = Door(path="/{path:path}", answer=pages.get, needs=CALLER)
     guards = _guards(frames, allowed_hosts, allowed_origins, limits, api.knows)
-    return _assembled(doors, api, page, guards, pages.prefix, gate)
+    return _assembled(doors, api, page, guards, pages.prefix, gate, watch)
 
 
 def make_depot(
@@ -90,6 +100,7 @@ def make_depot(
     allowed_origins: Iterable[str] = (),
     frames: str = "SAMEORIGIN",
     limits: Limits | None = None,
+    watch: Watch = NOBODY,
 ) -> ASGIApp:
     """A server of the proxied artifact store alone, over the directory or URI `destination`.
 
@@ -97,11 +108,17 @@ def make_depot(
     """
     location = Location.parse(destination, base=Path.cwd())
     proxy = Proxy(Destination(location), partial(can_sign, location))
-    doors = (*facts.signs_of_life(version("millstream")), *proxy.doors())
+    doors = (*facts.signs_of_life(version("millstream")), *proxy.doors(), *watch.doors)
     methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
     rest = Door(path="/{path:path}", answer=_answer_nothing, needs=ANYONE, methods=methods)
     guards = _guards(frames, allowed_hosts, allowed_origins, limits or Limits())
-    return _assembled(doors, None, rest, guards, check_prefix(static_prefix), None)
+    return _assembled(doors, None, rest, guards, check_prefix(static_prefix), None, watch)
+
+
+def _changes(store: ServedStore, gate: Gate | None) -> Door:
+    """The stream of changes. Any caller may follow it, and is told only of what he may read."""
+    stream = ChangeStream(Subscribers(store), gated=gate is not None)
+    return Door(path=CHANGES, answer=stream.get, needs=CALLER, request=Follow)
 
 
 def _files(files: Files) -> tuple[Door, ...]:
@@ -133,7 +150,8 @@ def _guards(
         Middleware(SecurityHeaders, frames=frames),
         Middleware(Errors),
         Middleware(Callers, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
-        Middleware(Admission, room=room, apart=lambda path: path in OPEN_TO_ALL or counted(path)),
+        # Streams of changes have a limit of their own: one lasts for hours, and takes next to nothing.
+        Middleware(Admission, room=room, apart=lambda path: path in OPEN_TO_ALL or path == CHANGES or counted(path)),
     ]
 
 
@@ -144,6 +162,7 @@ def _assembled(
     guards: list[Middleware],
     prefix: str,
     gate: Gate | None,
+    watch: Watch,
 ) -> ASGIApp:
     """The app of `doors` and `api`; all other paths go to the door `rest`."""
     if gate is not None:
@@ -161,7 +180,7 @@ def _assembled(
     app.state.doors = (*doors, rest)
     # Built now, so that a host name that is none is said at the start and not at the first request.
     app.middleware_stack = app.build_middleware_stack()
-    return Prefix(app, prefix) if prefix else app
+    return Visits(Prefix(app, prefix) if prefix else app, watch)
 
 
 async def _answer_nothing(_request: Request) -> Response:
@@ -173,8 +192,8 @@ async def refuse(scope: Scope, _receive: Receive, _send: Send) -> None:
     raise families.missing_route(scope["path"])
 
 
-async def _answer(_request: Request, error: Exception) -> Response:
-    return error_reply(error)
+async def _answer(request: Request, error: Exception) -> Response:
+    return error_reply(error, request.scope)
 
 
 class Prefix:

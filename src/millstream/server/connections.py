@@ -10,6 +10,8 @@ from uvicorn.server import ServerState
 
 from millstream.server.limits import pause
 from millstream.server.lines import LINE, Line
+from millstream.server.visits import new_id
+from millstream.server.watch import Visits
 
 # All in seconds; looked at once a second.
 KEEP_ALIVE = 75
@@ -38,10 +40,15 @@ _CODES = {429: "REQUEST_LIMIT_EXCEEDED"}
 
 
 class State(ServerState):
-    """What the connections of a process share; `draining` once it is about to end."""
+    """What the connections of a process share; `ending` is set once it is about to end."""
 
-    draining = False
     most_connections = 10_000
+    visits: Visits | None = None
+
+    def __init__(self) -> None:
+        """It serves."""
+        super().__init__()
+        self.ending = asyncio.Event()
 
 
 class Connection(HttpToolsProtocol):
@@ -62,12 +69,12 @@ class Connection(HttpToolsProtocol):
     @property
     def draining(self) -> bool:
         """Whether the server is about to end."""
-        return isinstance(self.server_state, State) and self.server_state.draining
+        return isinstance(self.server_state, State) and self.server_state.ending.is_set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """A caller has come; maybe taken on in the moment in which the server was told to end."""
         super().connection_made(transport)
-        self.line = Line(transport)
+        self.line = Line(transport, self.server_state.ending if isinstance(self.server_state, State) else None)
         if isinstance(self.server_state, State) and len(self.connections) > self.server_state.most_connections:
             self.refuse(429)
         elif self.draining:
@@ -119,10 +126,16 @@ class Connection(HttpToolsProtocol):
             code = _CODES.get(status, "BAD_REQUEST")
             text = f'{{"error_code":"{code}","message":"{_ERRORS[status]}"}}'.encode()
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n" % len(text)
+            head += b"x-request-id: %s\r\n" % self._tell_refusal(status).encode()
             head += b"retry-after: %s\r\n\r\n" % pause().encode() if status == 429 else b"\r\n"
             self.transport.write(STATUS_LINE[status] + head + text)
         self.in_head = False
         self.transport.close()
+
+    def _tell_refusal(self, status: int) -> str:
+        """The id of the answer."""
+        visits = self.server_state.visits if isinstance(self.server_state, State) else None
+        return new_id() if visits is None else visits.refuse(status, self.client[0] if self.client else "")
 
     @property
     def idle(self) -> bool:

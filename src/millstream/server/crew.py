@@ -73,9 +73,10 @@ class _Hand:
 class Crew:
     """At most `most` threads, started when they are needed. A forked child starts its own."""
 
-    def __init__(self, most: int) -> None:
-        """No thread is started yet."""
+    def __init__(self, most: int, tell_waiting: Callable[[int], None] | None = None) -> None:
+        """No thread is started yet; `tell_waiting` is told how many jobs wait, whenever that changes."""
         self._most = most
+        self._tell_waiting = tell_waiting or _keep_quiet
         self._lock = threading.Lock()
         self._threads = 0
         self._jobs: deque[_Job] = deque()
@@ -101,6 +102,7 @@ class Crew:
                 threading.Thread(target=self._work, args=(_Hand(job),), daemon=True).start()
             else:
                 self._jobs.append(job)
+                self._tell_waiting(len(self._jobs))
         return future
 
     async def do(self, work: Callable[[], T], seconds: float | None = None) -> T:
@@ -127,10 +129,13 @@ class Crew:
                 tell = partial(job.mail.post, job.future, *_carry_out(job.work, job.errand))
             del job  # what it holds is not kept until the next one
             with self._lock:
-                hand.job = self._jobs.popleft() if self._jobs else None
-                idle = hand.job is None
+                idle = not self._jobs
                 if idle:
+                    hand.job = None
                     self._free.append(hand)
+                else:
+                    hand.job = self._jobs.popleft()
+                    self._tell_waiting(len(self._jobs))
             # Only now, so that whoever hears of it finds this thread free.
             tell()
             del tell
@@ -140,6 +145,10 @@ class Crew:
 
 def _nothing() -> None:
     """Nobody waits."""
+
+
+def _keep_quiet(_waiting: int) -> None:
+    """Nobody wants to know."""
 
 
 def _carry_out(work: Callable[[], Any], errand: Errand | None) -> tuple[Any, BaseException | None]:

@@ -17,6 +17,7 @@ from millstream.formats.wire.logged_models import Fetch as ModelFetch
 from millstream.formats.wire.model_versions import Fetch as VersionFetch
 from millstream.formats.wire.openapi import Other, describe
 from millstream.formats.wire.route import Route
+from millstream.server import change_stream
 
 _FILE = {200: "The file.", 206: "A part of the file, as asked for with Range.", 304: "The caller has it already."}
 _PROXIED = "/api/2.0/mlflow-artifacts"
@@ -27,6 +28,14 @@ OTHERS = (
     Other(method="GET", path="/health", about="Whether the server answers.", gives="text/plain"),
     Other(method="GET", path="/version", about="The version of the server.", gives="text/plain"),
     Other(method="GET", path="/api/3.0/mlflow/server-info", about=_INFO, answer=answers.Capabilities),
+    Other(
+        method="GET",
+        path=change_stream.PATH,
+        about="New and changed runs and new points as they come: a stream of server-sent events.",
+        request=change_stream.Follow,
+        gives="text/event-stream",
+        statuses={200: "Events until the caller goes."},
+    ),
     Other(
         method="GET",
         path="/get-artifact",

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from millstream.formats.wire.decode import read_query
 from millstream.formats.wire.needs import Needs, check_needs
 from millstream.formats.wire.route import Request, Route
+from millstream.server.visits import visit_of
 from millstream.stores.base import Store
 from millstream.values.ops import Op
 from millstream.values.queries import Query
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 CALLER = "millstream.caller"
 """Key of a request's scope, where users log in: the `Caller`."""
+CALLER_NOW = "millstream.caller_now"
+"""Beside it: a coroutine function that says who the caller is now; None once what was brought is worth nothing."""
 
 
 class Nothing(Request, frozen=True, kw_only=True):
@@ -87,13 +90,12 @@ def caller_of(scope: Scope) -> Caller:
 def http_route(door: Door, gate: Gate | None) -> HttpRoute:
     """The route that answers `door`: whoever comes in has what it needs."""
     check_needs(door.needs, door.request, None)
-    if gate is None:
-        return HttpRoute(door.path, door.answer, methods=list(door.methods))
-    admit = gate.admit
 
     async def answer(request: HttpRequest) -> Response:
-        fields = Nothing() if door.request is Nothing else _fields(door, request)
-        await to_thread.run_sync(admit, caller_of(request.scope), door.needs, fields)
+        visit_of(request.scope).route = door.path
+        if gate is not None:
+            fields = Nothing() if door.request is Nothing else _fields(door, request)
+            await to_thread.run_sync(gate.admit, caller_of(request.scope), door.needs, fields)
         return await door.answer(request)
 
     return HttpRoute(door.path, answer, methods=list(door.methods))
@@ -102,12 +104,14 @@ def http_route(door: Door, gate: Gate | None) -> HttpRoute:
 class WrongMethod:
     """Answers for a path of doors that has none for the method: 405, with those that it has."""
 
-    def __init__(self, methods: set[str]) -> None:
-        """The path has doors for `methods`."""
+    def __init__(self, path: str, methods: set[str]) -> None:
+        """The `path` has doors for `methods`."""
+        self._path = path
         self._allowed = ", ".join(sorted(methods))
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         """Refuse."""
+        visit_of(scope).route = self._path
         raise HTTPException(405, f"This takes {self._allowed}, not {scope['method']}.", {"Allow": self._allowed})
 
 
@@ -116,7 +120,7 @@ def http_routes(doors: tuple[Door, ...], gate: Gate | None) -> list[HttpRoute]:
     methods: dict[str, set[str]] = {}
     for door in doors:
         methods.setdefault(door.path, set()).update(door.methods)
-    wrong = [HttpRoute(path, WrongMethod(known)) for path, known in methods.items()]
+    wrong = [HttpRoute(path, WrongMethod(path, known)) for path, known in methods.items()]
     return [*(http_route(door, gate) for door in doors), *wrong]
 
 

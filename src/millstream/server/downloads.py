@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from millstream.drivers.artifacts.base import Artifacts, Facts, facts_of
 from millstream.formats.digests import WANTED, WHOLE, print_digest, sha256
 from millstream.server.crew import FILES
+from millstream.server.visits import visit_of
 from millstream.values.errors import InvalidValue, NotFound
 from millstream.values.paths import RelPath
 
@@ -88,6 +89,7 @@ async def send_file(request: Request, find: Find, whose: str) -> Response:
     NotFound speaks of `whose`; a directory is InvalidValue.
     """
     opened = await FILES.do(partial(_open, find, whose))
+    visit_of(request.scope).file = True
     try:
         return _reply(opened, request)
     except BaseException:

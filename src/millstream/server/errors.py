@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Mapping
 
 import msgspec
@@ -14,6 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millstream.server.limits import pause
+from millstream.server.targets import shown_target
+from millstream.server.visits import visit_of
 from millstream.values.errors import MillstreamError, Unavailable
 
 log = logging.getLogger("millstream.server")
@@ -29,11 +30,11 @@ def json_reply(value: object, status: int = 200, headers: Mapping[str, str] | No
     return Response(msgspec.json.encode(value), status, headers, "application/json")
 
 
-def error_reply(error: Exception) -> Response:
-    """The reply that stands for `error`.
+def error_reply(error: Exception, scope: Scope) -> Response:
+    """The reply that stands for `error` in the answer to the request of `scope`.
 
-    What the caller can mend is told to him. Everything else is told to the server's log, under a reference
-    that the reply carries.
+    What the caller can mend is told to him. Everything else is told to the server's log, under the id of the request,
+    which the reply tells.
     """
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, "BAD_REQUEST")
@@ -44,11 +45,11 @@ def error_reply(error: Exception) -> Response:
         headers = {"Retry-After": pause()} if error.http_status in (429, 503) else None
         value = {"error_code": error.error_code, "message": _cut(error.told)}
         return json_reply(value, error.http_status, headers)
-    reference = uuid.uuid4().hex[:8]
-    known = isinstance(error, MillstreamError)
-    log.error("Reference %s: %s", reference, error, exc_info=None if known else error)
+    visit, known = visit_of(scope), isinstance(error, MillstreamError)
+    asked = f"{scope['method']} {shown_target(scope)}"
+    log.error("Request %s (%s): %s", visit.id, asked, error, exc_info=None if known else error)
     code = error.error_code if isinstance(error, MillstreamError) else "INTERNAL_ERROR"
-    message = f"The server could not do this. Its log says why, under the reference {reference}."
+    message = f"The server could not do this. Its log says why, under the request id {visit.id}"
     return json_reply({"error_code": code, "message": message}, 500)
 
 
@@ -81,10 +82,11 @@ class Errors:
             # The server ends, and waits no longer. What the request would have changed may have been changed.
             if begun:
                 raise
-            await error_reply(Unavailable("The server is about to end. Try again."))(scope, receive, send)
+            await error_reply(Unavailable("The server is about to end. Try again."), scope)(scope, receive, send)
         except Exception as error:
             if begun:
                 # Too late for a reply: the caller must see a broken connection, not a short file.
-                log.error("A reply to %s broke off.", scope["path"], exc_info=error)
+                asked = f"{scope['method']} {shown_target(scope)}"
+                log.error("Request %s (%s): the reply broke off.", visit_of(scope).id, asked, exc_info=error)
                 raise
-            await error_reply(error)(scope, receive, send)
+            await error_reply(error, scope)(scope, receive, send)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millstream.server.limits import Room
+from millstream.server.visits import HEADER, visit_of
 from millstream.values.errors import BadRequest, InvalidValue, NotPermitted, TooLarge
 
 MAX_JSON = 16 * 2**20
@@ -61,21 +62,31 @@ def framed(frames: str) -> dict[str, str]:
 
 
 class SecurityHeaders:
-    """Puts the security headers on every reply that does not set them itself."""
+    """Puts the security headers on every reply that does not set them itself, and the id of the request.
+
+    It tells the visit what it sees of the reply: every reply comes by here.
+    """
 
     def __init__(self, app: ASGIApp, *, frames: str = "SAMEORIGIN") -> None:
         """Guard `app`; `frames` says whose pages may show ours in a frame; see `framed`."""
         self.app = app
         self.headers = [(name.encode(), value.encode("latin-1")) for name, value in framed(frames).items()]
+        self.names = {name for name, _ in self.headers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete its reply's headers."""
+        visit = visit_of(scope)
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
+                visit.status = message["status"]
                 given = message["headers"] = list(message.get("headers", ()))
                 names = {name for name, _ in given}
-                given += [header for header in self.headers if header[0] not in names]
+                own = self.headers
+                given += own if self.names.isdisjoint(names) else [one for one in own if one[0] not in names]
+                given.append((HEADER, visit.id.encode()))
+            else:
+                visit.sent += len(message.get("body", b""))
             await send(message)
 
         await self.app(scope, receive, complete)

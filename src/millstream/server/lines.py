@@ -1,7 +1,8 @@
-"""What the server knows of the line to a caller: whether somebody still listens."""
+"""What the server knows of the line to a caller: whether somebody still listens, and whether it is about to end."""
 
 from __future__ import annotations
 
+import asyncio
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +17,12 @@ LINE = "millstream.line"
 class Line:
     """The line of one connection. One request after the other is answered on it."""
 
-    def __init__(self, transport: Any = None) -> None:
-        """A line that a `transport` of asyncio holds; without one nothing is known, and nothing is ever lost."""
+    def __init__(self, transport: Any = None, ending: asyncio.Event | None = None) -> None:
+        """A line that a `transport` of asyncio holds; without one nothing is known, and nothing is ever lost.
+
+        `ending` is set when the server is told to end: an answer that goes on for long ends then.
+        """
+        self.ending = asyncio.Event() if ending is None else ending
         self._transport = transport
         self._lost = False
         self._when_lost: Callable[[], None] | None = None

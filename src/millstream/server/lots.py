@@ -26,10 +26,11 @@ Work = Callable[[Sequence[Item]], Sequence[bytes | Exception]]
 class Lots(Generic[Item]):
     """Collects what comes while the lot before is under way, and has a crew do it as one."""
 
-    def __init__(self, crew: Crew, work: Work[Item]) -> None:
-        """`work` is done in a thread of `crew`, and gives the outcome of each."""
+    def __init__(self, crew: Crew, work: Work[Item], tell_size: Callable[[int], None] | None = None) -> None:
+        """`work` is done in a thread of `crew`, and gives the outcome of each; `tell_size` hears how many."""
         self._crew = crew
         self._work = work
+        self._tell_size = tell_size
         self._line: _Line[Item] | None = None
 
     def add(self, item: Item) -> asyncio.Future[bytes]:
@@ -37,15 +38,22 @@ class Lots(Generic[Item]):
         loop = asyncio.get_running_loop()
         line = self._line
         if line is None or line.loop is not loop:
-            line = self._line = _Line(loop, self._crew, self._work)
+            line = self._line = _Line(loop, self._crew, self._work, self._tell_size)
         return line.add(item)
 
 
 class _Line(Generic[Item]):
     """What waits in one loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, crew: Crew, work: Work[Item]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        crew: Crew,
+        work: Work[Item],
+        tell_size: Callable[[int], None] | None,
+    ) -> None:
         self.loop = loop
+        self._tell_size = tell_size
         self._crew = crew
         self._work = work
         self._waiting: deque[tuple[Item, asyncio.Future[bytes]]] = deque()
@@ -77,6 +85,8 @@ class _Line(Generic[Item]):
     def _send(self) -> None:
         lot = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
         self._under_way += 1
+        if self._tell_size is not None:
+            self._tell_size(len(lot))
         done = self._crew.begin(partial(self._work, [item for item, _ in lot]))
         done.add_done_callback(partial(self._finish, [future for _, future in lot]))
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -21,10 +22,13 @@ from starlette.types import ASGIApp
 
 from millstream.server.connections import KEEP_ALIVE, LINGER, Connection, State
 from millstream.server.sockets import BACKLOG, Offer
+from millstream.server.watch import Visits
 from millstream.values.settings import setting
 
 _LOOK_SECONDS = 1
 _FILES = 2**15
+# Without those that end a line or indent it.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]")
 # The signals that end a server; Windows has no SIGHUP.
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -44,6 +48,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, hooks: Hooks) -> None:
         super().__init__(config)
         self.server_state: State = State()
+        self.server_state.visits = config.app if isinstance(config.app, Visits) else None
         self.server_state.most_connections = min(State.most_connections, raise_file_limit() // 2)
         self.hooks = hooks
         self._woken: asyncio.Event | None = None
@@ -72,7 +77,7 @@ class _Server(uvicorn.Server):
             self._loop.remove_reader(self.hooks.offer.fileno())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.server_state.draining = True
+        self.server_state.ending.set()
         looking = asyncio.ensure_future(self._keep_looking())
         await super().shutdown(sockets)
         looking.cancel()
@@ -128,7 +133,17 @@ def raise_file_limit() -> int:
 
 def log_to_stderr() -> None:
     """Have warnings and errors go there."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Record("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+class Record(logging.Formatter):
+    """Only the first line of a record begins at the left: what callers sent cannot look like another record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", super().format(record))
+        return "\n    ".join(text.splitlines())
 
 
 def serve(app: ASGIApp, sock: socket.socket, hooks: Hooks) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,9 @@ from millstream.server.lines import line_of
 from millstream.server.lots import Lots
 from millstream.server.turns import Turn
 from millstream.server.unheard import Call, Unheard, adds
-from millstream.stores.base import Store
+from millstream.server.visits import visit_of
+from millstream.server.watch import Counting
+from millstream.stores.base import Shared, Store
 from millstream.values.names import new_run_id
 from millstream.values.ops import LogBatch, Op
 from millstream.values.queries import Query
@@ -44,25 +46,36 @@ class Api:
     """Answers every route of a table from one store. Other paths are 404, other methods 405, both in JSON."""
 
     def __init__(
-        self, store: Store, routes: tuple[Route, ...], gate: Gate | None = None, limits: Limits | None = None
+        self,
+        store: Store,
+        routes: tuple[Route, ...],
+        gate: Gate | None = None,
+        limits: Limits | None = None,
+        counts: Counting | None = None,
+        shared: Shared | None = None,
     ) -> None:
-        """Serve `routes` from `store`; `gate` says who may do what, `limits` how much is taken on at a time."""
+        """Serve `routes` from `store`; `gate` says who may do what, `limits` how much is taken on at a time.
+
+        `counts` are told of groups of writes, and of what waits; `shared` keeps servers of the same store apart.
+        """
         self.store = store
         self.gate = gate
         self.table = Table(routes)
-        self.alone = Turn()
+        self.turn = Turn()
+        self.shared = shared
         self.unheard = Unheard()
         self.limits = limits or Limits()
         self.room = Room(self.limits.requests, "requests")
         self.held = Room(self.limits.held, "bytes of requests")
-        self.readers = Crew(READERS)
-        self.writers = Crew(WRITERS)
-        self.lots = Lots(self.writers, self.answer_all)
+        self.readers = Crew(READERS, counts.waiting("reads") if counts else None)
+        self.writers = Crew(WRITERS, counts.waiting("writes") if counts else None)
+        self.lots = Lots(self.writers, self.answer_all, counts.group if counts else None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         method = scope["method"]
         route, named = self.find(method, scope["path"])
+        visit_of(scope).route = route.title
         text: bytes | None
         if method in ("GET", "HEAD"):
             text = await self.work(Asked(route, method, scope["query_string"], named, caller_of(scope)))
@@ -142,7 +155,7 @@ class Api:
     def answer(self, asked: Asked, key: Key | None = None, own: Call | None = None) -> bytes:
         """Body of the reply to a request, with a `key`, or without one as the `own` call of the server."""
         request = self.admit(asked)
-        with self.alone if asked.route.alone else nullcontext():
+        with self.alone() if asked.route.alone else nullcontext():
             call, given = self.understand(asked, request, key)
             op = call if key is None or not isinstance(call, Op) else key.mark(call)
 
@@ -152,6 +165,13 @@ class Api:
             if own is None or not isinstance(op, Op) or not self.unheard:
                 return carry_out()
             return self.unheard.answer(own, carry_out, adding=asked.route.alone or adds(op))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One at a time, in all processes that serve the store."""
+        # First the turn among our own: each process waits with one connection to the database, not with all.
+        with self.turn, nullcontext() if self.shared is None else self.shared.alone():
+            yield
 
     def admit(self, asked: Asked) -> Any:
         """What is asked for, of a caller who may."""

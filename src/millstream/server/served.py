@@ -13,6 +13,7 @@ from msgspec import structs
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
+from millstream.drivers.files.bells import Bell
 from millstream.server.owners import SCHEME, Owner, find_owner
 from millstream.server.places import Places
 from millstream.server.sources import served_files, settle_search, settle_source, show_registered, show_version
@@ -35,6 +36,10 @@ class ServedStore:
         """Serve `store`; `places` says what is passed on and where new experiments may keep artifacts."""
         self.store = store
         self.places = places
+
+    def bell(self) -> Bell:
+        """As the store's."""
+        return self.store.bell()
 
     @property
     def uri(self) -> str:

@@ -14,6 +14,7 @@ from millstream.drivers.artifacts.base import Draft, Resuming
 from millstream.formats.digests import CONTENT, parse_digest, sha256
 from millstream.server.crew import FILES
 from millstream.server.downloads import Find
+from millstream.server.visits import visit_of
 from millstream.values.errors import BadRequest, InvalidValue
 from millstream.values.paths import RelPath
 
@@ -33,6 +34,7 @@ async def receive_file(request: Request, find: Find) -> None:
     If the caller says the body's checksum, another body is refused.
     """
     announced = parse_digest(request.headers.get(CONTENT))
+    visit_of(request.scope).file = True
     pieces = _pieces(request)
     first = await anext(pieces)
     if len(first) < PIECE:
@@ -63,6 +65,7 @@ async def receive_file(request: Request, find: Find) -> None:
 
 async def receive_part(request: Request, artifacts: Resuming, path: RelPath, upload_id: str, number: int) -> str:
     """Store the body as a part of an upload: its etag. It counts when it has come as its checksum says."""
+    visit_of(request.scope).file = True
     announced = parse_digest(request.headers.get(CONTENT))
     length = request.headers.get("content-length", "")
     if announced is None or not length.isdigit() or len(length) > 18:

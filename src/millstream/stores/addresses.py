@@ -28,5 +28,7 @@ def sign(owners: Owners, query: SignArtifact) -> Signed:
     artifacts = owners.model_artifacts(query.model_id) if query.model_id else owners.artifacts(query.run_id)
     signing = signing_of(artifacts)
     if signing is None:
-        raise InvalidValue("These artifacts are in no bucket of S3: no addresses of them are signed. Use the server's.")
+        raise InvalidValue(
+            "No addresses of these artifacts are signed, which is done for buckets of S3 only. Use the server's."
+        )
     return signing.sign(query.method, RelPath.parse(query.path), query.seconds)

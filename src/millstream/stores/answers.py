@@ -15,6 +15,7 @@ from millstream.drivers.files.tree import Tree
 from millstream.drivers.sql import scanned, segments
 from millstream.formats.mlruns import layout
 from millstream.formats.segments import Segment
+from millstream.stores.change_feeds import IndexChanges
 from millstream.stores.index import Index, Progress
 from millstream.stores.models import ModelIntake, ModelSearches
 from millstream.stores.registry import RegistryIntake, RegistrySearches
@@ -45,6 +46,7 @@ class Answers:
             ).readers,
             **Spaces(self._index.reading, TreeScale(tree, artifacts), tree.root).readers,
             queries.DescribeStore: self._describe,
+            **IndexChanges(self._index.reading, self._index.identity).readers,
         }
 
     def answer(self, query: queries.Query[T]) -> T:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar, runtime_checkable
 
 from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.files.bells import Bell
 from millstream.values.ops import LogBatch, Op
 from millstream.values.queries import Query
 
@@ -44,6 +46,19 @@ class Store(Protocol):
         """The directory of the logged model `name` that the run made (it lies outside the run); else None."""
         ...
 
+    def bell(self) -> Bell:
+        """A new bell that rings when somebody, in whatever process, may have written: then ask `ReadChanges`."""
+        ...
+
     def close(self) -> None:
         """Let go of files and connections. A closed store may be used again; it reopens what it needs."""
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A store that servers on several machines may share."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Until its end no other process is in such a context of the same store; waits for those that are."""
         ...

@@ -14,18 +14,21 @@ from sqlalchemy.exc import DBAPIError
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.drivers.sql import histories, ledger, read, registry, schema
+from millstream.drivers.files import bells
+from millstream.drivers.sql import changelog, histories, ledger, read, registry, schema
 from millstream.drivers.sql.apply.runs import seal
 from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import is_kept_from_writing, postgresql_engine, sqlite_engine, sqlite_reader
 from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.foreign import is_mlflows
 from millstream.drivers.sql.groups import Groups
+from millstream.drivers.sql.locks import wait_alone
 from millstream.drivers.sql.migrations import mlflows_own, prepare
 from millstream.drivers.sql.models import model_ids, output_location, read_models
 from millstream.drivers.sql.queues import Queue
 from millstream.drivers.sql.transactions import Transactions
 from millstream.stores.addresses import sign
+from millstream.stores.change_feeds import DatabaseChanges
 from millstream.stores.database_purges import DatabasePurges
 from millstream.stores.database_registry import RegistryLookups
 from millstream.stores.database_spaces import DatabaseScale
@@ -56,6 +59,9 @@ from millstream.values.rules import check
 T = TypeVar("T")
 
 _parents: list[object] = []
+
+ASKED = 1.0
+"""Seconds between two questions whether a database on a server was written, while somebody follows it."""
 
 
 class _Opened(Struct, frozen=True):
@@ -98,6 +104,7 @@ class DatabaseStore:
             queries.ListModelArtifacts: self._list_model_artifacts,
             **RegistryLookups(self._reading, database.public).readers,
             queries.DescribeStore: self._describe,
+            **DatabaseChanges(self._reading).readers,
         }
         self._start()
 
@@ -167,6 +174,15 @@ class DatabaseStore:
             location = output_location(connection, self._rid(connection, run_id), name)
         return None if location is None else open_artifacts(Location.parse(location))
 
+    def bell(self) -> bells.Bell:
+        """Rings when the file is written; a database on a server is asked now and then which writes have ended."""
+        path = self.database.path
+        return bells.Poll(ASKED, self._ask_writes) if path is None else bells.file_bell(str(path))
+
+    def _ask_writes(self) -> str:
+        with self._reading() as connection:
+            return changelog.writes(connection)
+
     def close(self) -> None:
         """Close all connections; they open again when used."""
         with self._lock:
@@ -180,6 +196,16 @@ class DatabaseStore:
         _parents.append(self._opened)
         self._points.cache = Cache()
         self._start()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Alone among all processes on a PostgreSQL database; a SQLite file is one machine's, which has other locks."""
+        if self.database.path is not None:
+            yield
+            return
+        with self._reading() as connection:
+            wait_alone(connection)
+            yield
 
     def change(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, done in one transaction; `work` may be done again when the connection was lost."""
@@ -204,6 +230,8 @@ class DatabaseStore:
             if read.count(connection, schema.runs) or read.count(connection, schema.experiments) > 1:
                 raise InvalidState(f"The database {self.database.public} is not empty; restore into an empty one.")
             work(connection)
+            ids = connection.execute(select(schema.experiments.c.experiment_id)).scalars()
+            changelog.note_experiments(connection, ids)
 
         self._open().transactions.write(carefully, repeatable=False)
 

@@ -19,7 +19,7 @@ from msgspec import structs
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.local import LocalArtifacts
 from millstream.drivers.artifacts.open import open_artifacts
-from millstream.drivers.files import experiments, imports, movement, reader
+from millstream.drivers.files import bells, experiments, imports, movement, reader
 from millstream.drivers.files import models as model_files
 from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.models import ModelFiles
@@ -200,6 +200,10 @@ class EmbeddedStore:
     def tree(self) -> Tree:
         """The directory and what lies where in it."""
         return self._tree
+
+    def bell(self) -> bells.Bell:
+        """Rings when something happens in the directory."""
+        return bells.tree_bell(self._tree.root)
 
     def reindex(self) -> None:
         """Read the whole tree again into a new index."""

@@ -127,6 +127,10 @@ class Index:
                 self._close()
             return self._open()
 
+    def identity(self) -> int:
+        """Another number for an index that was made anew."""
+        return self._file[1] if self._file else 0
+
     def _close(self) -> None:
         if self._engine is not None:
             self._engine.dispose()

@@ -121,6 +121,14 @@ SETTINGS: tuple[Setting, ...] = (
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
         "Show at a terminal how far files are that are stored and fetched.",
     ),
+    Setting(
+        "SIGN_ADDRESSES",
+        bool,
+        True,
+        None,
+        "Clients of `server` may fetch and send large files past it, at addresses of a bucket in S3 that it signs; "
+        "turn it off where they cannot reach the bucket.",
+    ),
     Setting("ARTIFACTS_ONLY", bool, False, "MLFLOW_ARTIFACTS_ONLY", "`server` passes on artifacts and nothing else."),
     Setting(
         "ALLOWED_HOSTS",
@@ -149,8 +157,16 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         None,
         None,
-        "Proxies whose X-Forwarded-For says where a login comes from: addresses and networks, separated by commas.",
+        "Proxies whose X-Forwarded-For says where a request comes from: addresses and networks, separated by commas.",
     ),
+    Setting(
+        "EXPOSE_PROMETHEUS",
+        str,
+        None,
+        "MLFLOW_EXPOSE_PROMETHEUS",
+        "Have `server` answer /metrics. MLflow's directory or any word but 0, false, no and off.",
+    ),
+    Setting("ACCESS_LOG", str, "off", None, "One line a request on stderr of `server`: text, json or off."),
     Setting(
         "NEW_PASSWORD",
         str,

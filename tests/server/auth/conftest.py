@@ -14,6 +14,9 @@ from msgspec import Struct
 from millstream.formats import passwords
 from millstream.server.app import make_app
 from millstream.server.auth.auth import Auth
+from millstream.server.counts import Counts
+from millstream.server.metrics import Metrics
+from millstream.server.watch import Watch
 from millstream.stores.accounts import Accounts, find_database, now
 from millstream.stores.base import Store
 from millstream.stores.open import close_stores, open_store
@@ -53,7 +56,9 @@ class World:
         self.accounts = Accounts(find_database(self.store.uri, None), default)
         self.gate = Auth(self.accounts, self.store, prefix)
         self.desk: Any = self.gate.desk(self.store)
-        self.app: Any = make_app(self.store, gate=self.gate, static_prefix=prefix)
+        counts = Counts()
+        watch = Watch(counts, doors=Metrics(counts).doors)
+        self.app: Any = make_app(self.store, gate=self.gate, static_prefix=prefix, watch=watch)
         self.client = Client(self.app)
         self._made = 0
 

@@ -59,7 +59,7 @@ def rows(world: World) -> tuple[Route, ...]:
 
 
 def doors(world: World) -> tuple[Door, ...]:
-    found: tuple[Door, ...] = world.app.state.doors
+    found: tuple[Door, ...] = world.app.app.state.doors
     return found
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from millstream.values.addresses import Signed
 from millstream.values.entities import FileInfo
 from millstream.values.paths import Location, RelPath
+from millstream.values.settings import setting
 
 Told = Callable[[int], None]
 Progress = Callable[[int, int], None]
@@ -195,8 +196,8 @@ class Signing(Protocol):
 
 
 def signing_of(artifacts: Artifacts) -> Signing | None:
-    """`artifacts` as something that signs addresses; None when they are where none can be signed."""
-    return cast(Signing, artifacts) if hasattr(artifacts, "begin_parts") else None
+    """`artifacts` as something that signs addresses; None when they are where none can be, or are not to be, signed."""
+    return cast(Signing, artifacts) if hasattr(artifacts, "begin_parts") and setting("SIGN_ADDRESSES") else None
 
 
 def resuming_of(artifacts: Artifacts) -> Resuming | None:

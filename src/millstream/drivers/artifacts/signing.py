@@ -17,6 +17,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from millstream.values.paths import Location
+from millstream.values.settings import setting
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -65,8 +66,8 @@ def _profile(variable: str, file: str, environ: Mapping[str, str]) -> Mapping[st
 
 
 def can_sign(location: Location) -> bool:
-    """Whether addresses of what lies at `location` can be signed here."""
-    return location.scheme == "s3" and find_keys() is not None
+    """Whether addresses of what lies at `location` can be, and are to be, signed here."""
+    return location.scheme == "s3" and bool(setting("SIGN_ADDRESSES")) and find_keys() is not None
 
 
 def sign(

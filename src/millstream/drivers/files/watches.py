@@ -81,6 +81,10 @@ class Watches:
                 whole = whole and not mask & _OVERFLOW
                 start += _EVENT.size + length
 
+    def fileno(self) -> int:
+        """What is readable when there is something to take."""
+        return int(self._descriptor)
+
     def close(self) -> None:
         """Watch nothing any more."""
         self._descriptor = -1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, insert, inspect, select
 
-from millstream.drivers.sql import ledger, schema
+from millstream.drivers.sql import changelog, ledger, schema
 from millstream.drivers.sql.chunk_steps import add_digests
 from millstream.drivers.sql.engine import writing
 from millstream.drivers.sql.steps import (
@@ -42,6 +42,16 @@ def _note_purges(connection: Connection) -> None:
     )
 
 
+def _log_changes(connection: Connection) -> None:
+    """A table of which runs changed, in which order."""
+    without = " WITHOUT ROWID" if connection.dialect.name == "sqlite" else ""
+    connection.exec_driver_sql(
+        "CREATE TABLE IF NOT EXISTS run_changes (run_id VARCHAR(256) NOT NULL, experiment_id VARCHAR(64) NOT NULL, "
+        f"number BIGINT NOT NULL, made BIGINT, PRIMARY KEY (run_id, experiment_id)){without}"
+    )
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS run_changes_by_number ON run_changes (number)")
+
+
 # STEPS[n] leads from version n to n + 1. A step never uses the tables of `schema` and `ledger`, which move on.
 STEPS: Mapping[int, Step] = {
     1: add_logged_models,
@@ -52,6 +62,7 @@ STEPS: Mapping[int, Step] = {
     6: set_storage,
     7: add_registry,
     8: note_requests,
+    9: _log_changes,
 }
 
 # All programs that open a database at once wait for each other here.
@@ -153,6 +164,7 @@ def _refuse_encoding(connection: Connection, place: str) -> None:
 def _create(connection: Connection, root: Location) -> None:
     schema.metadata.create_all(connection)
     ledger.metadata.create_all(connection)
+    changelog.create(connection)
     connection.exec_driver_sql(ledger.UNIQUE_NAMES)
     set_storage(connection)
     connection.execute(insert(ledger.experiment_ids), [{"last": int(names.DEFAULT_EXPERIMENT_ID)}])

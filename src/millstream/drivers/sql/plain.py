@@ -113,6 +113,19 @@ class Delete(_Statement):
         return _compiled(plain, _only(plain, delete_from(self._table), by), by)
 
 
+class Write(_Statement):
+    """A statement of one's own: `make(dialect, only)`, where `only` limits a SELECT to rows whose `by` are the keys."""
+
+    def __init__(self, make: Callable[[str, Callable[[Any], Any]], Any], by: Columns) -> None:
+        """Nothing is made yet."""
+        super().__init__()
+        self._write, self._by = make, by
+
+    def _make(self, plain: bool) -> tuple[str, Arrange]:
+        statement = self._write("sqlite" if plain else "postgresql", lambda select: _only(plain, select, self._by))
+        return _compiled(plain, statement, self._by)
+
+
 class Driver:
     """The driver's own cursor inside a transaction of SQLAlchemy, whose errors it raises."""
 
@@ -170,6 +183,10 @@ class Plain(Driver):
 
     def delete(self, what: Delete, keys: Keys) -> None:
         """Delete the rows of `keys`, if they are there."""
+        self._carry_out(what, keys)
+
+    def write(self, what: Write, keys: Keys) -> None:
+        """Carry out a statement for all `keys`."""
         self._carry_out(what, keys)
 
     def _carry_out(self, what: _Statement, rows: Keys) -> None:

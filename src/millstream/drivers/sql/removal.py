@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from millstream.drivers.sql import ledger, schema
+from millstream.drivers.sql import changelog, ledger, schema
 from millstream.drivers.sql.apply.rows import upsert
 from millstream.drivers.sql.models import drop_models
 from millstream.values import ops, refusals
@@ -31,6 +31,8 @@ def take_run(connection: Connection, op: ops.PurgeRun, place: str) -> Any:
         raise refusals.deleted_too_recently("Run", op.run_id)
     for table in (*OF_RUN, runs):
         connection.execute(delete(table).where(table.c.rid == row.rid))
+    changelog.note_experiments(connection, [row.experiment_id])
+    changelog.forget_runs(connection, [op.run_id])
     if own_artifacts(row.artifact_uri, op.run_id, locations(connection, row.experiment_id)) is not None:
         upsert(connection, ledger.purges, [{"run_id": op.run_id, "artifact_uri": row.artifact_uri, "time": _now()}])
     return row
@@ -55,6 +57,7 @@ def take_experiment(connection: Connection, op: ops.PurgeExperiment, place: str)
         _take_models(connection, row.artifact_location, op.experiment_id)
         for table in (schema.experiment_tags, experiments):
             connection.execute(delete(table).where(table.c.experiment_id == op.experiment_id))
+        changelog.note_experiments(connection, [op.experiment_id])
     return row.artifact_location, ids
 
 

@@ -56,6 +56,11 @@ class Route(Struct, frozen=True, kw_only=True):
     alone: bool = False
     prefixes: tuple[str, ...] = PREFIXES + OLD_PREFIXES
 
+    @property
+    def title(self) -> str:
+        """Its path below the first of its prefixes, whichever it was asked by."""
+        return self.prefixes[0] + self.path
+
 
 def reply_nothing(_result: object, _given: Given) -> dict[str, Any]:
     """The empty object, MLflow's answer to most writes."""

@@ -28,6 +28,8 @@ class Proxies:
         """The address of the caller of a request: the last one told of that is no trusted proxy."""
         client = scope.get("client")
         found = str(client[0]) if client else ""
+        if not self._networks:
+            return found
         told = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
         # From the right: each proxy adds whom it was asked by, and what stands further left anybody can write.
         while self._trusts(found) and told:

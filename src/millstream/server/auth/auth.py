@@ -9,6 +9,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from millstream.drivers.artifacts.base import Artifacts
+from millstream.drivers.files.bells import Bell
 from millstream.formats.wire import grants, roles, tokens, users
 from millstream.formats.wire.needs import Needs, Who
 from millstream.formats.wire.route import Request, Route
@@ -101,6 +102,9 @@ class _Desk:
         if isinstance(query, AccountQuery):
             return cast(T, self._accounts.read(query))
         return self._store.read(query)
+
+    def bell(self) -> Bell:
+        return self._store.bell()
 
     def artifacts(self, run_id: str) -> Artifacts:
         return self._store.artifacts(run_id)

@@ -22,8 +22,9 @@ from millstream.drivers.sql.accounts.tokens import API, FIRST, SESSION, SHARE
 from millstream.formats.passwords import TOKEN_PREFIX
 from millstream.server.auth.addresses import Proxies
 from millstream.server.auth.identities import Identities, Known, Wait
-from millstream.server.doors import CALLER
+from millstream.server.doors import CALLER, CALLER_NOW
 from millstream.server.errors import json_reply
+from millstream.server.visits import visit_of
 from millstream.values.rights import Caller, fold
 from millstream.values.secrets import Secret
 
@@ -71,7 +72,15 @@ class Keeper:
         if caller is None:
             await self._refuse(scope, headers)(scope, receive, send)
             return
-        await self._app({**scope, CALLER: caller}, receive, send)
+        visit_of(scope).user = caller.name
+        now = partial(self._caller_now, headers, self._proxies.address(scope))
+        await self._app({**scope, CALLER: caller, CALLER_NOW: now}, receive, send)
+
+    async def _caller_now(self, headers: Headers, address: str) -> Caller | None:
+        try:
+            return await self._caller(headers, address)
+        except Wait:
+            return None
 
     async def _caller(self, headers: Headers, address: str) -> Caller | None:
         if not self._identities.is_fresh():

@@ -4,7 +4,8 @@ import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import { about, refreshAbout } from "../../app/about";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
-import { clock, load, repeat, seen } from "../../app/load";
+import { follow } from "../../app/live";
+import { clock, load, seen } from "../../app/load";
 import { Link } from "../../app/nav";
 import { Failure } from "../../app/notices";
 import { language, t } from "../../app/prefs";
@@ -25,6 +26,10 @@ async function allExperiments(signal: AbortSignal): Promise<Experiment[]> {
   } while (next);
   return all;
 }
+
+const RUNS_ONLY = { points: false } as const;
+/** Milliseconds between two looks at a store that is written all the time. */
+const PACE = 1000;
 
 /** Asks for counts a few at a time, so that a long list does not flood the server. */
 function throttle<T>(limit: number): (work: () => Promise<T>) => Promise<T> {
@@ -54,11 +59,17 @@ export function ExperimentsPage(): JSX.Element {
     "/": (event) => { event.preventDefault(); field?.focus(); },
     Escape: () => { setSearch(""); field?.blur(); },
   });
-  repeat(async (signal) => {
+  let listChanged = false;
+  follow(() => RUNS_ONLY, async (signal) => {
     const before = about()?.store;
     const after = (await refreshAbout(signal)).store;
-    if (before && (before.runs !== after.runs || before.experiments !== after.experiments)) setVersion((n) => n + 1);
-  }, () => (about()?.store.runs === 0 ? 2000 : 5000));
+    const counted = before && (before.runs !== after.runs || before.experiments !== after.experiments);
+    if (counted || listChanged) setVersion((n) => n + 1);
+    listChanged = false;
+  }, () => (about()?.store.runs === 0 ? 2000 : 5000), PACE, (change) => {
+    listChanged ||= change === null || change.kind === "experiment";
+    return change?.kind !== "points";
+  });
 
   const shown = createMemo(() => {
     const wanted = search().trim().toLowerCase();

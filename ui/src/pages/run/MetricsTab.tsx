@@ -13,6 +13,7 @@ import { groupByPrefix, toLine, type Axis } from "../../core/chart_lines";
 import { PALETTE } from "../../core/color";
 import { exactNumber, formatNumber } from "../../core/format";
 import { byName } from "../../core/order";
+import { Tail } from "../../core/tail";
 import { toInteger, toNumber, type LatestMetric, type Run } from "../../core/wire";
 
 export function MetricsTab(props: { run: Run }): JSX.Element {
@@ -63,12 +64,22 @@ function Card(props: CardProps): JSX.Element {
   const inSight = seen(root);
   const id = (): string => props.run.info.run_id;
   const newest = createMemo(() => `${props.latest?.step} ${props.latest?.timestamp} ${props.latest?.value}`);
+  const shown = createMemo(() => (inSight() ? `${id()} ${props.metric}` : null));
+  const tail = new Tail();
+  const status = createMemo(() => props.run.info.status);
   const series = load(
-    createMemo(() => (inSight() ? `${id()} ${props.metric}` : null)),
-    async (wanted, signal) =>
-      wanted === null ? [] : getSeries({ run_ids: [id()], key: props.metric, width: 800, start_step: null, end_step: null }, signal),
+    shown,
+    async (wanted, signal) => {
+      if (wanted === null) return [];
+      const from = tail.from();
+      const [fresh] = await getSeries({ run_ids: [id()], key: props.metric, width: 800, start_step: from, end_step: null }, signal);
+      const whole = signal.aborted ? undefined : tail.take(from, fresh);
+      return whole ? [whole] : [];
+    },
     { keep: true },
   );
+  // A run that ends may have had points at earlier steps, which nobody asked for.
+  createEffect(on(status, () => { tail.forget(); if (inSight()) series.reload(); }, { defer: true }));
   createEffect(on(newest, () => { if (inSight()) series.reload(); }, { defer: true }));
   const value = (): number | null => toNumber(props.latest?.value);
   const model = createMemo((): ChartModel => ({

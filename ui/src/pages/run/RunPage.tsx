@@ -1,8 +1,9 @@
-/** One run: what it is, its parameters and metrics, charts, files. While it runs, it is asked for every second. */
+/** One run: what it is, its parameters and metrics, charts, files. It is asked for when it changes. */
 
 import { createMemo, For, Match, Show, Switch, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
-import { clock, load, repeat } from "../../app/load";
+import { follow } from "../../app/live";
+import { clock, load } from "../../app/load";
 import { Link, place } from "../../app/nav";
 import { CopyButton, Failure, tell, errorText } from "../../app/notices";
 import { durationWords, language, t } from "../../app/prefs";
@@ -16,6 +17,8 @@ import { ArtifactsTab } from "./ArtifactsTab";
 import { MetricsTab } from "./MetricsTab";
 import { OverviewTab } from "./OverviewTab";
 
+/** Milliseconds between two questions about a run that is written all the time. */
+const PACE = 500;
 const TABS: readonly RunTab[] = ["overview", "metrics", "artifacts"];
 
 export function RunPage(props: { run: string }): JSX.Element {
@@ -23,7 +26,7 @@ export function RunPage(props: { run: string }): JSX.Element {
   const experimentId = createMemo(() => run.data()?.info.experiment_id);
   const experiment = load(experimentId, async (id, signal) => (id === undefined ? undefined : getExperiment(id, signal)));
   const running = createMemo(() => run.data()?.info.status === "RUNNING");
-  repeat(async (signal) => run.set(await getRun(props.run, signal)), () => (running() ? 1000 : null));
+  follow(() => ({ run: props.run }), async (signal) => run.set(await getRun(props.run, signal)), () => (running() ? 1000 : null), PACE);
   const tab = createMemo<RunTab>((last) => {
     const route = matchRoute(place().path);
     return route.page === "run" ? route.tab : last;

@@ -2,7 +2,7 @@
 
 import { createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
 import { refreshAbout } from "../../app/about";
-import { repeat } from "../../app/load";
+import { follow } from "../../app/live";
 import { getRuns } from "../../core/api";
 import type { Span } from "../../core/grid_layout";
 import { BLOCK, inOldPlaces, RunWindow, sameRows, type RowPlace } from "../../core/run_window";
@@ -10,6 +10,8 @@ import type { RunTable, ViewType } from "../../core/wire";
 
 const BUSY_PAUSE = 2000;
 const IDLE_PAUSE = 5000;
+/** Milliseconds between two looks at rows that change all the time. */
+const PACE = 1000;
 const LOOK_PAUSE = 100;
 /** Rows beyond those in sight that are loaded before they are needed. */
 const AHEAD = 150;
@@ -136,15 +138,19 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, hel
   });
   onCleanup(() => clearTimeout(look));
   createEffect(on(held, (now) => { if (!now && waiting() !== null) void reload(); }, { defer: true }));
-  repeat(async (signal) => {
+  const live: Accessor<boolean> = follow(() => ({ experiment: query().experiment }), async (signal) => {
     if (error() !== undefined) return;
-    if (!seesRunning()) {
+    if (live()) {
+      // The pages' head tells how much there is.
+      void refreshAbout(signal).catch(() => undefined);
+      await refresh(signal);
+    } else if (!seesRunning()) {
       const runs = (await refreshAbout(signal)).store.runs;
       if (runs === knownRuns) return;
       await refresh(signal);
       knownRuns = runs;
     } else await refresh(signal);
-  }, () => (seesRunning() ? BUSY_PAUSE : IDLE_PAUSE));
+  }, () => (seesRunning() ? BUSY_PAUSE : IDLE_PAUSE), PACE);
 
   return {
     total, error, loading, waiting, beat,

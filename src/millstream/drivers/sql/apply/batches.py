@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, update
 
-from millstream.drivers.sql import ledger, schema
+from millstream.drivers.sql import changelog, ledger, schema
 from millstream.drivers.sql.apply.models import take_points
 from millstream.drivers.sql.apply.points import Series, Stretch, append
 from millstream.drivers.sql.plain import Delete, Find, Plain, Put, PutNew
 from millstream.drivers.sql.write import param_row
 from millstream.values import names, ops, refusals
-from millstream.values.entities import ACTIVE
+from millstream.values.entities import ACTIVE, RunStatus
 from millstream.values.errors import MillstreamError
 
 _RUNS = schema.runs.c
 _PARAMS = schema.params.c
+_RUNNING = RunStatus.to_string(RunStatus.RUNNING)
 # Made once: every batch needs them.
-_LOCKED = Find((_RUNS.rid, _RUNS.run_id, _RUNS.lifecycle_stage), (_RUNS.run_id,), locked=True)
+_LOCKED = Find((_RUNS.rid, _RUNS.run_id, _RUNS.lifecycle_stage, _RUNS.status), (_RUNS.run_id,), locked=True)
 _PRESENT = Find((_PARAMS.rid, _PARAMS.key, _PARAMS.value), (_PARAMS.rid, _PARAMS.key))
 _NEW_PARAMS = Put(schema.params)
 _TAGS_NOW = Put(schema.tags, over=True)
@@ -39,13 +41,16 @@ class Batches:
         found = tables.find(_LOCKED, [(run_id,) for run_id in wanted])
         self._runs = {row.run_id: row for row in found}
         self._params = self._present_params(batches)
+        # New points of running runs are found without a note: whoever follows them counts.
+        self._changed: set[str] = set()
         self._new_params: dict[Series, str] = {}
         self._points: dict[Series, Stretch] = {}
         self._tags: dict[Series, str] = {}
 
     def add(self, op: ops.LogBatch) -> None:
         """Take a batch in; when it is refused (run, model, a param with another value) nothing of it is."""
-        rid = self._writable(op.run_id)
+        row = self._writable(op.run_id)
+        rid = row.rid
         for param in op.params:
             value = self._params.get((rid, param.key), param.value)
             if value != param.value:
@@ -64,6 +69,8 @@ class Batches:
             stretch.add(metric)
         for tag in op.tags:
             self._tags[rid, tag.key] = tag.value
+        if op.params or op.tags or row.status != _RUNNING:
+            self._changed.add(op.run_id)
 
     def store(self) -> None:
         """Write all that was taken in."""
@@ -76,14 +83,15 @@ class Batches:
                 tables.connection.execute(named)
         if self._points:
             append(tables, self._points)
+        changelog.put_runs(tables, self._changed)
 
-    def _writable(self, run_id: str) -> int:
+    def _writable(self, run_id: str) -> Any:
         row = self._runs.get(run_id)
         if row is None:
             raise refusals.no_run(run_id, self._place)
         if row.lifecycle_stage != ACTIVE:
             raise refusals.run_deleted(run_id)
-        return int(row.rid)
+        return row
 
     def _present_params(self, batches: Sequence[ops.LogBatch]) -> dict[Series, str]:
         asked = {

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, select, update
 
-from millstream.drivers.sql import ledger, read
+from millstream.drivers.sql import changelog, ledger, read
 from millstream.drivers.sql.apply import batches, experiments, imports, models, registry, runs
 from millstream.drivers.sql.apply.ids import Ids
 from millstream.drivers.sql.apply.rows import insert_one
@@ -71,7 +71,11 @@ class Applier:
             noted = {"op_id": op.op_id, "time": now, "digest": op.op_digest or None}
             if insert_one(connection, ledger.applied, noted) is None:
                 return cast(T, self._answer_again(connection, op))
+        left = changelog.homes(connection, op) if isinstance(op, ops.MoveRuns) else set()
         result = self.writers[type(op)](connection, op, self._place)
+        if isinstance(op, ops.MoveRuns):
+            changelog.note_moved(connection, op, left)
+        changelog.note(connection, op, result)
         if op.op_id and isinstance(op, ops.CreateExperiment | ops.CreateModelVersion):
             applied = ledger.applied
             kept = result.version if isinstance(result, ModelVersion) else result
