@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from millstream.formats.mlruns.layout import DEFAULT_DIRECTORY
 from millstream.values.databases import DatabaseUri, hidden
-from millstream.values.errors import InvalidValue
+from millstream.values.errors import InvalidValue, NotSupported
 from millstream.values.paths import Location
 from millstream.values.servers import ServerUri
 from millstream.values.settings import text_setting
@@ -40,6 +40,15 @@ class FoundStore(Struct, frozen=True):
         if self.server is not None:
             return self.server.public
         return str(self.path) if self.database is None else self.database.public
+
+
+def on_this_side(found: FoundStore, what: str) -> FoundStore:
+    """`found`; NotSupported, as `what` that is done with a store itself, when it is a server."""
+    if found.server is not None:
+        raise NotSupported(
+            f"{found.public} is a server. {what} where its store is: on the server's machine, with that store named."
+        )
+    return found
 
 
 def find_store(uri: str | None = None, start: Path | None = None) -> FoundStore:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from millstream.stores.base import Store
 from millstream.stores.embedded import EmbeddedStore
-from millstream.stores.found import FoundStore, find_store
+from millstream.stores.found import FoundStore, find_store, on_this_side
 from millstream.values.databases import DatabaseUri
 from millstream.values.settings import text_setting
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from millstream.stores.database import DatabaseStore
     from millstream.stores.remote import RemoteStore
 
-__all__ = ["FoundStore", "close_stores", "find_store", "open_store"]
+__all__ = ["FoundStore", "close_stores", "find_store", "on_this_side", "open_store"]
 
 _stores: dict[str, EmbeddedStore | DatabaseStore | RemoteStore] = {}
 _lock = Lock()

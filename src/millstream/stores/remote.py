@@ -32,6 +32,7 @@ from millstream.values.errors import (
 )
 from millstream.values.names import check_model_id, check_run_id
 from millstream.values.paths import Location, RelPath
+from millstream.values.rights import EVERYTHING
 from millstream.values.rules import check
 from millstream.values.servers import ServerUri
 
@@ -97,6 +98,8 @@ class RemoteStore:
 
     def read(self, query: queries.Query[T]) -> T:
         """Have the server answer `query`."""
+        if getattr(query, "seen", EVERYTHING) != EVERYTHING:
+            raise NotSupported(f"What a user may see of {self.public} is said by that server, to whom logs in there.")
         reader = self._readers.get(type(query))
         return cast(T, self.answer(query) if reader is None else reader(query))
 
