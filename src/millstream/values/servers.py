@@ -49,6 +49,10 @@ class ServerUri(Struct, frozen=True):
             password=None if parts.password is None else Secret(unquote(parts.password)),
         )
 
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"ServerUri({self.public!r})"
+
     @staticmethod
     def meant(text: str) -> bool:
         """Whether `text` is meant as such an address."""
