@@ -82,6 +82,8 @@ class RemoteStore:
             return cast(T, None)
         if isinstance(op, ops.CreateExperiment) and op.experiment_id is not None:
             raise NotSupported(f"The id of an experiment of {self.public} is chosen by the server; leave it out.")
+        if isinstance(op, ops.CreateModelVersion):
+            op = cast(ops.Op[T], self._in_its_words(op))
         found = self.ask(self._call(op), op, key)
         return cast(T, self._placed(found) if isinstance(found, ModelVersion) else found)
 
@@ -185,6 +187,17 @@ class RemoteStore:
                 raise
         # A reply does not say whether the model is deleted. One that is only found so is.
         return structs.replace(self.answer(query), lifecycle_stage=DELETED)
+
+    def _in_its_words(self, op: ops.CreateModelVersion) -> ops.CreateModelVersion:
+        """`op` with the source as MLflow's clients name it: the run's artifact URI as the server says it, and a path."""
+        if not op.run_id or not op.source.startswith("file:"):
+            return op
+        root = self.read(queries.GetRunInfo(run_id=op.run_id)).artifact_uri.rstrip("/")
+        place, below = Location.parse(op.source).path, Location.parse(root, base=Path.cwd()).path
+        path = place.removeprefix(below)
+        if not f"{place}/".startswith(f"{below}/") or "%" in path:
+            return op
+        return structs.replace(op, source=root + path)
 
     def _version(self, query: queries.GetModelVersion | queries.GetModelVersionByAlias) -> ModelVersion:
         return self._placed(self.answer(query))
