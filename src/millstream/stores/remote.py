@@ -189,7 +189,7 @@ class RemoteStore:
         return structs.replace(self.answer(query), lifecycle_stage=DELETED)
 
     def _in_its_words(self, op: ops.CreateModelVersion) -> ops.CreateModelVersion:
-        """`op` with the source as MLflow's clients name it: the run's artifact URI as the server says it, and a path."""
+        """`op` with the source as MLflow's clients name it: the run's artifact URI as the server has it, and a path."""
         if not op.run_id or not op.source.startswith("file:"):
             return op
         root = self.read(queries.GetRunInfo(run_id=op.run_id)).artifact_uri.rstrip("/")

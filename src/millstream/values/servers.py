@@ -29,6 +29,8 @@ class ServerUri(Struct, frozen=True):
     def parse(cls, text: str) -> ServerUri:
         """Read ``http://host:port/path`` or https, with ``user:password@`` or not; InvalidValue for anything else."""
         public = hidden(text).rstrip("/")
+        if any(character.isspace() or not character.isprintable() for character in text):
+            raise InvalidValue(f"{public!r} is no server's address: it has a space or a control character.")
         try:
             parts = urlsplit(text)
             port = parts.port
@@ -36,8 +38,6 @@ class ServerUri(Struct, frozen=True):
             raise InvalidValue(f"{public!r} is not a valid address: {hidden(str(error))}.") from error
         if parts.scheme not in SCHEMES or not parts.hostname or parts.query or parts.fragment:
             raise InvalidValue(f"{public!r} is no server's address; write http://host:5000 or https://host.")
-        if any(character.isspace() or not character.isprintable() for character in parts.netloc + parts.path):
-            raise InvalidValue(f"{public!r} is no server's address: it has a space or a control character.")
         return cls(
             text=text.rstrip("/"),
             public=public,
