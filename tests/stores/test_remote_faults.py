@@ -22,18 +22,12 @@ from millstream.values.entities import Metric, Param, RunTag, ViewType
 from millstream.values.errors import MillstreamError, Unavailable
 from millstream.values.servers import ServerUri
 from tests.middlemen import BEFORE, BUSY, LOSE, TWICE, Middleman, between
-from tests.remotes import Served, running
+from tests.remotes import Served
 from tests.server.conftest import start as start  # the fixture
 from tests.server.started import Started
 from tests.stores.calls import T0, get, history, log, new_run
 
 Opener = Callable[[str], RemoteStore]
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with running() as found:
-        yield found
 
 
 @pytest.fixture

@@ -12,16 +12,10 @@ from millstream.stores.embedded import EmbeddedStore
 from millstream.stores.remote import RemoteStore
 from millstream.values import ops
 from millstream.values.servers import ServerUri
-from tests.remotes import Served, clock, running
+from tests.remotes import Served, clock
 from tests.stores.suite import StoreSuite
 
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    with running() as found:
-        yield found
 
 
 UNSAID = {
