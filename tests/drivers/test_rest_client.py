@@ -118,7 +118,7 @@ def test_pauses_grow_and_end(script: Script) -> None:
         (404, b"<html>", EndpointNotFound),
         (401, b"", NotPermitted),
         (403, b"", NotPermitted),
-        (400, refusal("INVALID_PARAMETER_VALUE"), BadRequest),
+        (400, refusal("INVALID_PARAMETER_VALUE"), InvalidValue),
         (302, b"", BadRequest),
         (200, b"<html>", BadRequest),
         (200, b"[1]", BadRequest),

@@ -179,7 +179,7 @@ def test_an_upload_that_gave_up_is_gone_on_with(
     through, beside = opened(root, cutter.port), opened(root, server.port)
     beside.put_bytes(OLD, at("f"))
     monkeypatch.setattr(http_uploads, "_AT_ONCE", 1)
-    monkeypatch.setattr(pool, "TRIES", 1)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     cutter.cut("up", SIZE // 2, lambda: setattr(cutter, "to", 1))
     with pytest.raises(Unavailable):
         through.put_file(source, at("f"))

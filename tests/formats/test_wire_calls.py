@@ -1,369 +1,328 @@
-"""Every route: request → op or query, and the rules on what is in it."""
+"""What a client says is what the server understands, and what the server answers is what the client takes it for."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pytest
+from msgspec import structs
 
+from millstream.formats.wire.calls.call import Message, write_message
+from millstream.formats.wire.calls.registry import PLACE
+from millstream.formats.wire.calls.runs import split
+from millstream.formats.wire.calls.table import CALLS
 from millstream.formats.wire.decode import read_body, read_query
-from millstream.formats.wire.route import Given
-from millstream.formats.wire.table import ROUTES
-from millstream.values import ops, queries
-from millstream.values.entities import (
-    Dataset,
-    DatasetInput,
-    InputTag,
-    Metric,
-    ModelInput,
-    ModelOutput,
-    Param,
-    Run,
-    RunData,
-    RunInfo,
-    RunTag,
-    ViewType,
+from millstream.formats.wire.encode import write_body
+from millstream.formats.wire.route import Given, Route
+from millstream.formats.wire.table import ROUTES, Table
+from millstream.server.interface import Server, routes
+from millstream.values import entities, ops, queries
+from millstream.values.entities import Metric, Page, Param, RunTag
+from millstream.values.errors import DataDamaged, InvalidValue
+
+RUN, OTHER, MODEL = "a" * 32, "b" * 32, "m-" + "c" * 32
+T0 = 1_700_000_000_000
+TEXT = "값 %/?#&=+\"'\\\n끝"
+TABLE = Table(ROUTES + routes(Server("1", T0)))
+
+INFO = entities.RunInfo(RUN, "7", "지민", "FINISHED", T0, T0 + 1, "active", "file:///가/나", "이름")
+POINT = Metric("손실/a b", math.nan, T0, -3)
+ENDS = (Metric("i", math.inf, T0, 2**62), Metric("j", -math.inf, T0), Metric("k", 0.1 + 0.2, T0, 1))
+INPUT = entities.DatasetInput(
+    entities.Dataset("꽃", "d1", "local", "{}", "schema", "profile"), (entities.InputTag("mlflow.data.context", "t"),)
 )
-from millstream.values.errors import InvalidValue
-from millstream.values.names import MAX_PARAM_VALUE, MAX_TAG_VALUE
-
-# Those of models are in test_wire_logged_models and test_wire_registry.
-ELSEWHERE = ("logged-models", "registered-models", "model-versions")
-BY_PATH = {route.path: route for route in ROUTES if not route.path.startswith(ELSEWHERE)}
-RUN = "a" * 32
-INFO = RunInfo(RUN, "0", "", "RUNNING", 1, None, "active", "file:///m/0/r/artifacts", "n")
-GIVEN = Given(now=123, new_run_id=lambda: "f" * 32)
-MODEL = {"artifact_path": "m", "flavors": {}, "utc_time_created": "t", "run_id": RUN}
-
-
-def call(path: str, given: Given = GIVEN, /, **fields: Any) -> Any:
-    """What the request `fields` to `path` asks of the store."""
-    route = BY_PATH[path]
-    return route.call(read_body(msgspec.json.encode(fields), route.request), given)
-
-
-def ask(path: str, query: bytes) -> Any:
-    """What GET `path?query` asks of the store."""
-    route = BY_PATH[path]
-    return route.call(read_query(query, route.request), GIVEN)
-
-
-CALLS = [
-    (
-        "artifacts/presigned-upload-url",
-        {"model_id": "m-1", "path": "a b/c", "expiration": "60"},
-        queries.SignArtifact(model_id="m-1", path="a b/c", method="PUT", seconds=60),
+NAMED = entities.RunData({}, {}, {"mlflow.runName": "이름"})
+RUN_WHOLE = entities.Run(
+    INFO,
+    entities.RunData(
+        {"k": 0.1 + 0.2, "i": math.inf}, {"p": TEXT}, {"mlflow.runName": "이름", "t": ""}, (ENDS[2], ENDS[0])
     ),
+    entities.RunInputs((INPUT,), (entities.ModelInput(MODEL),)),
+    entities.RunOutputs((entities.ModelOutput(MODEL, 4),)),
+)
+LOGGED = entities.LoggedModel(
+    MODEL, "7", "이름", "file:///가", T0, T0 + 1, "sklearn", RUN, entities.LoggedModelStatus.READY,
+    tags={"t": TEXT}, params={"p": ""}, metrics=(Metric("m", 0.5, T0, 1, RUN, MODEL, "꽃", "d1"),),
+)  # fmt: skip
+VERSION = entities.ModelVersion(
+    "꽃 모델",
+    3,
+    T0,
+    T0 + 1,
+    "s3://b/가",
+    "Production",
+    "글",
+    "지민",
+    RUN,
+    "http://x",
+    tags={"t": TEXT},
+    aliases=["champ"],
+)
+REGISTERED = entities.RegisteredModel("꽃 모델", T0, T0 + 1, "글", {"t": TEXT}, {"champ": 3}, [VERSION])
+EXPERIMENT = entities.Experiment("7", "실험 #1", "file:///가/나", "deleted", {"t": TEXT}, T0, T0 + 1)
+TABLE_OF_RUNS = queries.RunTable(
+    3, [RUN], ["7"], ["이름"], ["RUNNING"], ["active"], ["u"], [T0], [None], ["file:///x"],
+    {"m": [-math.inf], "m.count": [3.0]}, {"p": [None]}, {"t": [TEXT]},
+)  # fmt: skip
+ENVELOPE = queries.Envelope(
+    RUN, "m", "step", 0, 9, 5, [0, 4], [1, 2], [0, 1], [0, 8], [1.0, math.inf], [0, 9], [1.0, -0.5],
+    [0, None], [1.0, None], [0, 9], [1.0, math.inf],
+)  # fmt: skip
+
+NAME, KEY = {"name": "꽃 모델"}, {"key": "t/u v"}
+SAID: list[tuple[Any, Any]] = [
+    (ops.CreateExperiment(name="실험 #1", time=T0, artifact_location="s3://b/x", tags={"t": TEXT, "e": ""}), "7"),
+    (ops.CreateExperiment(name="0", time=T0), "7"),
+    (ops.RenameExperiment(experiment_id="7", name=TEXT, time=T0), None),
+    (ops.DeleteExperiment(experiment_id="7", time=T0), None),
+    (ops.RestoreExperiment(experiment_id="7", time=T0), None),
+    (ops.SetExperimentTag(experiment_id="7", **KEY, value=TEXT), None),
+    (ops.SetExperimentTag(experiment_id="7", **KEY, value=""), None),
+    (ops.DeleteExperimentTag(experiment_id="7", **KEY), None),
     (
-        "artifacts/presigned-upload-url",
-        {"run_uuid": "r", "path": "f"},
-        queries.SignArtifact(run_id="r", path="f", method="PUT", seconds=900),
-    ),
-    (
-        "artifacts/presigned-download-url",
-        {"run_id": "r", "path": "f"},
-        queries.SignArtifact(run_id="r", path="f", method="GET", seconds=900),
-    ),
-    (
-        "experiments/create",
-        {"name": "e", "tags": [{"key": "a", "value": "b"}]},
-        ops.CreateExperiment(name="e", time=123, tags={"a": "b"}),
-    ),
-    (
-        "experiments/create",
-        {"name": "e", "artifact_location": "s3://b/c"},
-        ops.CreateExperiment(name="e", time=123, artifact_location="s3://b/c"),
-    ),
-    (
-        "experiments/search",
-        {"max_results": "20", "view_type": "ALL", "filter": "name = 'a'", "order_by": ["name"], "page_token": "t"},
-        queries.SearchExperiments(
-            view=ViewType.ALL, filter="name = 'a'", order_by=("name",), max_results=20, page_token="t"
+        ops.CreateRun(
+            run_id=RUN, experiment_id="7", start_time=T0, user_id="지민", run_name="이름", tags={"t": TEXT, "e": ""}
         ),
+        RUN_WHOLE,
     ),
-    ("experiments/list", {"view_type": 2}, queries.SearchExperiments(view=ViewType.DELETED_ONLY, max_results=50_000)),
-    ("experiments/list", {"max_results": 3}, queries.SearchExperiments(max_results=3)),
+    (ops.CreateRun(run_id=RUN, experiment_id="7", start_time=0), entities.Run(INFO, NAMED)),
+    (ops.UpdateRun(run_id=RUN, status="KILLED", end_time=T0, run_name="새"), INFO),
+    (ops.UpdateRun(run_id=RUN), structs.replace(INFO, end_time=None)),
+    (ops.DeleteRun(run_id=RUN, time=T0), None),
+    (ops.RestoreRun(run_id=RUN), None),
     (
-        "experiments/update",
-        {"experiment_id": "1", "new_name": "n"},
-        ops.RenameExperiment(experiment_id="1", name="n", time=123),
-    ),
-    ("experiments/delete", {"experiment_id": "1"}, ops.DeleteExperiment(experiment_id="1", time=123)),
-    ("experiments/restore", {"experiment_id": "1"}, ops.RestoreExperiment(experiment_id="1", time=123)),
-    (
-        "experiments/set-experiment-tag",
-        {"experiment_id": "1", "key": "k", "value": "v"},
-        ops.SetExperimentTag(experiment_id="1", key="k", value="v"),
-    ),
-    (
-        "experiments/delete-experiment-tag",
-        {"experiment_id": "1", "key": "k"},
-        ops.DeleteExperimentTag(experiment_id="1", key="k"),
-    ),
-    (
-        "runs/create",
-        {"experiment_id": "1", "user_id": "u", "run_name": "n", "tags": [{"key": "a", "value": "b"}]},
-        ops.CreateRun(run_id="f" * 32, experiment_id="1", start_time=123, user_id="u", run_name="n", tags={"a": "b"}),
-    ),
-    (
-        "runs/create",
-        {"experiment_id": "1", "start_time": 0},
-        ops.CreateRun(run_id="f" * 32, experiment_id="1", start_time=0),
-    ),
-    (
-        "runs/update",
-        {"run_id": RUN, "status": "FAILED", "end_time": 9},
-        ops.UpdateRun(run_id=RUN, status="FAILED", end_time=9),
-    ),
-    ("runs/update", {"run_id": RUN, "status": 3}, ops.UpdateRun(run_id=RUN, status="FINISHED")),
-    ("runs/update", {"run_id": RUN, "status": "5"}, ops.UpdateRun(run_id=RUN, status="KILLED")),
-    ("runs/update", {"run_id": RUN, "run_name": "n"}, ops.UpdateRun(run_id=RUN, run_name="n")),
-    ("runs/delete", {"run_id": RUN}, ops.DeleteRun(run_id=RUN, time=123)),
-    ("runs/restore", {"run_id": RUN}, ops.RestoreRun(run_id=RUN)),
-    (
-        "runs/search",
-        {"experiment_ids": ["0", "1"], "filter": "f", "run_view_type": "ALL", "max_results": 5, "order_by": ["a"]},
-        queries.SearchRuns(experiment_ids=("0", "1"), filter="f", view=ViewType.ALL, max_results=5, order_by=("a",)),
-    ),
-    ("runs/search", {}, queries.SearchRuns(experiment_ids=())),
-    (
-        "runs/log-metric",
-        {"run_id": RUN, "key": "k", "value": 1, "timestamp": 5, "step": 2, "dataset_name": "d"},
-        ops.LogBatch(run_id=RUN, metrics=(Metric("k", 1.0, 5, 2, dataset_name="d"),)),
-    ),
-    ("runs/log-parameter", {"run_id": RUN, "key": "k"}, ops.LogBatch(run_id=RUN, params=(Param("k", ""),))),
-    ("runs/set-tag", {"run_id": RUN, "key": "k", "value": "v"}, ops.LogBatch(run_id=RUN, tags=(RunTag("k", "v"),))),
-    ("runs/delete-tag", {"run_id": RUN, "key": "k"}, ops.DeleteTag(run_id=RUN, key="k")),
-    (
-        "runs/log-batch",
-        {
-            "run_id": RUN,
-            "metrics": [{"key": "k", "value": "2", "timestamp": 5}],
-            "params": [{"key": "p", "value": "1"}],
-            "tags": [{"key": "t", "value": "v"}, {"key": "t", "value": "w"}],
-        },
         ops.LogBatch(
             run_id=RUN,
-            metrics=(Metric("k", 2.0, 5),),
-            params=(Param("p", "1"),),
-            tags=(RunTag("t", "v"), RunTag("t", "w")),
+            metrics=(POINT, *ENDS, Metric("m", 1.0, T0, 0, None, MODEL, "꽃", "d")),
+            params=(Param("p", TEXT), Param("q", "")),
+            tags=(RunTag("t", TEXT), RunTag("u", "")),
         ),
+        None,
     ),
+    (ops.LogBatch(run_id=RUN), None),
+    (ops.DeleteTag(run_id=RUN, **KEY), None),
+    (ops.LogInputs(run_id=RUN, datasets=(INPUT,), models=(entities.ModelInput(MODEL),)), None),
+    (ops.LogInputs(run_id=RUN), None),
+    (ops.LogOutputs(run_id=RUN, models=(entities.ModelOutput(MODEL, 4), entities.ModelOutput(MODEL))), None),
     (
-        "runs/log-inputs",
-        {
-            "run_id": RUN,
-            "datasets": [
-                {
-                    "dataset": {"name": "n", "digest": "d", "sourceType": "local", "source": "{}", "schema": "s"},
-                    "tags": [{"key": "mlflow.data.context", "value": "training"}],
-                }
-            ],
-            "models": [{"model_id": "m-1"}],
-        },
-        ops.LogInputs(
-            run_id=RUN,
-            datasets=(
-                DatasetInput(Dataset("n", "d", "local", "{}", "s"), (InputTag("mlflow.data.context", "training"),)),
-            ),
-            models=(ModelInput("m-1"),),
+        ops.CreateLoggedModel(
+            model_id=MODEL, experiment_id="7", time=T0, name="이름", model_type="t", source_run_id=RUN,
+            params={"p": TEXT, "q": ""}, tags={"t": TEXT},
         ),
+        LOGGED,
     ),
+    (ops.CreateLoggedModel(model_id=MODEL, experiment_id="7", time=T0), LOGGED),
+    (ops.FinalizeLoggedModel(model_id=MODEL, status=entities.LoggedModelStatus.FAILED, time=T0), LOGGED),
+    (ops.SetLoggedModelTags(model_id=MODEL, tags={"t": TEXT, "e": ""}), LOGGED),
+    (ops.DeleteLoggedModelTag(model_id=MODEL, **KEY), None),
+    (ops.LogLoggedModelParams(model_id=MODEL, params={"p": TEXT, "e": ""}), None),
+    (ops.DeleteLoggedModel(model_id=MODEL, time=T0), None),
+    (ops.CreateRegisteredModel(**NAME, time=T0, description="글", tags={"t": TEXT}), REGISTERED),
+    (ops.CreateRegisteredModel(**NAME, time=T0), structs.replace(REGISTERED, description=None)),
+    (ops.RenameRegisteredModel(**NAME, new_name="새 이름", time=T0), REGISTERED),
+    (ops.UpdateRegisteredModel(**NAME, description="", time=T0), REGISTERED),
+    (ops.UpdateRegisteredModel(**NAME, description=None, time=T0), REGISTERED),
+    (ops.DeleteRegisteredModel(**NAME), None),
+    (ops.SetRegisteredModelTag(**NAME, **KEY, value=TEXT), None),
+    (ops.DeleteRegisteredModelTag(**NAME, **KEY), None),
+    (ops.SetModelAlias(**NAME, alias="champ", version=3), None),
+    (ops.DeleteModelAlias(**NAME, alias="champ"), None),
     (
-        "experiments/search-datasets",
-        {"experiment_ids": ["0", "1"]},
-        queries.SearchDatasets(experiment_ids=("0", "1")),
+        ops.CreateModelVersion(
+            **NAME, source="s3://b/가", time=T0, run_id=RUN, run_link="http://x", description="글", model_id=MODEL,
+            tags={"t": TEXT},
+        ),
+        VERSION,
     ),
+    (ops.CreateModelVersion(**NAME, source="s3://b/가", time=T0), VERSION),
+    (ops.UpdateModelVersion(**NAME, version=3, description=TEXT, time=T0), VERSION),
+    (ops.UpdateModelVersion(**NAME, version=3, description=None, time=T0), structs.replace(VERSION, description=None)),
+    (ops.TransitionModelVersion(**NAME, version=3, stage="Archived", time=T0, archive=True), VERSION),
+    (ops.TransitionModelVersion(**NAME, version=3, stage="None", time=T0), VERSION),
+    (ops.DeleteModelVersion(**NAME, version=3, time=T0), None),
+    (ops.SetModelVersionTag(**NAME, version=3, **KEY, value=TEXT), None),
+    (ops.DeleteModelVersionTag(**NAME, version=3, **KEY), None),
+    (queries.GetExperiment(experiment_id="7"), EXPERIMENT),
+    (queries.GetExperimentByName(name=TEXT), EXPERIMENT),
     (
-        "runs/outputs",
-        {"run_id": RUN, "models": [{"model_id": "m-1", "step": 3}]},
-        ops.LogOutputs(run_id=RUN, models=(ModelOutput("m-1", 3),)),
+        queries.SearchExperiments(
+            view=3, filter=TEXT, order_by=("name ASC", "creation_time"), max_results=5, page_token="abc="
+        ),
+        Page([EXPERIMENT], "more"),
     ),
-]
-ASKED = [
-    ("experiments/get", b"experiment_id=0", queries.GetExperiment(experiment_id="0")),
-    ("experiments/get-by-name", b"experiment_name=a+b", queries.GetExperimentByName(name="a b")),
-    ("experiments/search", b"max_results=1", queries.SearchExperiments(max_results=1)),
-    ("runs/get", b"run_uuid=" + RUN.encode(), queries.GetRun(run_id=RUN)),
+    (queries.SearchExperiments(), Page()),
+    (queries.SearchDatasets(experiment_ids=("7", "8")), [entities.DatasetSummary("7", "꽃", "d", "train")]),
+    (queries.GetRun(run_id=RUN), RUN_WHOLE),
+    (queries.GetRunInfo(run_id=RUN), INFO),
     (
-        "metrics/get-history",
-        b"run_id=r&metric_key=k&max_results=7&page_token=t",
-        queries.MetricHistory(run_id="r", key="k", max_results=7, page_token="t"),
+        queries.SearchRuns(
+            experiment_ids=("7", "8"), filter=TEXT, view=2, order_by=("metrics.m",), max_results=3, page_token="x"
+        ),
+        Page([RUN_WHOLE], "more"),
     ),
-    ("metrics/get-history", b"run_id=r&metric_key=k", queries.MetricHistory(run_id="r", key="k")),
+    (queries.SearchRuns(experiment_ids=()), Page()),
+    (queries.MetricHistory(run_id=RUN, key="손실/a b", max_results=3, page_token="x"), Page([POINT, *ENDS], "more")),
+    (queries.MetricHistory(run_id=RUN, key="m"), Page()),
+    (queries.MetricHistories(run_ids=(RUN, OTHER), key="m", max_results=7), [structs.replace(POINT, run_id=RUN)]),
     (
-        "metrics/get-history-bulk",
-        b"run_id=r&run_id=s&metric_key=k&max_results=99999",
-        queries.MetricHistories(run_ids=("r", "s"), key="k", max_results=25_000),
+        queries.SampledHistories(run_ids=(RUN, OTHER), key="m", start_step=-1, end_step=5, max_results=9),
+        [structs.replace(POINT, run_id=OTHER)],
     ),
+    (queries.SampledHistories(run_ids=(RUN,), key="m"), []),
     (
-        "metrics/get-history-bulk-interval",
-        b"run_ids=r&metric_key=k&start_step=2&end_step=2&max_results=10",
-        queries.SampledHistories(run_ids=("r",), key="k", start_step=2, end_step=2, max_results=10),
+        queries.ListArtifacts(run_id=RUN, path="가 나/%41"),
+        [entities.FileInfo("a", False, 0), entities.FileInfo("b", True)],
     ),
-    ("artifacts/list", b"run_id=r&path=a%20b/c", queries.ListArtifacts(run_id="r", path="a b/c")),
-    ("artifacts/list", b"run_id=r", queries.ListArtifacts(run_id="r")),
-]
+    (queries.ListArtifacts(run_id=RUN), []),
+    (queries.GetLoggedModel(model_id=MODEL), LOGGED),
+    (queries.GetLoggedModel(model_id=MODEL, deleted=True), LOGGED),
+    (
+        queries.SearchLoggedModels(
+            experiment_ids=("7",),
+            filter=TEXT,
+            datasets=(queries.ModelDataset("꽃", "d"), queries.ModelDataset("e")),
+            order_by=(queries.ModelOrder("metrics.m", False, "꽃", "d"), queries.ModelOrder("name")),
+            max_results=3,
+            page_token="x",
+        ),
+        Page([LOGGED], "more"),
+    ),
+    (queries.SearchLoggedModels(experiment_ids=("7",)), Page()),
+    (queries.ListModelArtifacts(model_id=MODEL, path="가/나"), [entities.FileInfo("a", False, 2**40)]),
+    (queries.GetRegisteredModel(**NAME), REGISTERED),
+    (
+        queries.SearchRegisteredModels(filter=TEXT, order_by=("name",), max_results=3, page_token="x"),
+        Page([REGISTERED], "y"),
+    ),
+    (queries.SearchRegisteredModels(), Page()),
+    (queries.GetLatestVersions(**NAME, stages=("Staging", "None")), [VERSION]),
+    (queries.GetLatestVersions(**NAME), []),
+    (queries.GetModelVersion(**NAME, version=3), VERSION),
+    (queries.GetModelVersionByAlias(**NAME, alias="champ"), VERSION),
+    (queries.SearchModelVersions(filter=TEXT, order_by=("name",), max_results=3, page_token="x"), Page([VERSION], "y")),
+    (queries.SearchModelVersions(), Page()),
+    (
+        queries.TabulateRuns(
+            experiment_ids=("7",), filter=TEXT, view=3, order_by=("m",), offset=4, limit=0, columns=("metrics.m.min",)
+        ),
+        TABLE_OF_RUNS,
+    ),
+    (queries.TabulateRuns(experiment_ids=(), columns=()), TABLE_OF_RUNS),
+    (queries.FacetRuns(experiment_ids=("7",), keys=("params.p",), filter=TEXT, view=2, limit=3), [
+        queries.Facet("params.p", 4, 3, (("0.5", 2), ("x", 1)), -math.inf, 3.5, 1), queries.Facet("x", 0, 0),
+        queries.Facet("start_time", 1, 1, (), T0, T0),
+    ]),
+    (queries.MetricEnvelope(run_id=RUN, key="m", x="relative", low=-1, high=2**40, width=7), ENVELOPE),
+    (queries.MetricEnvelope(run_id=RUN, key="m"), ENVELOPE),
+    (queries.DescribeStore(), queries.StoreFacts("directory", "/가", True, 2, 3, ("problem",), 1)),
+]  # fmt: skip
+# What the server adds by itself, and what each sink has for itself.
+OWN = {"time", "op_id", "op_digest", "user_id", "seen", "storage_location", "columns"}
+MADE = {ops.CreateLoggedModel: {"model_id"}, ops.CreateRun: set()}
 
 
-@pytest.mark.parametrize(("path", "fields", "expected"), CALLS)
-def test_bodies_become_calls(path: str, fields: dict[str, Any], expected: object) -> None:
-    assert call(path, **fields) == expected
-    assert isinstance(expected, BY_PATH[path].speaks)
+def understood(message: Message) -> tuple[Route, Any, Given]:
+    """Route, op or query and what the border adds, as the server has it."""
+    path, _, query = message.target.partition("?")
+    methods, named = TABLE.find(unquote(path))
+    route = methods[message.method]
+    given = Given(T0, lambda: RUN, first=INFO if "logged-models" not in path else LOGGED)
+    if message.method == "GET":
+        return route, route.call(read_query(query.encode(), route.request, named), given), given
+    return route, route.call(read_body(message.body or b"", route.request, named), given), given
 
 
-@pytest.mark.parametrize(("path", "query", "expected"), ASKED)
-def test_query_strings_become_calls(path: str, query: bytes, expected: object) -> None:
-    assert ask(path, query) == expected
-    assert isinstance(expected, BY_PATH[path].speaks)
+def same(one: Any, other: Any) -> bool:
+    """Whether two ops or queries ask the same, apart from what is not said."""
+    own = OWN - {"columns"} if isinstance(one, queries.TabulateRuns) else OWN
+    if isinstance(one, ops.CreateRun):
+        own = own - {"user_id"}
+    own = own | MADE.get(type(one), set())
+    fields = [name for name in one.__struct_fields__ if name not in own]
+    return repr([getattr(one, name) for name in fields]) == repr([getattr(other, name) for name in fields])
 
 
-def history_tag(text: str | None) -> Given:
-    tags = {} if text is None else {"mlflow.log-model.history": text}
-    return Given(now=1, new_run_id=lambda: "", first=Run(INFO, RunData(tags=tags)))
+@pytest.mark.parametrize("what", [what for what, _ in SAID], ids=lambda what: type(what).__name__)
+def test_the_server_understands_what_the_client_means(what: Any) -> None:
+    _, heard, _ = understood(CALLS[type(what)].message(what))
+    if isinstance(what, queries.GetRunInfo):
+        assert heard == queries.GetRun(run_id=what.run_id)
+    else:
+        assert type(heard) is type(what)
+        assert same(what, heard)
 
 
-def test_log_model_adds_to_the_history_of_the_run() -> None:
-    route = BY_PATH["runs/log-model"]
-    request = read_body(
-        msgspec.json.encode({"run_id": RUN, "model_json": msgspec.json.encode(MODEL).decode()}), route.request
-    )
-    assert route.first is not None
-    assert route.first(request) == queries.GetRun(run_id=RUN)
-    for before, count in ((None, 1), ("[]", 1), ('[{"a": 1}]', 2)):
-        op = route.call(request, history_tag(before))
-        assert isinstance(op, ops.LogBatch)
-        history = msgspec.json.decode(op.tags[0].value)
-        assert (len(history), history[-1]) == (count, MODEL)
+@pytest.mark.parametrize(("what", "result"), SAID, ids=lambda what: type(what).__name__)
+def test_the_client_takes_an_answer_for_what_it_is(what: Any, result: Any) -> None:
+    call = CALLS[type(what)]
+    route, _, given = understood(call.message(what))
+    meant = RUN_WHOLE if isinstance(what, queries.GetRunInfo) else result
+    found = call.read(msgspec.json.decode(write_body(route.reply(meant, given))), what)
+    assert repr(found) == repr(result)
+    assert getattr(found, "token", None) == getattr(result, "token", None)
+
+
+def test_every_kind_is_tried() -> None:
+    assert {type(what) for what, _ in SAID} | {queries.CountRuns} == set(CALLS)
+
+
+def test_a_count_is_the_total_of_an_empty_table() -> None:
+    query = queries.CountRuns(experiment_ids=("7",), filter=TEXT, view=2)
+    _, heard, _ = understood(CALLS[queries.CountRuns].message(query))
+    assert heard == queries.TabulateRuns(experiment_ids=("7",), filter=TEXT, view=2, limit=0)
+    assert CALLS[queries.CountRuns].read({"total": 12}, query) == 12
+
+
+def test_the_place_of_a_version_is_asked_for() -> None:
+    route, heard, given = understood(PLACE.message(queries.GetModelVersion(**NAME, version=3)))
+    assert heard == queries.GetModelVersion(**NAME, version=3)
+    assert PLACE.read(route.reply(VERSION, given), heard) == "s3://b/가"
+
+
+def test_long_batches_are_cut_where_a_request_ends() -> None:
+    points = tuple(Metric("m", float(step), T0, step) for step in range(2001))
+    params = tuple(Param(f"p{number}", "1") for number in range(250))
+    tags = tuple(RunTag(f"t{number % 150}", str(number)) for number in range(300))
+    parts = list(split(ops.LogBatch(run_id=RUN, metrics=points, params=(*params, params[0]), tags=tags)))
+    assert [(len(p.params), len(p.tags), len(p.metrics)) for p in parts] == [
+        (100, 0, 0), (100, 0, 0), (50, 0, 0), (0, 100, 0), (0, 50, 0), (0, 0, 1000), (0, 0, 1000), (0, 0, 1),
+    ]  # fmt: skip
+    assert tuple(point for part in parts for point in part.metrics) == points
+    assert tuple(param for part in parts for param in part.params) == params
+    assert {tag.key: tag.value for part in parts for tag in part.tags} == {tag.key: tag.value for tag in tags}
+    for part in parts:
+        assert understood(CALLS[ops.LogBatch].message(part))
+    small = ops.LogBatch(run_id=RUN, metrics=points[:800], params=params[:100], tags=tags[:100])
+    assert [(len(p.params), len(p.tags), len(p.metrics)) for p in split(small)] == [(100, 100, 800)]
+    assert list(split(ops.LogBatch(run_id=RUN))) == [ops.LogBatch(run_id=RUN)]
+
+
+def test_what_is_no_text_is_refused_before_it_is_sent() -> None:
+    for method in ("GET", "POST"):
+        with pytest.raises(InvalidValue, match="not valid text"):
+            write_message(method, "/x", {"name": "\ud800"})
 
 
 @pytest.mark.parametrize(
-    ("model_json", "before", "words"),
+    "broken",
     [
-        ("{", None, "for parameter 'model_json' supplied: It is not valid JSON."),
-        ("[]", None, "It must be the JSON text of an object."),
-        ('{"flavors": {}}', None, "Missing value for required parameter 'model_json.artifact_path'"),
-        (msgspec.json.encode(MODEL).decode(), "{", "does not hold a JSON list"),
-        (msgspec.json.encode(MODEL).decode(), "{}", "does not hold a JSON list"),
+        lambda: CALLS[queries.GetRun].read(
+            {"run": {"info": {"run_id": RUN, "experiment_id": "0", "status": "?"}}}, None
+        ),
+        lambda: CALLS[queries.GetRun].read({"run": {"info": INFO_FIELDS, "data": {"metrics": [{"key": "m"}]}}}, None),
+        lambda: CALLS[queries.GetRun].read({"run": {"info": INFO_FIELDS, "data": {"params": [{"value": "1"}]}}}, None),
+        lambda: CALLS[queries.MetricHistory].read({"metrics": [{"key": "m", "value": "x"}]}, None),
+        lambda: CALLS[queries.GetExperiment].read({"experiment": None}, None),
+        lambda: CALLS[queries.GetModelVersion].read({"model_version": {"name": "n", "version": "x"}}, None),
     ],
 )
-def test_log_model_refuses_what_it_cannot_add(model_json: str, before: str | None, words: str) -> None:
-    with pytest.raises(InvalidValue) as caught:
-        call("runs/log-model", history_tag(before), run_id=RUN, model_json=model_json)
-    assert words in caught.value.message
+def test_an_answer_that_is_none_is_said_to_be(broken: Callable[[], Any]) -> None:
+    with pytest.raises(DataDamaged, match="badly"):
+        broken()
 
 
-def points(count: int) -> list[dict[str, Any]]:
-    return [{"key": "k", "value": i, "timestamp": 1} for i in range(count)]
-
-
-def texts(count: int) -> list[dict[str, Any]]:
-    return [{"key": f"k{i}", "value": "v"} for i in range(count)]
-
-
-REFUSED: list[tuple[str, dict[str, Any], str]] = [
-    ("experiments/create", {"name": "x" * 501}, "for parameter 'name'"),
-    ("experiments/create", {"name": "  "}, "for parameter 'name'"),
-    ("experiments/create", {"name": "e", "artifact_location": "/" + "x" * 2048}, "'artifact_location'"),
-    ("experiments/create", {"name": "e", "tags": [{"key": "../a"}]}, "'tags[0].key'"),
-    ("experiments/create", {"name": "e", "tags": [{"key": "a", "value": "x" * 20_001}]}, "'tags[0].value'"),
-    ("experiments/search", {}, "Invalid value 0 for parameter 'max_results' supplied. It must be a positive integer"),
-    ("experiments/search", {"max_results": 50_001}, "'max_results' supplied. It must be at most 50000"),
-    ("experiments/search", {"max_results": 1, "view_type": "SOME"}, "It must be one of ACTIVE_ONLY, DELETED_ONLY, ALL"),
-    ("experiments/get", {"experiment_id": "../etc"}, "for parameter 'experiment_id'"),
-    ("experiments/update", {"experiment_id": "1"}, "Missing value for required parameter 'new_name'"),
-    ("runs/create", {}, "Missing value for required parameter 'experiment_id'"),
-    ("runs/create", {"experiment_id": "1", "start_time": -1}, "for parameter 'start_time'"),
-    (
-        "runs/create",
-        {"experiment_id": "1", "run_name": "a", "tags": [{"key": "mlflow.runName", "value": "b"}]},
-        "give one name only",
-    ),
-    (
-        "runs/create",
-        {"experiment_id": "1", "tags": [{"key": "a", "value": "x" * (MAX_TAG_VALUE + 1)}]},
-        "'tags[0].value'",
-    ),
-    ("runs/update", {"run_id": RUN, "status": "DONE"}, "Invalid value \"DONE\" for parameter 'status'"),
-    ("runs/update", {"run_id": RUN, "status": 6}, "for parameter 'status'"),
-    ("runs/update", {"run_id": RUN, "status": True}, "for parameter 'status'"),
-    ("runs/update", {"run_id": RUN, "run_name": "a\0b"}, "for parameter 'run_name'"),
-    ("runs/get", {"run_id": "../x"}, "for parameter 'run_id'"),
-    ("runs/search", {"experiment_ids": ["../x"]}, "'experiment_ids[0]'"),
-    ("runs/search", {"experiment_ids": [0]}, "'experiment_ids[0]'"),
-    ("runs/search", {"experiment_ids": ["0"], "max_results": 0}, "It must be a positive integer"),
-    ("runs/search", {"experiment_ids": ["0"], "max_results": 50_001}, "at most 50000"),
-    ("runs/log-metric", {"run_id": RUN, "key": "a//b", "value": 1, "timestamp": 1}, "for parameter 'key'"),
-    ("runs/log-metric", {"run_id": RUN, "key": "k", "value": 1, "timestamp": -1}, "for parameter 'timestamp'"),
-    ("runs/log-parameter", {"run_id": RUN, "key": "k" * 251, "value": "1"}, "for parameter 'key'"),
-    ("runs/log-parameter", {"run_id": RUN, "key": "k", "value": "x" * (MAX_PARAM_VALUE + 1)}, "for parameter 'value'"),
-    ("runs/set-tag", {"run_id": RUN, "key": "k", "value": "x" * (MAX_TAG_VALUE + 1)}, "for parameter 'value'"),
-    ("runs/log-batch", {"run_id": RUN, "metrics": points(1001)}, "at most 1000 metrics. Got 1001 metrics."),
-    ("runs/log-batch", {"run_id": RUN, "params": texts(101)}, "at most 100 params. Got 101 params."),
-    ("runs/log-batch", {"run_id": RUN, "tags": texts(101)}, "at most 100 tags. Got 101 tags."),
-    (
-        "runs/log-batch",
-        {"run_id": RUN, "metrics": points(950), "params": texts(51)},
-        "at most 1000 metrics, params, and tags. Got 1001",
-    ),
-    (
-        "runs/log-batch",
-        {"run_id": RUN, "params": [{"key": "z", "value": "1"}, {"key": "z", "value": "1"}]},
-        "Duplicate parameter keys have been submitted: ['z'].",
-    ),
-    (
-        "runs/log-batch",
-        {"run_id": RUN, "params": [{"key": "p", "value": "x" * (MAX_PARAM_VALUE + 1)}]},
-        "'params[0].value'",
-    ),
-    (
-        "runs/log-inputs",
-        {
-            "run_id": RUN,
-            "datasets": [{"dataset": {"name": "n", "digest": "x" * 37, "source_type": "s", "source": "s"}}],
-        },
-        "'datasets[0].dataset.digest'",
-    ),
-    (
-        "runs/log-inputs",
-        {"run_id": RUN, "datasets": [{}]},
-        "Missing value for required parameter 'datasets[0].dataset'",
-    ),
-    ("runs/log-inputs", {"run_id": RUN, "models": [{}]}, "Missing value for required parameter 'models[0].model_id'"),
-    ("metrics/get-history", {"run_id": "r", "metric_key": "k", "max_results": 0}, "It must be a positive integer"),
-    (
-        "metrics/get-history-bulk",
-        {"run_id": [f"r{i}" for i in range(101)], "metric_key": "k"},
-        "has 101 runs; at most 100 are allowed",
-    ),
-    ("metrics/get-history-bulk-interval", {"run_ids": ["r"], "metric_key": "k", "start_step": 1}, "both"),
-    (
-        "metrics/get-history-bulk-interval",
-        {"run_ids": ["r"], "metric_key": "k", "start_step": 3, "end_step": 2},
-        "must not be greater than end_step",
-    ),
-    ("metrics/get-history-bulk-interval", {"run_ids": ["r"], "metric_key": "k", "max_results": 2501}, "at most 2500"),
-    ("metrics/get-history-bulk-interval", {"run_ids": [], "metric_key": "k"}, "required parameter 'run_ids'"),
-]
-
-
-@pytest.mark.parametrize(("path", "fields", "words"), REFUSED)
-def test_broken_rules_are_refused_with_the_field(path: str, fields: dict[str, Any], words: str) -> None:
-    with pytest.raises(InvalidValue) as caught:
-        call(path, **fields)
-    assert words in caught.value.message
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["..", "a/../b", "/etc", "a//b", "a\\b", "C:/x", "%2e%2e", "a%2fb", "%252e%252e", "a/./b", "a/", "\x01", "x" * 256],
-)
-def test_artifact_paths_that_could_lead_elsewhere_are_refused(path: str) -> None:
-    with pytest.raises(InvalidValue, match="Invalid path"):
-        call("artifacts/list", run_id="r", path=path)
-
-
-def test_every_route_was_called_here() -> None:
-    called = {path for path, *_ in CALLS} | {path for path, *_ in ASKED} | {"runs/log-model"}
-    assert called == set(BY_PATH)
+INFO_FIELDS = {"run_id": RUN, "experiment_id": "0"}

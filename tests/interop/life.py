@@ -19,7 +19,9 @@ ACTIVE, DELETED, ALL = 1, 2, 3
 
 
 def since(library: Any, *version: int) -> bool:
-    """Whether the library is of this version or newer."""
+    """Whether the library is of this version or newer; ours has what the newest has."""
+    if library.__name__ == "millstream":
+        return True
     return tuple(int(part) for part in library.__version__.split(".")[:2]) >= version
 
 

@@ -9,11 +9,18 @@ from typing import Any
 
 import pytest
 
+from millstream.drivers.rest.client import RestClient
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
+from millstream.stores.open import close_stores, open_store
+from millstream.stores.remote import RemoteStore
 from millstream.values.databases import DatabaseUri
 from millstream.values.paths import Location
+from millstream.values.servers import ServerUri
 from tests import servers
+from tests.drivers.test_rest_client import Script
+from tests.drivers.test_rest_client import script as script  # the fixture
+from tests.remotes import Served, running
 
 
 @pytest.fixture
@@ -106,3 +113,33 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         module, name = place.rsplit(".", 1)
         monkeypatch.setattr(place, counting(getattr(import_module(module), name)))
     return lambda: count
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """A server of this session; a test says what it serves."""
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def behind(open_tree: Callable[[], EmbeddedStore]) -> EmbeddedStore:
+    """The store of the server that `remote_store` speaks to."""
+    return open_tree()
+
+
+@pytest.fixture
+def remote_store(served: Served, behind: EmbeddedStore) -> Iterator[Any]:
+    """The store of a server of `behind`, as a user opens it."""
+    served.serve(behind)
+    yield open_store(served.address)
+    close_stores()
+
+
+@pytest.fixture
+def scripted(script: Script) -> Iterator[RemoteStore]:
+    """The store of a server that says what a test wants; it waits for nothing."""
+    server = ServerUri.parse(script.address)
+    made = RemoteStore(server, RestClient(server, sleep=lambda _: None))
+    yield made
+    made.close()

@@ -28,9 +28,11 @@ class Place:
 
     def __init__(self, store_uri: str | None, auth_db: str | None) -> None:
         """Find the store `store_uri` as a server does; `auth_db` is another database for the users."""
-        from millstream.stores.open import find_store, open_store
+        from millstream.stores.open import find_store, on_this_side, open_store
 
-        self.store: Store = open_store(find_store(store_uri or text_setting("BACKEND_STORE_URI")).uri)
+        self.store: Store = open_store(
+            on_this_side(find_store(store_uri or text_setting("BACKEND_STORE_URI")), "Users are kept").uri
+        )
         self._accounts = open_accounts(self.store.uri, auth_db)
 
     @property

@@ -76,12 +76,12 @@ def _store() -> dict[str, Any]:
     found: dict[str, Any] = {"how": None, "index": None, "error": None, "problems": []}
     try:
         store = find_store()
-        found |= {"kind": "directory" if store.database is None else "database"}
+        found |= {"kind": "directory" if store.is_directory else "database" if store.database else "server"}
         found |= {"location": store.public, "how": mask(store.how)}
         facts = open_store().read(DescribeStore())
         found |= {"kind": facts.kind, "location": facts.location, "exists": facts.exists}
         found |= {"experiments": facts.experiments, "runs": facts.runs, "problems": list(facts.problems)}
-        found["index"] = str(index_path(store.path)) if store.database is None else None
+        found["index"] = str(index_path(store.path)) if store.is_directory else None
     except MillstreamError as error:
         found["error"] = mask(error.message)
     return found
@@ -130,7 +130,7 @@ def _echo_report(report: dict[str, Any]) -> None:
         rows += [
             ("Store", f"{store['kind']} {store['location']}"),
             ("Found", f"{store['how']}{missing}"),
-            ("Index", store["index"] or "none; the database answers itself"),
+            ("Index", store["index"] or "none is needed; the store answers itself"),
             ("Experiments", str(store["experiments"])),
             ("Runs", str(store["runs"])),
         ]

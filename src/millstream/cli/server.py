@@ -186,14 +186,14 @@ def _open(
 ) -> tuple[Store | None, str, str, ASGIApp, Login]:
     """(the store, what may be shown of its place, how that was found, the app over it, who logs in)."""
     from millstream.server.app import make_app, make_depot
-    from millstream.stores.open import find_store, open_store
+    from millstream.stores.open import find_store, on_this_side, open_store
 
     login_options = {name: callers.pop(name) for name in LOGIN_NAMES}
     ways: dict[str, Any] = {"static_prefix": static_prefix, "watch": watching.watch, **_guards(**callers)}
     if passing.only:
         refuse_login(login_options)
         return None, passing.only, "only artifacts", make_depot(passing.only, **ways), Login()
-    found = find_store(store_uri or text_setting("BACKEND_STORE_URI"))
+    found = on_this_side(find_store(store_uri or text_setting("BACKEND_STORE_URI")), "Start another one")
     root = default_artifact_root or text_setting("DEFAULT_ARTIFACT_ROOT")
     store = open_store(found.uri, root or (passing.destination if passing.serve else None))
     passed: dict[str, Any] = {"artifacts_destination": passing.destination, "serve_artifacts": passing.serve}

@@ -112,16 +112,19 @@ def run(
         target = find_target(client, experiment_name, experiment_id, run_id, plan)
     except InvalidValue as error:
         raise ProjectFailed(error.message) from error
-    environ = child_environ(os.environ, target.run_id, target.tracking_uri, target.experiment_id)
-    task = Task(
-        run_id=target.run_id,
+    start = _run_here if synchronous else _run_apart
+    return start(client, plan, target, _task(plan, target, target.run_id), run_name)
+
+
+def _task(plan: Plan, target: Target, run_id: str) -> Task:
+    environ = child_environ(os.environ, run_id, target.tracking_uri, target.experiment_id)
+    return Task(
+        run_id=run_id,
         experiment_id=target.experiment_id,
         tracking_uri=target.tracking_uri,
         directory=str(plan.source.directory),
         invocations=plan.invocations(environ),
     )
-    start = _run_here if synchronous else _run_apart
-    return start(client, plan, target, task, run_name)
 
 
 def _refuse_other_back_ends(backend: str, backend_config: object, docker: object) -> None:
@@ -136,7 +139,7 @@ def _refuse_other_back_ends(backend: str, backend_config: object, docker: object
 def _run_here(client: MlflowClient, plan: Plan, target: Target, task: Task, run_name: str | None) -> SubmittedRun:
     job = Job(plan.source.directory)
     with stop_on_signal(job) as interruption:
-        _begin(client, plan, target, task, run_name)
+        task = _begin(client, plan, target, task, run_name)
         status = see_through(task, job, client)
     if interruption.signal is not None:
         signal.raise_signal(interruption.signal)
@@ -147,7 +150,7 @@ def _run_here(client: MlflowClient, plan: Plan, target: Target, task: Task, run_
 
 def _run_apart(client: MlflowClient, plan: Plan, target: Target, task: Task, run_name: str | None) -> SubmittedRun:
     """Give the task to a process of its own, which outlives this one."""
-    _begin(client, plan, target, task, run_name)
+    task = _begin(client, plan, target, task, run_name)
     try:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "millstream.projects"], stdin=subprocess.PIPE, start_new_session=True
@@ -161,15 +164,18 @@ def _run_apart(client: MlflowClient, plan: Plan, target: Target, task: Task, run
     return SubmittedRun(task.run_id, client, supervisor)
 
 
-def _begin(client: MlflowClient, plan: Plan, target: Target, task: Task, run_name: str | None) -> None:
-    """Make the run (or take up the one that was named); a failure on the way leaves it FAILED."""
+def _begin(client: MlflowClient, plan: Plan, target: Target, task: Task, run_name: str | None) -> Task:
+    """Make the run (or take up the one that was named); a failure on the way leaves it FAILED. Returns its task."""
     try:
-        open_run(client, target, plan, run_name)
+        run_id = open_run(client, target, plan, run_name)
     except BaseException:
         _fail_quietly(client, task.run_id)
         raise
+    if run_id != task.run_id:
+        task = _task(plan, target, run_id)
     for invocation in task.invocations:
         say(f"=== Run (ID '{task.run_id}'): {shlex.join(invocation.argv)} ===")
+    return task
 
 
 def _fail_quietly(client: MlflowClient, run_id: str) -> None:

@@ -65,15 +65,21 @@ def find_target(
     return Target(continued.info.run_id, found, uri, continued)
 
 
-def open_run(client: MlflowClient, target: Target, plan: Plan, run_name: str | None) -> None:
-    """Make the run, or set the continued one to RUNNING, with the params and tags of the project."""
+def open_run(client: MlflowClient, target: Target, plan: Plan, run_name: str | None) -> str:
+    """Make the run, or set the continued one to RUNNING, with the params and tags of the project; returns its id.
+
+    That is the target's, but at servers that make the ids themselves.
+    """
     tags = _tags(plan, run_name)
+    run_id = target.run_id
     if target.continued is None:
-        client.create_run(target.experiment_id, tags=tags, run_name=run_name, run_id=target.run_id)
+        made = client.create_run(target.experiment_id, tags=tags, run_name=run_name, run_id=run_id)
+        run_id = made.info.run_id
     else:
         client.update_run(target.run_id, status="RUNNING", name=run_name)
         client.log_batch(target.run_id, tags=[RunTag(key, text) for key, text in tags.items()])
-    client.log_batch(target.run_id, params=[Param(key, text) for key, text in plan.arguments.logged.items()])
+    client.log_batch(run_id, params=[Param(key, text) for key, text in plan.arguments.logged.items()])
+    return run_id
 
 
 def _tags(plan: Plan, run_name: str | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from millstream.formats.wire.calls.errors import KIND, kind_of
 from millstream.server.limits import pause
 from millstream.server.targets import shown_target
 from millstream.server.visits import visit_of
@@ -42,7 +43,9 @@ def error_reply(error: Exception, scope: Scope) -> Response:
     if isinstance(error, MillstreamError) and (error.http_status < 500 or error.http_status in (501, 503, 504, 507)):
         if error.http_status >= 500 and error.told != error.message:
             log.warning("%s", error.message)
-        headers = {"Retry-After": pause()} if error.http_status in (429, 503) else None
+        headers = {"Retry-After": pause()} if error.http_status in (429, 503) else {}
+        if kind := kind_of(error):
+            headers[KIND] = kind
         value = {"error_code": error.error_code, "message": _cut(error.told)}
         return json_reply(value, error.http_status, headers)
     visit, known = visit_of(scope), isinstance(error, MillstreamError)

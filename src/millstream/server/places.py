@@ -15,6 +15,7 @@ from millstream.values.errors import NotPermitted
 from millstream.values.names import new_experiment_id
 from millstream.values.ops import CreateExperiment
 from millstream.values.paths import Location, RelPath
+from millstream.values.queries import RunTable
 
 _REMOTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]+:")  # A single letter is a drive of Windows.
 
@@ -117,6 +118,14 @@ class Places(Struct, frozen=True):
         if not self.passes_on(info.artifact_uri):
             return info
         return structs.replace(info, artifact_uri=Owner("run", info.run_id).uri(info.experiment_id))
+
+    def show_table(self, table: RunTable) -> RunTable:
+        """As clients see it."""
+        if not self.proxied:
+            return table
+        rows = zip(table.artifact_uri, table.run_id, table.experiment_id, strict=True)
+        shown = [Owner("run", run).uri(experiment) if self.passes_on(uri) else uri for uri, run, experiment in rows]
+        return structs.replace(table, artifact_uri=shown)
 
     def show_model(self, model: LoggedModel) -> LoggedModel:
         """As clients see it."""

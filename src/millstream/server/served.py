@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class ServedStore:
-    """Answers as `store` does, with its places mapped both ways. Own pages' tables of runs tell the true places."""
+    """Answers as `store` does, with its places mapped both ways."""
 
     def __init__(self, store: Store, places: Places) -> None:
         """Serve `store`; `places` says what is passed on and where new experiments may keep artifacts."""
@@ -152,6 +152,8 @@ class ServedStore:
                 return show_version(found, places)
             case RegisteredModel():
                 return show_registered(found, places)
+            case queries.RunTable():
+                return places.show_table(found)
             case Page():
                 return Page((self._show(item) for item in found), found.token)
         return found

@@ -33,7 +33,7 @@ from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
 from millstream.stores.index import Index
 from millstream.values.databases import POSTGRESQL
-from millstream.values.errors import DataDamaged, InvalidValue, MillstreamError, NotFound, StorageFailed
+from millstream.values.errors import DataDamaged, InvalidValue, MillstreamError, NotFound, NotSupported, StorageFailed
 from millstream.values.paths import Location
 from millstream.values.queries import DescribeStore
 from millstream.values.space import is_named_after
@@ -49,6 +49,8 @@ def back_up(store: Store, target: Path, *, artifacts: bool = True, progress: Pro
     Others may write meanwhile; what they write may be in it or not. `target` is there whole or not at all.
     """
     target = target.absolute()
+    if not isinstance(store, EmbeddedStore | DatabaseStore):
+        raise NotSupported("Directories and databases are backed up where they are, and not through a server.")
     facts = store.read(DescribeStore())
     if not facts.exists:
         raise NotFound(f"There is no store at {facts.location} to back up.")
@@ -62,13 +64,11 @@ def back_up(store: Store, target: Path, *, artifacts: bool = True, progress: Pro
             kind, place = manifests.DIRECTORY, os.fspath(store.root)
             copy_tree(Tree(store.root), copies, TREE, artifacts=artifacts)
             roots = _outside(home / TREE, store.root) if artifacts else {}
-        elif isinstance(store, DatabaseStore):
+        else:
             kind, place = store.database.kind, store.database.public
             _copy_database(store, home / DATABASE, progress)
             copies.files[DATABASE] = facts_of(home / DATABASE)
             roots = _artifact_places(home / DATABASE) if artifacts else {}
-        else:
-            raise InvalidValue("Only directories and databases can be backed up.")
         _copy_artifacts(copies, roots)
         manifest = Manifest(
             kind=kind,

@@ -10,25 +10,45 @@ from millstream.formats.mlruns.layout import DEFAULT_DIRECTORY
 from millstream.values.databases import DatabaseUri, hidden
 from millstream.values.errors import InvalidValue, NotSupported
 from millstream.values.paths import Location
+from millstream.values.servers import ServerUri
 from millstream.values.settings import text_setting
 
 
 class FoundStore(Struct, frozen=True):
-    """The store to use, a directory at `path` or a `database`, and in words how it was chosen."""
+    """The store to use, a directory at `path`, a `database` or a `server`, and in words how it was chosen."""
 
     how: str
     path: Path = Path()
     database: DatabaseUri | None = None
+    server: ServerUri | None = None
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory on this machine."""
+        return self.database is None and self.server is None
 
     @property
     def uri(self) -> str:
         """The URI that opens it; may hold a password."""
+        if self.server is not None:
+            return self.server.text
         return self.path.as_uri() if self.database is None else self.database.text
 
     @property
     def public(self) -> str:
         """Its name for people, without a password."""
+        if self.server is not None:
+            return self.server.public
         return str(self.path) if self.database is None else self.database.public
+
+
+def on_this_side(found: FoundStore, what: str) -> FoundStore:
+    """`found`; NotSupported, as `what` that is done with a store itself, when it is a server."""
+    if found.server is not None:
+        raise NotSupported(
+            f"{found.public} is a server. {what} where its store is: on the server's machine, with that store named."
+        )
+    return found
 
 
 def find_store(uri: str | None = None, start: Path | None = None) -> FoundStore:
@@ -60,6 +80,8 @@ def _looks_like_tree(path: Path) -> bool:
 
 
 def _named(uri: str, base: Path, how: str) -> FoundStore:
+    if ServerUri.meant(uri):
+        return FoundStore(how, server=ServerUri.parse(uri))
     database = DatabaseUri.parse(uri, base)
     if database is not None:
         return FoundStore(how, database=database)
@@ -68,11 +90,7 @@ def _named(uri: str, base: Path, how: str) -> FoundStore:
     )
     if location.local is not None:
         return FoundStore(how, location.local)
-    if location.scheme in ("http", "https"):
-        raise NotSupported(
-            f"{hidden(uri)!r}: this version keeps runs in directories and databases; servers are not supported yet."
-        )
     raise InvalidValue(
         f"{hidden(uri)!r} is no tracking URI: {location.scheme!r} is an unknown scheme. Name a directory, "
-        "sqlite:///file.db or postgresql://…"
+        "sqlite:///file.db, postgresql://… or the http:// address of a server."
     )

@@ -11,33 +11,46 @@ from typing import TYPE_CHECKING
 
 from millstream.stores.base import Store
 from millstream.stores.embedded import EmbeddedStore
-from millstream.stores.found import FoundStore, find_store
+from millstream.stores.found import FoundStore, find_store, on_this_side
 from millstream.values.databases import DatabaseUri
 from millstream.values.settings import text_setting
 
 if TYPE_CHECKING:
     from millstream.stores.database import DatabaseStore
+    from millstream.stores.remote import RemoteStore
 
-__all__ = ["FoundStore", "close_stores", "find_store", "open_store"]
+__all__ = ["FoundStore", "close_stores", "find_store", "on_this_side", "open_store"]
 
-_stores: dict[str, EmbeddedStore | DatabaseStore] = {}
+_stores: dict[str, EmbeddedStore | DatabaseStore | RemoteStore] = {}
 _lock = Lock()
 
 
 def open_store(uri: str | None = None, artifact_root: str | None = None) -> Store:
-    """The store for a tracking URI (a directory, a file: URI, a database); without one the one that `find_store` finds.
+    """The store for a tracking URI (a directory, a database, a server); without one the one that `find_store` finds.
 
     `artifact_root` is where new experiments of a database keep artifacts; what a store was opened with first holds.
     Nothing is made on disk before the first write to a directory, the first use of a database.
     """
     found = find_store(uri)
-    key = os.path.realpath(found.path) if found.database is None else _database_key(found.database)
+    if found.database is not None:
+        key = _database_key(found.database)
+    else:
+        key = os.path.realpath(found.path) if found.server is None else found.server.key
     with _lock:
         store = _stores.get(key)
         if store is None:
-            store = EmbeddedStore(Path(key)) if found.database is None else _database(found.database, artifact_root)
-            _stores[key] = store
+            store = _stores[key] = _opened(found, artifact_root)
         return store
+
+
+def _opened(found: FoundStore, artifact_root: str | None) -> EmbeddedStore | DatabaseStore | RemoteStore:
+    if found.database is not None:
+        return _database(found.database, artifact_root)
+    if found.server is not None:
+        # Whoever writes to a directory needs no HTTP.
+        remote: RemoteStore = import_module("millstream.stores.remote").RemoteStore(found.server)
+        return remote
+    return EmbeddedStore(Path(os.path.realpath(found.path)))
 
 
 def close_stores() -> None:

@@ -9,13 +9,17 @@ from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
 from millstream.stores.database_repairs import DatabaseRepairs
 from millstream.stores.embedded import EmbeddedStore
+from millstream.stores.remote import RemoteStore
 from millstream.stores.tree_repairs import TreeRepairs
+from millstream.values.errors import NotSupported
 from millstream.values.findings import Finding
 from millstream.values.queries import DescribeStore
 
 
 def repair(store: Store, *, fix: bool) -> tuple[list[Finding], Path | None]:
     """Everything that is wrong with `store`, and the quarantine where things were put; with `fix` it is mended."""
+    if isinstance(store, RemoteStore):
+        raise NotSupported(f"{store.public} is a server. Look for damage where its store is, with that store named.")
     if isinstance(store, EmbeddedStore):
         repairs = TreeRepairs(store.tree)
         found = repairs.repair(fix=fix)

@@ -28,7 +28,7 @@ from millstream.stores.base import Store
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
 from millstream.values.databases import SQLITE
-from millstream.values.errors import DataDamaged, InvalidState, InvalidValue, MillstreamError
+from millstream.values.errors import DataDamaged, InvalidState, InvalidValue, MillstreamError, NotSupported
 from millstream.values.paths import Location, RelPath
 from millstream.values.space import own_artifacts
 
@@ -45,6 +45,8 @@ def restore(home: Path, store: Store, progress: Progress | None = None) -> Manif
 
     InvalidState when the store is not empty or of another kind, DataDamaged when a file is not what it was.
     """
+    if not isinstance(store, EmbeddedStore | DatabaseStore):
+        raise NotSupported("A backup is restored into a directory or a database, and not through a server.")
     manifest = read_manifest(home)
     kind = store.database.kind if isinstance(store, DatabaseStore) else manifests.DIRECTORY
     if kind != manifest.kind:
@@ -54,7 +56,7 @@ def restore(home: Path, store: Store, progress: Progress | None = None) -> Manif
     restoring = _Restoring(home, manifest, progress)
     if isinstance(store, EmbeddedStore):
         restoring.into_tree(store.root)
-    elif isinstance(store, DatabaseStore):
+    else:
         restoring.into_database(store)
     return manifest
 

@@ -26,7 +26,13 @@ class Setting(Struct, frozen=True):
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("TRACKING_URI", str, None, "MLFLOW_TRACKING_URI", "Where runs are kept: a directory or a database URI."),
+    Setting(
+        "TRACKING_URI",
+        str,
+        None,
+        "MLFLOW_TRACKING_URI",
+        "Where runs are kept: a directory, a database URI or the address of a server.",
+    ),
     Setting(
         "REGISTRY_URI",
         str,
@@ -45,17 +51,56 @@ SETTINGS: tuple[Setting, ...] = (
         str,
         None,
         "MLFLOW_TRACKING_USERNAME",
-        "User name noted in tag mlflow.user; login for `import` from a server.",
+        "User name noted in tag mlflow.user; login at a tracking server.",
     ),
     Setting(
         "TRACKING_PASSWORD",
         str,
         None,
         "MLFLOW_TRACKING_PASSWORD",
-        "Password, with the user name, for `import` from a server.",
+        "Password, with the user name, of the login at a tracking server.",
     ),
     Setting(
-        "TRACKING_TOKEN", str, None, "MLFLOW_TRACKING_TOKEN", "Token, without a user name, for `import` from a server."
+        "TRACKING_TOKEN",
+        str,
+        None,
+        "MLFLOW_TRACKING_TOKEN",
+        "Token, without a user name, of the login at a tracking server.",
+    ),
+    Setting(
+        "TRACKING_INSECURE_TLS",
+        bool,
+        False,
+        "MLFLOW_TRACKING_INSECURE_TLS",
+        "Take any certificate of a tracking server: whoever is in between reads and changes everything.",
+    ),
+    Setting(
+        "TRACKING_SERVER_CERT_PATH",
+        str,
+        None,
+        "MLFLOW_TRACKING_SERVER_CERT_PATH",
+        "Certificates that a tracking server's must be signed by: a PEM file or a directory (default: the system's).",
+    ),
+    Setting(
+        "TRACKING_CLIENT_CERT_PATH",
+        str,
+        None,
+        "MLFLOW_TRACKING_CLIENT_CERT_PATH",
+        "Certificate and key to show to a tracking server, in one PEM file.",
+    ),
+    Setting(
+        "HTTP_REQUEST_TIMEOUT",
+        int,
+        120,
+        "MLFLOW_HTTP_REQUEST_TIMEOUT",
+        "Seconds that a tracking server may be silent before it is asked again.",
+    ),
+    Setting(
+        "HTTP_REQUEST_MAX_RETRIES",
+        int,
+        7,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+        "How often a tracking server that does not answer, or is busy, is asked again.",
     ),
     Setting(
         "INDEX_DIR", str, None, None, "Where the index of an mlruns directory is cached (default: the user's cache)."

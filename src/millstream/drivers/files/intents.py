@@ -182,6 +182,10 @@ class Intents:
         )
 
 
+# The last two where one key lies below another, as a/b below a: whoever appends is refused then.
+_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
 def end_of_lines(path: str) -> int:
     """Where the last whole line of a file ends; 0 when there is no file."""
     try:
@@ -194,7 +198,7 @@ def end_of_lines(path: str) -> int:
                 if newline >= 0:
                     return position - length + newline + 1
                 position -= length
-    except FileNotFoundError:
+    except _NO_FILE:
         pass
     return 0
 
@@ -205,7 +209,7 @@ def left_of(path: str, start: int, text: bytes) -> bytes:
         with open(path, "rb") as file:
             file.seek(start)
             found = file.read()
-    except FileNotFoundError:
+    except _NO_FILE:
         return text
     lines = text.splitlines(keepends=True)
     most, position = 0, 0

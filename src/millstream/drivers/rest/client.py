@@ -1,95 +1,74 @@
-"""Calls to a tracking server: JSON in and out, files as streams, tried again while the server is busy."""
+"""Calls to a tracking server: sent again while it is busy or away, JSON in and out, files as streams."""
 
 from __future__ import annotations
 
 import http.client
+import logging
+import random
 import socket
 import ssl
-import threading
 import time
-from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, TypeVar, cast
-from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import msgspec
 
-from millstream.values.databases import hidden
-from millstream.values.errors import (
-    BadRequest,
-    EndpointNotFound,
-    InvalidValue,
-    MillstreamError,
-    NotFound,
-    NotPermitted,
-    NotSupported,
-    StorageFailed,
-    Unavailable,
-)
-from millstream.values.settings import text_setting
+from millstream.drivers.rest.connections import Connections, login_of
+from millstream.formats.wire.calls.call import Message, write_message, write_query
+from millstream.formats.wire.calls.errors import KIND, error_of, may_work_later, reason_of
+from millstream.values.errors import BadRequest, MillstreamError, Unavailable
+from millstream.values.servers import ServerUri
+from millstream.values.settings import setting
 from millstream.values.version import VERSION
 
 T = TypeVar("T")
 
-TRIES = 6
-TIMEOUT_SECONDS = 120
+TRIES = 8
+"""How often a call is sent when the settings do not say otherwise."""
+API = "/api/2.0/mlflow/"
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
-_TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-API = "/api/2.0/mlflow/"
+_LONGEST_ASKED_SECONDS = 300.0
+_log = logging.getLogger("millstream")
+_PLAIN = {"User-Agent": f"millstream/{VERSION}", "Accept-Encoding": "identity"}
+
+
+class _Busy(Exception):
+    """What may be gone at the next try, after `pause` seconds; `closed` when the connection broke."""
+
+    def __init__(self, reason: str, pause: float = 0.0, *, closed: bool = False) -> None:
+        super().__init__(reason)
+        self.pause = pause
+        self.closed = closed
 
 
 class RestClient:
     """One server. Safe for threads: each has a connection of its own, which stays open between calls."""
 
-    def __init__(self, address: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, address: str | ServerUri, sleep: Callable[[float], None] = time.sleep) -> None:
         """`address` is ``http://host:port/path`` or https, with a user name and password or not.
 
         Without one in the address, MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN, are used.
         """
-        self.public = hidden(address).rstrip("/")
-        try:
-            parts = urlsplit(address)
-            self._port = parts.port
-        except ValueError as error:
-            raise InvalidValue(f"{self.public!r} is not a valid address: {error}.") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise InvalidValue(f"{self.public!r} is no server's address; write http://host:5000 or https://host.")
-        self._host = parts.hostname
-        self._secure = parts.scheme == "https"
-        self._path = parts.path.rstrip("/")
-        self._headers = {"User-Agent": f"millstream/{VERSION}", "Accept-Encoding": "identity"}
-        login = _login(parts.username, parts.password)
+        self.server = address if isinstance(address, ServerUri) else ServerUri.parse(address)
+        self.public = self.server.public
+        self.connections = Connections(self.server)
+        self._sleep = sleep
+        self._headers = dict(_PLAIN)
+        login = login_of(self.server)
         if login:
             self._headers["Authorization"] = login
-        self._sleep = sleep
-        self._connections = threading.local()
-        self._open: list[http.client.HTTPConnection] = []
-
-    def get(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to ``GET /api/2.0/mlflow/<name>``; parameters that are None are left out."""
-        return self._json("GET", API + name + _query(parameters), None)
-
-    def post(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to ``POST /api/2.0/mlflow/<name>``; fields that are None are left out."""
-        fields = {key: value for key, value in body.items() if value is not None}
-        return self._json("POST", API + name, msgspec.json.encode(fields))
-
-    def open(self, path: str, parameters: Mapping[str, Any]) -> BinaryIO:
-        """The body of ``GET <path>`` as a stream, on a connection of its own that ends with it."""
-        connection, once = self._connect(), {"Connection": "close"}
-        return cast(BinaryIO, self._answer("GET", path + _query(parameters), None, connection, _itself, once))
 
     @property
     def path(self) -> str:
         """The path of the server's address, which stands before every other."""
-        return self._path
+        return self.server.path
 
     @property
     def host(self) -> str:
         """Host and port, as requests name them."""
-        name = f"[{self._host}]" if ":" in self._host else self._host
-        return name if self._port is None else f"{name}:{self._port}"
+        name = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
+        return name if self.server.port is None else f"{name}:{self.server.port}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -98,121 +77,169 @@ class RestClient:
 
     def connect(self, seconds: float | None = None) -> socket.socket:
         """An open connection to the server, of the caller's own; made within `seconds`, if that is said."""
-        connection = self._connect()
+        connection = self.connections.new()
         patience = connection.timeout
         connection.timeout = seconds or patience
-        connection.connect()
-        connection.sock.settimeout(patience)
-        return connection.sock
+        try:
+            connection.connect()
+        except (OSError, ValueError) as error:
+            if advice := _advice(error):
+                raise Unavailable(f"{self.public} cannot be reached: {error}. {advice}") from error
+            raise
+        opened: socket.socket = connection.sock
+        opened.settimeout(patience)
+        return opened
 
     def refusal(self, status: int, text: bytes, path: str) -> MillstreamError:
         """What an answer of this status says."""
-        kind = {501: NotSupported, 507: StorageFailed}.get(status)
-        message = _message(text)
-        return kind(message) if kind and message else self._refusal(status, text, path)
+        return error_of(status, {}, text, f"{self.public}{path.partition('?')[0]}")
+
+    def get(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to ``GET /api/2.0/mlflow/<name>``; parameters that are None are left out."""
+        return self.ask(write_message("GET", API + name, parameters))
+
+    def post(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to ``POST /api/2.0/mlflow/<name>``; fields that are None are left out."""
+        return self.ask(write_message("POST", API + name, body))
+
+    def open(self, path: str, parameters: Mapping[str, Any]) -> BinaryIO:
+        """The body of ``GET <path>`` as a stream, on a connection of its own that ends with it."""
+        connection = self.connections.new()
+        message = Message("GET", path + write_query(parameters))
+        return cast(BinaryIO, self._answer(message, {"Connection": "close"}, lambda: connection, _itself))
+
+    def ask(self, message: Message, key: str | None = None) -> dict[str, Any]:
+        """The JSON object that answers `message`, sent until there is an answer; `key` is its idempotency key.
+
+        Unavailable when there is none after some tries; else the error that the server's answer stands for.
+        """
+        headers = {} if key is None else {"Idempotency-Key": key}
+        data = self._answer(message, headers, self.connections.own, http.client.HTTPResponse.read)
+        place = self._place(message)
+        try:
+            found = msgspec.json.decode(data) if data.strip() else {}
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadRequest(f"{place} answered something that is not JSON: {error}.") from error
+        if not isinstance(found, dict):
+            raise BadRequest(f"{place} answered a {type(found).__name__} and not an object.")
+        return found
 
     def close(self) -> None:
         """Close the connections of all threads; they open again when used."""
-        for connection in self._open:
-            connection.close()
+        self.connections.close()
 
-    def _json(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
-        connection = getattr(self._connections, "own", None)
-        if connection is None:
-            connection = self._connections.own = self._connect()
-            self._open.append(connection)
-        data = self._answer(method, path, body, connection, http.client.HTTPResponse.read)
-        try:
-            found = msgspec.json.decode(data) if data.strip() else {}
-        except msgspec.DecodeError as error:
-            raise BadRequest(f"{self.public}{path} answered something that is not JSON: {error}.") from error
-        if not isinstance(found, dict):
-            raise BadRequest(f"{self.public}{path} answered a {type(found).__name__} and not an object.")
-        return found
-
-    def _connect(self) -> http.client.HTTPConnection:
-        if self._secure:
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(self._host, self._port, timeout=TIMEOUT_SECONDS, context=context)
-        return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
+    def after_fork(self) -> None:
+        """Start anew in a child process."""
+        self.connections.forget()
 
     def _answer(
         self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        connection: http.client.HTTPConnection,
+        message: Message,
+        more: Mapping[str, str],
+        connect: Callable[[], http.client.HTTPConnection],
         use: Callable[[http.client.HTTPResponse], T],
-        more_headers: Mapping[str, str] | None = None,
     ) -> T:
         """What `use` makes of a good answer; Unavailable when there is none after some tries."""
-        headers = {**self._headers, **(more_headers or {})}
-        if body is not None:
+        headers = {**self._headers, **more}
+        if message.body is not None:
             headers["Content-Type"] = "application/json"
-        reason = ""
-        for attempt in range(TRIES):
-            pause = _FIRST_PAUSE_SECONDS * 2**attempt
+        pauses, tries = _pauses(), _tries()
+        for attempt in range(1, tries):
             try:
-                connection.request(method, self._path + path, body, headers)
-                response = connection.getresponse()
-                if response.status == 200:
-                    return use(response)
-                text = response.read()
-                if response.status not in _TRY_AGAIN:
-                    raise self._refusal(response.status, text, path)
-                reason = f"{response.status} {_message(text) or response.reason}"
-                pause = max(pause, _retry_after(response))
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                reason = str(error) or type(error).__name__
-            if attempt < TRIES - 1:
-                self._sleep(min(pause, _LONGEST_PAUSE_SECONDS))
-        raise Unavailable(f"{self.public} did not answer {path.partition('?')[0]} after {TRIES} tries: {reason}.")
+                return self._send(message, headers, connect, use)
+            except _Busy as error:
+                if attempt == 1:
+                    _log.warning("%s does not answer (%s); trying again.", self.public, error)
+                self._sleep(max(next(pauses), min(error.pause, _LONGEST_ASKED_SECONDS)))
+        try:
+            return self._send(message, headers, connect, use)
+        except _Busy as error:
+            raise self._gave_up(message, tries, str(error)) from error
 
-    def _refusal(self, status: int, text: bytes, path: str) -> MillstreamError:
-        message = _message(text)
-        place = f"{self.public}{path.partition('?')[0]}"
-        if status in (401, 403):
-            return NotPermitted(
-                f"{place} wants a login ({status}). Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
-                "MLFLOW_TRACKING_TOKEN."
-            )
-        if status == 404:
-            kind = NotFound if b"RESOURCE_DOES_NOT_EXIST" in text else EndpointNotFound
-            return kind(message or f"{place} is not there; is it an MLflow server?")
-        return BadRequest(f"{place} answered {status}: {message or 'without a reason'}")
+    def _send(
+        self,
+        message: Message,
+        headers: Mapping[str, str],
+        connect: Callable[[], http.client.HTTPConnection],
+        use: Callable[[http.client.HTTPResponse], T],
+    ) -> T:
+        """One try. That the server had closed a connection that waited is nobody's fault and does not count."""
+        connection = connect()
+        used = connection.sock is not None
+        try:
+            return self._once(message, headers, connection, use)
+        except _Busy as error:
+            if not (used and error.closed):
+                raise
+        return self._once(message, headers, connect(), use)
+
+    def _once(
+        self,
+        message: Message,
+        headers: Mapping[str, str],
+        connection: http.client.HTTPConnection,
+        use: Callable[[http.client.HTTPResponse], T],
+    ) -> T:
+        try:
+            connection.request(message.method, self.server.path + message.target, message.body, headers)
+            response = connection.getresponse()
+            if response.status == 200:
+                return use(response)
+            text = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            reason = str(error) or type(error).__name__
+            if advice := _advice(error):
+                raise Unavailable(f"{self.public} cannot be reached: {reason}. {advice}") from error
+            raise _Busy(reason, closed=not isinstance(error, TimeoutError)) from error
+        if may_work_later(response.status, text):
+            raise _Busy(f"{response.status} {reason_of(text) or response.reason}", _retry_after(response))
+        raise error_of(response.status, {KIND: response.getheader(KIND)}, text, self._place(message))
+
+    def _gave_up(self, message: Message, tries: int, reason: str) -> Unavailable:
+        path = message.target.partition("?")[0]
+        return Unavailable(
+            f"{self.public} did not answer {message.method} {path} after {tries} tries: {reason}. Is the server "
+            "running, and is this its address? MLFLOW_HTTP_REQUEST_MAX_RETRIES says how often it is asked again."
+        )
+
+    def _place(self, message: Message) -> str:
+        return f"{self.public}{message.target.partition('?')[0]}"
 
 
 def _itself(response: http.client.HTTPResponse) -> http.client.HTTPResponse:
     return response
 
 
-def _login(user: str | None, password: str | None) -> str:
-    if user is None:
-        token = text_setting("TRACKING_TOKEN")
-        user, password = text_setting("TRACKING_USERNAME"), text_setting("TRACKING_PASSWORD")
-        if not user:
-            return f"Bearer {token}" if token else ""
-    else:
-        user, password = unquote(user), unquote(password or "")
-    return "Basic " + b64encode(f"{user}:{password or ''}".encode()).decode()
+def _tries() -> int:
+    retries = setting("HTTP_REQUEST_MAX_RETRIES")
+    assert isinstance(retries, int)
+    return max(0, retries) + 1
 
 
-def _query(parameters: Mapping[str, Any]) -> str:
-    given = {key: value for key, value in parameters.items() if value is not None}
-    return "?" + urlencode(given, quote_via=quote) if given else ""
+def _pauses() -> Iterator[float]:
+    """Seconds to wait, each about twice the one before: many clients of a server that is back do not come at once."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause * random.uniform(0.75, 1.25)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-def _message(text: bytes) -> str:
-    try:
-        found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return ""
-    return str(found.get("message", ""))[:500] if isinstance(found, dict) else ""
+def _advice(error: Exception) -> str:
+    """What to do about an error that asking again does not mend; "" for all others."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "MLFLOW_TRACKING_SERVER_CERT_PATH names the certificates that the server's must be signed by."
+    if isinstance(error, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+        return "It speaks http and not https."
+    if isinstance(error, socket.gaierror) and error.errno == getattr(socket, "EAI_NONAME", None):
+        return "No machine has this name."
+    if isinstance(error, ValueError | UnicodeError):
+        return "Check the address."
+    return ""
 
 
 def _retry_after(response: http.client.HTTPResponse) -> float:
     try:
-        return float(response.getheader("Retry-After") or 0)
+        return max(0.0, float(response.getheader("Retry-After") or 0))
     except ValueError:
         return 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +13,11 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from millstream.drivers.rest.client import TRIES, RestClient
+from millstream.drivers.rest.client import RestClient
 from millstream.drivers.rest.lane import Answer, Broken, Content, Lane
+from millstream.formats.wire.calls.errors import may_work_later
 from millstream.values.errors import Unavailable
+from millstream.values.settings import setting
 
 T = TypeVar("T")
 Use = Callable[[Answer, Lane], T]
@@ -23,7 +26,7 @@ MOST = 16
 """Connections to a server that are open at once, in a process."""
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
-_TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_LONGEST_ASKED_SECONDS = 300.0
 
 
 class Passing(Exception):
@@ -50,10 +53,11 @@ class Tries:
     def wait(self, error: Passing, what: str) -> None:
         """Wait before the next try; Unavailable when there were enough."""
         self._failed += 1
-        if self._failed >= TRIES:
+        if self._failed > max(0, int(str(setting("HTTP_REQUEST_MAX_RETRIES")))):
             raise Unavailable(f"{what} after {self._failed} tries: {error}.") from error
-        pause = max(error.pause, _FIRST_PAUSE_SECONDS * 2 ** (self._failed - 1))
-        self._sleep(min(pause, _LONGEST_PAUSE_SECONDS))
+        pause = min(_FIRST_PAUSE_SECONDS * 2 ** (self._failed - 1), _LONGEST_PAUSE_SECONDS)
+        # Many clients of a server that is back do not come at once.
+        self._sleep(max(pause * random.uniform(0.75, 1.25), min(error.pause, _LONGEST_ASKED_SECONDS)))
 
 
 class _Held(Struct):
@@ -139,7 +143,7 @@ class Pool:
 
     def _failure(self, answer: Answer, text: bytes, path: str) -> Exception:
         refusal = self._client.refusal(answer.status, text, path)
-        if answer.status not in _TRY_AGAIN:
+        if not may_work_later(answer.status, text):
             return refusal
         asked = answer.headers.get("retry-after", "")
         return Passing(refusal.message, float(asked) if asked.isascii() and asked.isdigit() else 0)

@@ -38,8 +38,12 @@ from millstream.values.names import (
 
 
 class Create(Request, frozen=True, kw_only=True):
-    """Fields of runs/create. The border makes the id, and the start time where it is left out."""
+    """Fields of runs/create. The border makes the id and the start time where they are left out.
 
+    MLflow's clients give no id. With one that the client made, a run is there once, however often it is sent.
+    """
+
+    run_id: str = ""
     experiment_id: Text
     user_id: str = ""
     run_name: str = ""
@@ -123,7 +127,7 @@ def _create(request: Create, given: Given) -> ops.CreateRun:
     if start is not None and start < 0:
         raise invalid("start_time", start, "It must not be negative.")
     return ops.CreateRun(
-        run_id=given.new_run_id(),
+        run_id=checked_run(request.run_id) if request.run_id else given.new_run_id(),
         experiment_id=check("experiment_id", request.experiment_id, check_experiment_id),
         start_time=given.now if start is None else start,
         user_id=check("user_id", request.user_id, check_text, "user name", MAX_TAG_VALUE),

@@ -16,6 +16,7 @@ from millstream.stores.imports.mlflow import MlflowSource
 from millstream.stores.imports.servers import ServerSource
 from millstream.stores.imports.trees import TreeSource
 from millstream.stores.open import open_store
+from millstream.stores.remote import RemoteStore
 from millstream.values.databases import DatabaseUri, hidden
 from millstream.values.errors import InvalidValue, NotSupported
 from millstream.values.paths import Location
@@ -45,7 +46,11 @@ def open_source(uri: str, artifact_root: Path | None = None) -> Source:
 
 
 def check_apart(source: Source, uri: str, target: Store) -> None:
-    """Raise InvalidValue when `source` and `target` are the same place."""
+    """Raise InvalidValue when `source` and `target` are the same place, NotSupported when the target is a server."""
+    if isinstance(target, RemoteStore):
+        raise NotSupported(
+            f"{target.public} is a server, which takes no imports. Import where its store is, into that store."
+        )
     if isinstance(source, DatabaseSource) and isinstance(target, DatabaseStore):
         same = source.is_of(target)
     elif isinstance(source, TreeSource) and isinstance(target, EmbeddedStore):

@@ -133,7 +133,7 @@ class ServerSource:
         while True:
             try:
                 reply = self._client.get("metrics/get-history", parameters)
-            except BadRequest:
+            except (BadRequest, InvalidValue):
                 # Some stores of MLflow 2 cannot give a history in pages.
                 if parameters.pop("max_results", None) is None:
                     raise

@@ -1,0 +1,131 @@
+"""Our client lives with the real MLflow's server, and with ours, and sees what MLflow's client sees there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interop.conftest import SETTINGS, Peer
+from tests.interop.test_clients import PARAMS, POINTS, TAGS
+from tests.interop.test_imports import free_port, wait_until_up
+
+QUERIES = [
+    ["", ["start_time DESC"]],
+    ["params.even = 'True' AND status = 'FINISHED'", ["attributes.start_time ASC"]],
+    ["metrics.`손실` <= -2", ["metrics.`손실` ASC"]],
+    ["", ["metrics.`손실` DESC", "start_time ASC"]],
+    ["tags.`mlflow.runName` LIKE '1_'", ["tags.`mlflow.runName` DESC"]],
+    ["params.even = 'no'", []],
+]
+
+
+@pytest.fixture(scope="module", params=["mlflow", "millstream"])
+def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose clients write artifacts by themselves: MLflow's and ours."""
+    home: Path = tmp_path_factory.mktemp(f"server of {request.param}")
+    port = free_port()
+    options = ["--host", "127.0.0.1", "--port", str(port), "--backend-store-uri", f"sqlite:///{home}/runs.db"]
+    options += ["--default-artifact-root", str(home / "파일"), "--no-serve-artifacts", "--workers", "1"]
+    if request.param == "millstream":
+        start = "from millstream.cli.server import server; server(prog_name='millstream server')"
+        command = [sys.executable, "-c", start]
+    else:
+        command = [str(request.getfixturevalue("mlflow_python")), "-m", "mlflow", "server"]
+    with open(home / "log", "w+", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [*command, *options],
+            stdout=log,
+            stderr=log,
+            cwd=home,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(home), **SETTINGS},
+            start_new_session=True,
+        )
+        try:
+            wait_until_up(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            subprocess.run(["kill", "--", f"-{process.pid}"], check=False)
+            process.wait(30)
+
+
+def codes(seen: Any) -> Any:
+    """The same, with errors as their codes alone: each library has classes of its own."""
+    if isinstance(seen, dict):
+        return {key: codes(value) for key, value in seen.items()}
+    if isinstance(seen, list):
+        if len(seen) >= 2 and isinstance(seen[0], str) and isinstance(seen[1], str) and seen[1].isupper():
+            return ["refused", *seen[1:]]
+        return [codes(item) for item in seen]
+    return seen
+
+
+def lived(ours: Peer, theirs: Peer, chapter: str, address: str, **arguments: Any) -> Any:
+    """What our client saw, once it is what MLflow's saw."""
+    seen = []
+    for peer, mark in ((ours, "ours"), (theirs, "theirs")):
+        told = peer(chapter, store=address, **{name: of(value, mark) for name, value in arguments.items()})
+        seen.append(json.dumps(codes(told), sort_keys=True, ensure_ascii=False, indent=1).replace(mark, "MARK"))
+    assert seen[0] == seen[1]
+    return json.loads(seen[0])
+
+
+def of(value: Any, mark: str) -> Any:
+    if isinstance(value, list):
+        return [of(item, mark) for item in value]
+    return value.replace("MARK", mark) if isinstance(value, str) else value
+
+
+def test_experiments(millstream: Peer, mlflow: Peer, address: str) -> None:
+    names = [f"MARK {word}" for word in ("가", "b c", "d/e", "f'g", "100%")]
+    assert lived(millstream, mlflow, "experiments", address, names=names)
+
+
+def test_a_run(millstream: Peer, mlflow: Peer, address: str) -> None:
+    data = {"params": PARAMS, "metrics": POINTS, "tags": TAGS}
+    seen = lived(millstream, mlflow, "runs", address, mark="MARK", data=data)
+    assert seen["restored"] == ["active", 1]
+
+
+def test_searches(millstream: Peer, mlflow: Peer, address: str) -> None:
+    seen = lived(millstream, mlflow, "searches", address, mark="MARK", count=23, page=10, queries=QUERIES)
+    assert seen["frame"] == list(range(23))
+
+
+def test_a_long_history(millstream: Peer, mlflow: Peer, address: str) -> None:
+    seen = millstream("long_history", store=address)
+    assert seen == {"steps": True, "latest": {"loss": 999 / 8}, "params": 100, "tags": True}
+
+
+def test_files_on_a_shared_disk(millstream: Peer, mlflow: Peer, address: str, tmp_path: Path) -> None:
+    source = tmp_path / "보내는 곳"
+    (source / "깊은 곳").mkdir(parents=True)
+    (source / "a.txt").write_bytes(b"a\r\nb")
+    (source / "깊은 곳" / "빈 것").write_bytes(b"")
+    seen = millstream("files", store=address, mark="ours", source=str(source), target=str(tmp_path / "받는 곳"))
+    assert (seen["alone"], seen["text"], seen["loaded"]) == (True, "첫 줄\n", {"a": [1, 2.5], "한글": None})
+    assert Path(seen["down"], "아래 쪽", "깊이", "a.txt").read_bytes() == b"a\r\nb"
+
+
+def test_datasets(millstream: Peer, mlflow: Peer, address: str) -> None:
+    assert lived(millstream, mlflow, "datasets", address, mark="MARK")["found"]
+
+
+def test_a_registry(millstream: Peer, mlflow: Peer, address: str) -> None:
+    names = [f"MARK-names {word}" for word in ("가 분류기", "b.c", "C", "d'e", "f & g")]
+    lived(millstream, mlflow, "registered", address, names=names)
+    lived(millstream, mlflow, "aliases", address, name="MARK 별명")
+
+
+def test_versions(millstream: Peer, mlflow: Peer, address: str, tmp_path: Path) -> None:
+    (tmp_path / "MLmodel").write_text("flavors: {}\n", encoding="utf-8")
+    lived(millstream, mlflow, "versions", address, name="MARK 판", source=str(tmp_path))
+
+
+def test_a_day_in_a_notebook(millstream: Peer, mlflow: Peer, address: str) -> None:
+    lived(millstream, mlflow, "fluent_day", address, experiment="MARK 하루")
