@@ -33,7 +33,7 @@ class Served:
 
     def serve(self, store: Store, **options: Any) -> None:
         """Answer from `store` from now on; clients open its artifacts by themselves unless `options` say otherwise."""
-        self.app = make_app(store, **{"serve_artifacts": False, **options})
+        self.app = make_app(store, **{"serve_artifacts": True, **options})
 
 
 @contextmanager

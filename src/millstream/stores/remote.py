@@ -12,6 +12,7 @@ from msgspec import structs
 
 from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
+from millstream.drivers.files.bells import Bell
 from millstream.drivers.rest.client import RestClient
 from millstream.formats.model_uris import is_model_uri
 from millstream.formats.wire.calls.call import Call
@@ -20,6 +21,7 @@ from millstream.formats.wire.calls.runs import split
 from millstream.formats.wire.calls.table import CALLS
 from millstream.stores.remote_lists import Lists
 from millstream.values import ops, queries
+from millstream.values.changes import ReadChanges
 from millstream.values.entities import ACTIVE, DELETED, FileInfo, LoggedModel, ModelVersion
 from millstream.values.errors import (
     BadRequest,
@@ -136,7 +138,7 @@ class RemoteStore:
         if call is not None:
             return call
         name = type(what).__name__
-        if isinstance(what, ops.Op) or name in queries.__dict__:
+        if isinstance(what, ops.Op | ReadChanges) or name in queries.__dict__:
             raise NotSupported(
                 f"{name} cannot be asked of a server: {self.public} has no such request. Do it where its store is, on "
                 "the server's machine, with that store as tracking URI."
@@ -163,6 +165,10 @@ class RemoteStore:
                     found.append(model)
         newest = max(found, key=lambda model: (model.creation_timestamp, model.model_id), default=None)
         return None if newest is None else self._open(newest.artifact_location)
+
+    def bell(self) -> Bell:
+        """Never: a server tells its changes by itself, to whoever follows its stream."""
+        raise NotSupported(f"{self.public} is not watched from here; follow the stream of changes that it sends.")
 
     def close(self) -> None:
         """Close all connections; they open again when used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from threading import Lock
 from typing import Any
@@ -162,6 +163,8 @@ def close_servers() -> None:
         for server in _servers.values():
             server.pool.close()
 
+
+atexit.register(close_servers)
 
 NOT_REACHED = (MillstreamError, Passing)
 """What a transfer past the server may fail with, after which it goes through the server."""
