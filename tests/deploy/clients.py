@@ -16,7 +16,7 @@ from msgspec import Struct
 
 API = "/api/2.0/mlflow"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
-POINTS = 12
+POINTS = 8
 SMALL, LARGE = 10_000, 9 * 2**20
 """Bytes of files; the larger one goes to the bucket in parts."""
 TRIES = 8
@@ -40,11 +40,11 @@ class Refused(Exception):
 class Client:
     """Logs one run after the other on a connection that it keeps, each change under a key of its own."""
 
-    def __init__(self, port: int, experiment: str, name: str) -> None:
+    def __init__(self, port: int, experiment: str, number: int) -> None:
         self.logged: list[Logged] = []
         self.failures: list[str] = []
         self.retries: list[str] = []
-        self._port, self._experiment, self._name = port, experiment, name
+        self._experiment, self._number = experiment, number
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work)
@@ -64,7 +64,7 @@ class Client:
     def _work(self) -> None:
         try:
             while not self._ended.is_set():
-                self._log(f"{self._name} 달리기 {len(self.logged)}")
+                self._log(f"client {self._number} 달리기 {len(self.logged)}")
         except (Refused, AssertionError, LookupError) as error:
             self.failures.append(repr(error))
         finally:
@@ -74,7 +74,9 @@ class Client:
         made = self.post("runs/create", experiment_id=self._experiment, run_name=name, start_time=1)
         run_id = made["run"]["info"]["run_id"]
         self.post("runs/log-batch", run_id=run_id, params=[{"key": "이름", "value": name}])
-        files = {"작은 것.bin": SMALL, **({"안/large.bin": LARGE} if len(self.logged) % 3 == 0 else {})}
+        # Never all at once, so that some are on their way at any moment.
+        large = (len(self.logged) + self._number) % 4 == 0
+        files = {"작은 것.bin": SMALL, **({"안/large.bin": LARGE} if large else {})}
         for step in range(POINTS):
             self.post("runs/log-metric", run_id=run_id, key="m", value=step / 3, timestamp=step, step=step)
         for path, size in files.items():
@@ -119,7 +121,7 @@ def content_of(name: str, path: str, size: int) -> bytes:
 @contextmanager
 def clients(count: int, port: int, experiment: str) -> Iterator[list[Client]]:
     """So many at work; they have stopped afterwards."""
-    at_work = [Client(port, experiment, f"client {number}") for number in range(count)]
+    at_work = [Client(port, experiment, number) for number in range(count)]
     for client in at_work:
         client.start()
     try:

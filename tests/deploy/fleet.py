@@ -63,7 +63,7 @@ class Fleet:
     def __init__(self, uri: str, destination: str, environ: dict[str, str], folder: Path, *options: str) -> None:
         self.folder = folder
         self.port = free_port()
-        self._uri = uri
+        self.uri = uri
         self._options = ("--artifacts-destination", destination, *options)
         self._environ = environ
         self._ports = [0] * len(REPLICAS)
@@ -75,7 +75,7 @@ class Fleet:
         home = self.folder / f"replica {number}"
         home.mkdir(exist_ok=True)
         environ = {**self._environ, "XDG_STATE_HOME": str(home), "MILLSTREAM_TRUSTED_PROXIES": "127.0.0.1"}
-        ending = started(self._uri, home, *self._options, port=self._ports[number], environ=environ)
+        ending = started(self.uri, home, *self._options, port=self._ports[number], environ=environ)
         replica = self._endings[number].enter_context(ending)
         self._ports[number] = replica.port
         self.replicas[number : number + 1] = [replica]

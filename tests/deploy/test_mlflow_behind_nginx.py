@@ -56,7 +56,7 @@ def test_nothing_is_lost_and_no_error_is_seen(fleet_of: Fleet, python: Path, tmp
             assert process.wait(120) == 0, (tmp_path / "stderr").read_text()[-3000:]
         finally:
             process.kill()
-    reader = Client(fleet_of.port, experiment, "reader")
+    reader = Client(fleet_of.port, experiment, 0)
     try:
         check(reader, experiment, dict(told))
     finally:

@@ -12,7 +12,7 @@ from tests.deploy.fleet import Fleet
 
 @pytest.mark.timeout(600)
 def test_replicas_come_and_go_and_everything_is_there_once(fleet_of: Fleet) -> None:
-    with closing(Client(fleet_of.port, "0", "reader")) as reader:
+    with closing(Client(fleet_of.port, "0", 0)) as reader:
         log_and_check(fleet_of, reader)
 
 

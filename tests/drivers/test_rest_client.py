@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -155,3 +157,71 @@ def test_tokens_come_from_the_environment(script: Script, monkeypatch: pytest.Mo
 def test_addresses_are_checked(address: str) -> None:
     with pytest.raises(InvalidValue):
         RestClient(address)
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}', {"a": 1}),
+        (
+            b'HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n3\r\n{"a\r\n4;x=y\r\n":1}\r\n0\r\nX: y\r\n\r\n',
+            {"a": 1},
+        ),
+        (
+            b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hint\r\nA: x\r\n\r\nHTTP/1.1 200\r\ncontent-length:2\r\n\r\n{}",
+            {},
+        ),
+        (b'HTTP/1.0 200 OK\r\n\r\n{"a":1}', {"a": 1}),
+        (b"HTTP/1.1 200 OK\n\n{}", {}),
+    ],
+)
+def test_answers_of_every_shape_are_read(answer: bytes, found: dict[str, Any]) -> None:
+    with speaking(answer) as client:
+        assert client.get("x", {}) == found
+        assert client.get("x", {}) == found
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/2 200 OK\r\n\r\n",
+        b"HTTP/1.1 2x0 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",
+    ],
+)
+def test_broken_answers_are_asked_for_again_and_named(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with speaking(answer) as client, pytest.raises(Unavailable, match="after 2 tries"):
+        client.get("x", {})
+
+
+@contextmanager
+def speaking(answer: bytes) -> Iterator[RestClient]:
+    """A client of a server that says the same bytes to everybody and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        made = RestClient(f"http://127.0.0.1:{listener.getsockname()[1]}", sleep=lambda _: None)
+        try:
+            yield made
+        finally:
+            made.close()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()

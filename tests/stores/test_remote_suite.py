@@ -36,11 +36,6 @@ UNSAID = {
     "what somebody may see is the server's to say, by who logs in": """
         lists_and_counts_know_only_what_is_seen lists_know_only_of_models_that_are_seen
         searches_know_only_what_is_seen""",
-    "what changes is told by the server's own stream": """
-        a_run_is_told_of_through_all_its_life a_wait_for_the_bell_can_be_ended
-        points_of_running_runs_are_told_of_or_counted positions_of_nowhere_mean_all_anew runs_that_move_and_go_are_told_of
-        the_bell_rings_for_each_write too_many_runs_are_told_as_their_experiments
-        what_follows_a_position_is_told_again_to_whoever_comes_back_to_it what_happens_to_an_experiment_is_told""",
     "the server makes the ids of experiments and logged models": """
         a_chosen_id_and_location_are_kept a_new_model_is_there_whole""",
     "the server says who registers a version": "versions_are_numbered_and_there_whole",

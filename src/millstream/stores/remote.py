@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import uuid4
@@ -21,7 +23,6 @@ from millstream.formats.wire.calls.runs import split
 from millstream.formats.wire.calls.table import CALLS
 from millstream.stores.remote_lists import Lists
 from millstream.values import ops, queries
-from millstream.values.changes import ReadChanges
 from millstream.values.entities import ACTIVE, DELETED, FileInfo, LoggedModel, ModelVersion
 from millstream.values.errors import (
     BadRequest,
@@ -40,6 +41,7 @@ from millstream.values.servers import ServerUri
 
 T = TypeVar("T")
 
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # What a reply raises that has not the shape that was agreed on.
 _BROKEN = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError)
 
@@ -138,7 +140,7 @@ class RemoteStore:
         if call is not None:
             return call
         name = type(what).__name__
-        if isinstance(what, ops.Op | ReadChanges) or name in queries.__dict__:
+        if isinstance(what, ops.Op | queries.Query):
             raise NotSupported(
                 f"{name} cannot be asked of a server: {self.public} has no such request. Do it where its store is, on "
                 "the server's machine, with that store as tracking URI."
@@ -167,8 +169,8 @@ class RemoteStore:
         return None if newest is None else self._open(newest.artifact_location)
 
     def bell(self) -> Bell:
-        """Never: a server tells its changes by itself, to whoever follows its stream."""
-        raise NotSupported(f"{self.public} is not watched from here; follow the stream of changes that it sends.")
+        """NotSupported: who wants to hear of changes asks the server itself."""
+        raise NotSupported(f"{self.public} tells of changes by itself, at /api/ui/changes.")
 
     def close(self) -> None:
         """Close all connections; they open again when used."""
@@ -217,5 +219,7 @@ class RemoteStore:
 
 
 def _key(op: ops.Op[Any]) -> str:
-    """The idempotency key of `op`: its id, and a new one where it has none."""
-    return op.op_id or uuid4().hex
+    """The idempotency key of `op`: its id, or what stands for it in a header, and a new one where it has none."""
+    if not op.op_id:
+        return uuid4().hex
+    return op.op_id if _KEY.fullmatch(op.op_id) else sha256(op.op_id.encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
@@ -44,7 +44,7 @@ class ServerUri(Struct, frozen=True):
             secure=parts.scheme == "https",
             host=parts.hostname,
             port=port,
-            path=parts.path.rstrip("/"),
+            path=quote(parts.path.rstrip("/"), safe="/%~!$&'()*+,;=:@"),
             user=None if parts.username is None else unquote(parts.username),
             password=None if parts.password is None else Secret(unquote(parts.password)),
         )

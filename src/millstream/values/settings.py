@@ -166,14 +166,6 @@ SETTINGS: tuple[Setting, ...] = (
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
         "Show at a terminal how far files are that are stored and fetched.",
     ),
-    Setting(
-        "SIGN_ADDRESSES",
-        bool,
-        True,
-        None,
-        "Clients of `server` may fetch and send large files past it, at addresses of a bucket in S3 that it signs; "
-        "turn it off where they cannot reach the bucket.",
-    ),
     Setting("ARTIFACTS_ONLY", bool, False, "MLFLOW_ARTIFACTS_ONLY", "`server` passes on artifacts and nothing else."),
     Setting(
         "ALLOWED_HOSTS",
@@ -181,6 +173,14 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "MLFLOW_SERVER_ALLOWED_HOSTS",
         "Comma-separated Host names the server answers to, beside localhost and IP literals.",
+    ),
+    Setting(
+        "SIGN_ADDRESSES",
+        bool,
+        True,
+        None,
+        "Clients of `server` may fetch and send large files past it, at addresses of a bucket in S3 that it signs; "
+        "turn it off where they cannot reach the bucket.",
     ),
     Setting("AUTH", bool, False, None, "Have `server` ask for a login."),
     Setting(

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO, TypeVar, cast
 import msgspec
 
 from millstream.drivers.rest.connections import Connections, login_of
+from millstream.drivers.rest.line import Answer
 from millstream.formats.wire.calls.call import Message, write_message, write_query
 from millstream.formats.wire.calls.errors import KIND, error_of, may_work_later, reason_of
-from millstream.values.errors import BadRequest, MillstreamError, Unavailable
+from millstream.values.errors import BadRequest, InvalidValue, MillstreamError, Unavailable
 from millstream.values.servers import ServerUri
 from millstream.values.settings import setting
 from millstream.values.version import VERSION
@@ -34,12 +35,11 @@ _PLAIN = {"User-Agent": f"millstream/{VERSION}", "Accept-Encoding": "identity"}
 
 
 class _Busy(Exception):
-    """What may be gone at the next try, after `pause` seconds; `closed` when the connection broke."""
+    """What may be gone at the next try, after `pause` seconds."""
 
-    def __init__(self, reason: str, pause: float = 0.0, *, closed: bool = False) -> None:
+    def __init__(self, reason: str, pause: float = 0.0) -> None:
         super().__init__(reason)
         self.pause = pause
-        self.closed = closed
 
 
 class RestClient:
@@ -58,6 +58,7 @@ class RestClient:
         login = login_of(self.server)
         if login:
             self._headers["Authorization"] = login
+        self._head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": self.host, **self._headers}.items())
 
     @property
     def path(self) -> str:
@@ -67,7 +68,7 @@ class RestClient:
     @property
     def host(self) -> str:
         """Host and port, as requests name them."""
-        name = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
+        name = f"[{self.server.host}]" if ":" in self.server.host else _ascii(self.server.host)
         return name if self.server.port is None else f"{name}:{self.server.port}"
 
     @property
@@ -104,24 +105,22 @@ class RestClient:
 
     def open(self, path: str, parameters: Mapping[str, Any]) -> BinaryIO:
         """The body of ``GET <path>`` as a stream, on a connection of its own that ends with it."""
-        connection = self.connections.new()
         message = Message("GET", path + write_query(parameters))
-        return cast(BinaryIO, self._answer(message, {"Connection": "close"}, lambda: connection, _itself))
+        return cast(BinaryIO, self._until_answered(message, lambda: self._stream(message)))
 
     def ask(self, message: Message, key: str | None = None) -> dict[str, Any]:
         """The JSON object that answers `message`, sent until there is an answer; `key` is its idempotency key.
 
         Unavailable when there is none after some tries; else the error that the server's answer stands for.
         """
-        headers = {} if key is None else {"Idempotency-Key": key}
-        data = self._answer(message, headers, self.connections.own, http.client.HTTPResponse.read)
-        place = self._place(message)
+        request = self._written(message, key)
+        data = self._until_answered(message, lambda: self._send(message, request))
         try:
             found = msgspec.json.decode(data) if data.strip() else {}
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(f"{place} answered something that is not JSON: {error}.") from error
+            raise BadRequest(f"{self._place(message)} answered something that is not JSON: {error}.") from error
         if not isinstance(found, dict):
-            raise BadRequest(f"{place} answered a {type(found).__name__} and not an object.")
+            raise BadRequest(f"{self._place(message)} answered a {type(found).__name__} and not an object.")
         return found
 
     def close(self) -> None:
@@ -132,69 +131,75 @@ class RestClient:
         """Start anew in a child process."""
         self.connections.forget()
 
-    def _answer(
-        self,
-        message: Message,
-        more: Mapping[str, str],
-        connect: Callable[[], http.client.HTTPConnection],
-        use: Callable[[http.client.HTTPResponse], T],
-    ) -> T:
-        """What `use` makes of a good answer; Unavailable when there is none after some tries."""
-        headers = {**self._headers, **more}
-        if message.body is not None:
-            headers["Content-Type"] = "application/json"
+    def _written(self, message: Message, key: str | None) -> bytes:
+        """The bytes of a request."""
+        head = f"{message.method} {self.server.path}{message.target} HTTP/1.1\r\n{self._head}"
+        if key is not None:
+            head += f"Idempotency-Key: {key}\r\n"
+        body = message.body
+        if body is None:
+            return f"{head}\r\n".encode("ascii")
+        return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii") + body
+
+    def _until_answered(self, message: Message, send: Callable[[], T]) -> T:
+        """What `send` gives; Unavailable when it gives nothing after some tries."""
         pauses, tries = _pauses(), _tries()
         for attempt in range(1, tries):
             try:
-                return self._send(message, headers, connect, use)
+                return send()
             except _Busy as error:
                 if attempt == 1:
                     _log.warning("%s does not answer (%s); trying again.", self.public, error)
                 self._sleep(max(next(pauses), min(error.pause, _LONGEST_ASKED_SECONDS)))
         try:
-            return self._send(message, headers, connect, use)
+            return send()
         except _Busy as error:
             raise self._gave_up(message, tries, str(error)) from error
 
-    def _send(
-        self,
-        message: Message,
-        headers: Mapping[str, str],
-        connect: Callable[[], http.client.HTTPConnection],
-        use: Callable[[http.client.HTTPResponse], T],
-    ) -> T:
-        """One try. That the server had closed a connection that waited is nobody's fault and does not count."""
-        connection = connect()
-        used = connection.sock is not None
-        try:
-            return self._once(message, headers, connection, use)
-        except _Busy as error:
-            if not (used and error.closed):
-                raise
-        return self._once(message, headers, connect(), use)
+    def _send(self, message: Message, request: bytes) -> bytes:
+        """The body of a good answer to one try.
 
-    def _once(
-        self,
-        message: Message,
-        headers: Mapping[str, str],
-        connection: http.client.HTTPConnection,
-        use: Callable[[http.client.HTTPResponse], T],
-    ) -> T:
+        That the server had closed a connection that waited is nobody's fault and no try.
+        """
+        line = self.connections.own()
+        used = line.sock is not None
         try:
-            connection.request(message.method, self.server.path + message.target, message.body, headers)
+            answer = line.ask(request)
+        except (OSError, http.client.HTTPException) as error:
+            if not used or isinstance(error, TimeoutError):
+                raise self._failure(error) from error
+            try:
+                answer = line.ask(request)
+            except (OSError, http.client.HTTPException) as again:
+                raise self._failure(again) from again
+        if answer.status == 200:
+            return answer.body
+        raise self._refused(message, answer)
+
+    def _stream(self, message: Message) -> http.client.HTTPResponse:
+        connection = self.connections.new()
+        try:
+            path = self.server.path + message.target
+            connection.request(message.method, path, headers={**self._headers, "Connection": "close"})
             response = connection.getresponse()
             if response.status == 200:
-                return use(response)
-            text = response.read()
+                return response
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            answer = Answer(response.status, response.reason, headers, response.read())
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            reason = str(error) or type(error).__name__
-            if advice := _advice(error):
-                raise Unavailable(f"{self.public} cannot be reached: {reason}. {advice}") from error
-            raise _Busy(reason, closed=not isinstance(error, TimeoutError)) from error
-        if may_work_later(response.status, text):
-            raise _Busy(f"{response.status} {reason_of(text) or response.reason}", _retry_after(response))
-        raise error_of(response.status, {KIND: response.getheader(KIND)}, text, self._place(message))
+            raise self._failure(error) from error
+        raise self._refused(message, answer)
+
+    def _failure(self, error: Exception) -> Exception:
+        reason = str(error) or type(error).__name__
+        advice = _advice(error)
+        return Unavailable(f"{self.public} cannot be reached: {reason}. {advice}") if advice else _Busy(reason)
+
+    def _refused(self, message: Message, answer: Answer) -> Exception:
+        if may_work_later(answer.status, answer.body):
+            return _Busy(f"{answer.status} {reason_of(answer.body) or answer.reason}", _retry_after(answer.headers))
+        return error_of(answer.status, {KIND: answer.headers.get(KIND.lower())}, answer.body, self._place(message))
 
     def _gave_up(self, message: Message, tries: int, reason: str) -> Unavailable:
         path = message.target.partition("?")[0]
@@ -207,8 +212,11 @@ class RestClient:
         return f"{self.public}{message.target.partition('?')[0]}"
 
 
-def _itself(response: http.client.HTTPResponse) -> http.client.HTTPResponse:
-    return response
+def _ascii(host: str) -> str:
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise InvalidValue(f"{host!r} is no name of a machine: {error}.") from error
 
 
 def _tries() -> int:
@@ -238,8 +246,8 @@ def _advice(error: Exception) -> str:
     return ""
 
 
-def _retry_after(response: http.client.HTTPResponse) -> float:
+def _retry_after(headers: Mapping[str, str]) -> float:
     try:
-        return max(0.0, float(response.getheader("Retry-After") or 0))
+        return max(0.0, float(headers.get("retry-after") or 0))
     except ValueError:
         return 0.0

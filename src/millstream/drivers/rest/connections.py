@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import os
 import select
+import socket
 import ssl
 import threading
 from base64 import b64encode
 from pathlib import Path
 from weakref import WeakSet
 
+from millstream.drivers.rest.line import Line
 from millstream.values.errors import InvalidValue
 from millstream.values.servers import ServerUri
 from millstream.values.settings import setting, text_setting
@@ -19,13 +21,13 @@ from millstream.values.settings import setting, text_setting
 class _Held:
     """The connection of a thread. It is closed when the thread ends."""
 
-    def __init__(self, connection: http.client.HTTPConnection) -> None:
-        self.connection = connection
+    def __init__(self, line: Line) -> None:
+        self.line = line
         self.owner = os.getpid()
 
     def __del__(self) -> None:
         if self.owner == os.getpid():
-            self.connection.close()
+            self.line.close()
 
 
 class Connections:
@@ -43,17 +45,17 @@ class Connections:
         self._open: WeakSet[_Held] = WeakSet()
         self._tls: ssl.SSLContext | None = None
 
-    def own(self) -> http.client.HTTPConnection:
+    def own(self) -> Line:
         """The connection of this thread; one that the server has closed meanwhile is opened again."""
         held: _Held | None = getattr(self._local, "held", None)
         if held is None:
-            held = self._local.held = _Held(self.new())
+            held = self._local.held = _Held(Line(self.new()))
             with self._lock:
                 self._open.add(held)
-        elif held.connection.sock is not None and _is_readable(held.connection):
+        elif held.line.sock is not None and _is_readable(held.line.sock):
             # Nothing was asked, so what there is to read can only be the end.
-            held.connection.close()
-        return held.connection
+            held.line.close()
+        return held.line
 
     def new(self) -> http.client.HTTPConnection:
         """A connection that nobody shares. It is opened when it is used."""
@@ -73,16 +75,16 @@ class Connections:
         with self._lock:
             opened = list(self._open)
         for held in opened:
-            held.connection.close()
+            held.line.close()
 
 
-def _is_readable(connection: http.client.HTTPConnection) -> bool:
+def _is_readable(sock: socket.socket) -> bool:
     try:
         if hasattr(select, "poll"):
             poll = select.poll()  # select itself knows no descriptors over 1024
-            poll.register(connection.sock, select.POLLIN)
+            poll.register(sock, select.POLLIN)
             return bool(poll.poll(0))
-        return bool(select.select([connection.sock], [], [], 0)[0])
+        return bool(select.select([sock], [], [], 0)[0])
     except (OSError, ValueError):
         return True
 
