@@ -32,8 +32,8 @@ class Served:
         await self.app(scope, receive, send)
 
     def serve(self, store: Store, **options: Any) -> None:
-        """Answer from `store` from now on; clients open its artifacts by themselves unless `options` say otherwise."""
-        self.app = make_app(store, **{"serve_artifacts": False, **options})
+        """Answer from `store` from now on."""
+        self.app = make_app(store, **options)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from millstream.cli import progress
 from millstream.cli.options import open_store
+from millstream.drivers import terminal as progress
 from millstream.stores import index
 from millstream.values.queries import SearchRuns
 from tests.stores.calls import new_experiment, new_run
@@ -25,7 +25,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
-    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(progress, "at_terminal", lambda: True)
     return clock
 
 
@@ -74,3 +74,21 @@ def test_a_search_of_a_large_directory_tells_how_far_it_is(
     store.progress = lambda done, total: seen.append((done, total))  # type: ignore[attr-defined]
     store.read(SearchRuns(experiment_ids=(experiment,)))
     assert seen == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_bytes_are_shown_as_people_say_them(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    show = progress.transfer_bar("Storing")
+    assert show is not None
+    show(0, 3_000_000_000)
+    clock.now += 10
+    show(1_500_000_000, 3_000_000_000)
+    clock.now += 1
+    show(1_499_000_000, 3_000_000_000)
+    assert capsys.readouterr().err.split("\r")[1].strip() == f"{'█' * 15}{'░' * 15} Storing: 1.5 of 3.0 GB, 0:10 left"
+
+
+@pytest.mark.parametrize("name", ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "MILLSTREAM_ARTIFACT_PROGRESS"])
+def test_a_person_may_want_no_bar(clock: Clock, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "false")
+    assert progress.transfer_bar("Storing") is None
+    assert progress.progress_bar("Reading") is not None

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from millstream.drivers.artifacts import objects, signing
-from millstream.drivers.artifacts.objects import PIECE, S3Artifacts
+from millstream.drivers.artifacts.objects import PIECE
 from millstream.drivers.artifacts.open import open_artifacts
+from millstream.drivers.artifacts.s3 import S3Artifacts
 from millstream.values.addresses import Signed
 from millstream.values.errors import (
     InvalidValue,
@@ -241,7 +242,7 @@ def test_an_address_is_signed_as_in_the_reference_of_s3() -> None:
     ("uri", "extra"), [("s3://b/x", "s3"), ("gs://b/x", "gcs"), ("wasbs://c@a.blob.core.windows.net/x", "azure")]
 )
 def test_a_missing_package_names_what_to_install(uri: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("objects", "buckets"):
+    for name in ("objects", "buckets", "s3"):
         monkeypatch.delitem(sys.modules, f"millstream.drivers.artifacts.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(MissingDependency, match=rf"pip install 'millstream\[{extra}\]'"):

@@ -6,7 +6,6 @@ import click
 
 from millstream.cli.options import open_store
 from millstream.cli.output import echo_json
-from millstream.cli.progress import progress_bar
 from millstream.values.queries import ListArtifacts
 
 run_option = click.option("-r", "--run-id", "run_id", required=True, help="Id of the run.")
@@ -64,5 +63,5 @@ def log_artifacts(source: str, run_id: str, path: str | None) -> None:
     """Store everything below a directory among a run's artifacts."""
     from millstream.tracking.artifacts import put_directory
 
-    put_directory(open_store(), run_id, source, path, progress_bar("Storing", "files"))
+    put_directory(open_store(), run_id, source, path)
     click.echo(f"Logged artifact from local dir {source} to artifact_path={path}")

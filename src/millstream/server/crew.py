@@ -184,3 +184,7 @@ class _Ending:
         # In a thread of its own: a database is told over the network.
         threading.Thread(target=self._errand.end, daemon=True).start()
         self.begin(AGAIN)
+
+
+FILES = Crew(32)
+"""Threads for small files, each of which is one piece of work: whoever asked may go meanwhile."""

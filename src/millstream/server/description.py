@@ -99,10 +99,19 @@ OTHERS = (
     *(
         Other(method="POST", path=f"{_PROXIED}/mpu/{verb}/{{path}}", about=about, body=body, answer=answer)
         for verb, about, body, answer in (
-            ("create", "Begin to put a file in parts, past the server.", transfers.BeginParts, transfers.Begun),
+            ("create", "Begin to put a file in parts, or go on with it.", transfers.BeginParts, transfers.Begun),
             ("complete", "Put a file together of its parts.", transfers.CompleteParts, answers.Nothing),
             ("abort", "Forget an upload in parts.", transfers.AbortParts, answers.Nothing),
         )
+    ),
+    Other(
+        method="PUT",
+        path=f"{_PROXIED}/mpu/part/{{path}}",
+        about="Store the body as a part of an upload that was begun with a token; Content-Digest is its checksum.",
+        request=transfers.PutPart,
+        takes="application/octet-stream",
+        answer=transfers.PutTag,
+        statuses={200: "Stored."},
     ),
     Other(
         method="GET",

@@ -9,6 +9,7 @@ import mimetypes
 import re
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate, parsedate_to_datetime
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -20,6 +21,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from millstream.drivers.artifacts.base import Artifacts, Facts, facts_of
+from millstream.formats.digests import WANTED, WHOLE, print_digest, sha256
+from millstream.server.crew import FILES
 from millstream.server.visits import visit_of
 from millstream.values.errors import InvalidValue, NotFound
 from millstream.values.paths import RelPath
@@ -85,7 +88,7 @@ async def send_file(request: Request, find: Find, whose: str) -> Response:
 
     NotFound speaks of `whose`; a directory is InvalidValue.
     """
-    opened = await to_thread.run_sync(_open, find, whose)
+    opened = await FILES.do(partial(_open, find, whose))
     visit_of(request.scope).file = True
     try:
         return _reply(opened, request)
@@ -109,7 +112,10 @@ def _open(find: Find, whose: str) -> Opened:
     except BaseException:
         file.close()
         raise
-    return Opened(file, path.name, facts, whole if len(whole) == facts.size else None)
+    if len(whole) == facts.size:
+        file.close()
+        return Opened(file, path.name, facts, whole)
+    return Opened(file, path.name, facts)
 
 
 def _is_directory(artifacts: Artifacts, path: RelPath) -> bool:
@@ -145,9 +151,11 @@ def _reply(opened: Opened, request: Request) -> Response:
     if part is not None:
         headers |= {"content-range": f"bytes {start}-{end - 1}/{opened.size}"}
     status = 200 if part is None else 206
-    if opened.whole is not None and request.method != "HEAD":
-        opened.file.close()
-        return Response(opened.whole[start:end], status, headers, media)
+    if opened.whole is not None:
+        if WANTED in request.headers:
+            headers[WHOLE.lower()] = print_digest(sha256(opened.whole))
+        body = None if request.method == "HEAD" else opened.whole[start:end]
+        return Response(body, status, headers, media)
     opened.file.seek(start)
     return FileReply(opened.file, end - start, status, headers, media)
 

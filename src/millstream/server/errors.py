@@ -40,7 +40,7 @@ def error_reply(error: Exception, scope: Scope) -> Response:
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, "BAD_REQUEST")
         return json_reply({"error_code": code, "message": error.detail}, error.status_code, error.headers)
-    if isinstance(error, MillstreamError) and (error.http_status < 500 or error.http_status in (501, 503, 504)):
+    if isinstance(error, MillstreamError) and (error.http_status < 500 or error.http_status in (501, 503, 504, 507)):
         if error.http_status >= 500 and error.told != error.message:
             log.warning("%s", error.message)
         headers = {"Retry-After": pause()} if error.http_status in (429, 503) else {}

@@ -75,13 +75,17 @@ class ServedStore:
 
     def artifacts(self, run_id: str) -> Artifacts:
         """The artifacts of a run; NotFound for an unknown run, NotSupported where this server may not look."""
-        uri = self.store.read(queries.GetRunInfo(run_id=run_id)).artifact_uri
-        return self._open(uri, partial(self.store.artifacts, run_id))
+        return self._open(
+            partial(self.store.artifacts, run_id),
+            lambda: self.store.read(queries.GetRunInfo(run_id=run_id)).artifact_uri,
+        )
 
     def model_artifacts(self, model_id: str, *, deleted: bool = False) -> Artifacts:
         """As `artifacts`, of a logged model."""
-        uri = self.store.read(queries.GetLoggedModel(model_id=model_id, deleted=deleted)).artifact_location
-        return self._open(uri, partial(self.store.model_artifacts, model_id, deleted=deleted))
+        return self._open(
+            partial(self.store.model_artifacts, model_id, deleted=deleted),
+            lambda: self.store.read(queries.GetLoggedModel(model_id=model_id, deleted=deleted)).artifact_location,
+        )
 
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
         """The directory of the logged model `name` that the run made."""
@@ -105,17 +109,23 @@ class ServedStore:
         """The artifacts of a run or logged model, as `artifacts`."""
         return self.model_artifacts(owner.id) if owner.kind == "model" else self.artifacts(owner.id)
 
-    def _open(self, uri: str, find: Callable[[], Artifacts]) -> Artifacts:
-        """What `find` finds; but what MLflow noted as passed on by a server lies where the operator says."""
-        home = self.places.home_of(uri)
-        if home is not None and self.places.destination is not None:
-            return open_artifacts(home)
+    def _open(self, find: Callable[[], Artifacts], uri: Callable[[], str]) -> Artifacts:
+        """What `find` finds; but what MLflow noted as passed on by a server lies where the operator says.
+
+        The URI is read only where it matters: most requests for a file would read the same twice.
+        """
         try:
-            return self._checked(find())
+            found = find()
+            if found.location.scheme != SCHEME:
+                return self._checked(found)
+            if self.places.destination is None or self.places.home_of(str(found.location)) is None:
+                return self._checked(found)
         except NotSupported:
-            if home is None:
+            if self.places.home_of(uri()) is None:
                 raise
-            return open_artifacts(home)
+        home = self.places.home_of(uri())
+        assert home is not None
+        return open_artifacts(home)
 
     def _checked(self, artifacts: Artifacts) -> Artifacts:
         place = artifacts.location

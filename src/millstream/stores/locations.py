@@ -91,7 +91,7 @@ def version_files(
         if owner and below is not None:
             with suppress(NotFound):
                 return find(owner), below
-    return (elsewhere or at_location)(text)
+    return elsewhere(text) if elsewhere is not None else at_location(text, store.uri)
 
 
 def model_files(store: Store, uri: ModelUri, depth: int = 0, elsewhere: Callable[[str], Place] | None = None) -> Place:
@@ -102,14 +102,14 @@ def model_files(store: Store, uri: ModelUri, depth: int = 0, elsewhere: Callable
     return artifacts, path / uri.path
 
 
-def at_location(text: str) -> Place:
-    """What lies at a local path or URI."""
+def at_location(text: str, tracking_uri: str | None = None) -> Place:
+    """What lies at a local path or URI, which the store at `tracking_uri` told (default: the setting)."""
     location = Location.parse(text, base=Path.cwd())
     parent, _, name = location.path.rstrip("/").rpartition("/")
     root = Location(location.scheme, location.authority, parent or "/")
     # A local path is plain here, also one from a file: URI; other URIs are percent-encoded as they are noted.
     path = RelPath((name,)) if location.local is not None and name else RelPath.parse(unquote(name))
-    return open_artifacts(root), path
+    return open_artifacts(root, tracking_uri), path
 
 
 def inside(text: str, owner: str | None) -> RelPath | None:

@@ -181,7 +181,7 @@ class RemoteStore:
         self.client.after_fork()
 
     def _open(self, uri: str) -> Artifacts:
-        return open_artifacts(Location.parse(uri, base=Path.cwd()))
+        return open_artifacts(Location.parse(uri, base=Path.cwd()), self.client.server.text)
 
     def _list_artifacts(self, query: queries.ListArtifacts | queries.ListModelArtifacts) -> list[FileInfo]:
         return self.answer(structs.replace(query, path=str(RelPath.parse(query.path))))

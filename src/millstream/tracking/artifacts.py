@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from millstream.drivers.artifacts.base import Artifacts
-from millstream.drivers.artifacts.parallel import MANY, Progress, each
+from millstream.drivers.artifacts.parallel import MANY, Meter, each
+from millstream.drivers.terminal import transfer_bar
 from millstream.formats.model_uris import is_model_uri, parse_model_uri
 from millstream.stores.base import Store
 from millstream.stores.locations import (
@@ -48,7 +49,7 @@ def put_into(artifacts: Artifacts, local_path: str | os.PathLike[str], artifact_
         return
     if not source.is_file():
         raise NotFound(f"There is no file {str(local_path)!r} to log (looked from {Path.cwd()}).")
-    artifacts.put_file(source, folder / source.name)
+    artifacts.put_file(source, folder / source.name, Meter(source.stat().st_size, transfer_bar("Storing")).add)
 
 
 def put_directory(
@@ -56,25 +57,17 @@ def put_directory(
     run_id: str,
     local_dir: str | os.PathLike[str],
     artifact_path: str | None = None,
-    progress: Progress | None = None,
 ) -> None:
-    """Store everything below a local directory in the run's artifact directory `artifact_path`.
-
-    `progress` is told (files done, all files).
-    """
-    put_directory_into(store.artifacts(run_id), local_dir, artifact_path, progress)
+    """Store everything below a local directory in the run's artifact directory `artifact_path`."""
+    put_directory_into(store.artifacts(run_id), local_dir, artifact_path)
 
 
 def put_directory_into(
     artifacts: Artifacts,
     local_dir: str | os.PathLike[str],
     artifact_path: str | None = None,
-    progress: Progress | None = None,
 ) -> None:
-    """Store everything below a local directory in the directory `artifact_path` of `artifacts`.
-
-    `progress` is told (files done, all files).
-    """
+    """Store everything below a local directory in the directory `artifact_path` of `artifacts`."""
     source = Path(local_dir)
     if not source.is_dir():
         raise NotFound(f"There is no directory {str(local_dir)!r} to log (looked from {Path.cwd()}).")
@@ -86,7 +79,16 @@ def put_directory_into(
     ]
     # A disk is fastest with one after the other; what is far away answers many at once.
     at_once = MANY if artifacts.local_path(RelPath()) is None else 1
-    each(found, lambda file: artifacts.put_file(*file), at_once=at_once, progress=progress)
+    bar = transfer_bar("Storing")
+    meter = Meter(0 if bar is None else sum(_size(file) for file, _ in found), bar)
+    each(found, lambda file: artifacts.put_file(*file, meter.add), at_once=at_once)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0  # whoever copies it says what is wrong
 
 
 def put_text(store: Store, run_id: str, text: str, artifact_file: str) -> None:
@@ -219,7 +221,7 @@ def locate(artifact_uri: str, tracking_uri: str | None = None) -> tuple[Artifact
             return store.model_artifacts(uri.model_id), uri.path
         files, path = version_files(store, find_version(registry_store(store), uri))
         return files, path / uri.path
-    return at_location(artifact_uri)
+    return at_location(artifact_uri, tracking_uri)
 
 
 def resolve(artifact_uri: str, tracking_uri: str | None = None) -> Path:
@@ -252,7 +254,7 @@ def download_artifacts(
             raise NotFound(f"There is no artifact at {artifact_uri or artifact_path!r} (looked at {local}).")
         return str(local)
     target = Path(dst_path) if dst_path is not None else Path(tempfile.mkdtemp(prefix="millstream-"))
-    return str(artifacts.download(path, target))
+    return str(artifacts.download(path, target, transfer_bar("Fetching")))
 
 
 def list_artifacts(

@@ -146,6 +146,12 @@ class StorageFailed(MillstreamError):
     http_status = 500
 
 
+class NoRoom(StorageFailed):
+    """The disk is full; what was being written is not there."""
+
+    http_status = 507
+
+
 class DataDamaged(MillstreamError):
     """A stored file cannot be read as what it should be."""
 

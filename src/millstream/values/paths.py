@@ -74,7 +74,7 @@ def _check_segment(segment: str, text: str, what: str) -> None:
 
 
 def _is_text(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _decodes_to_trouble(segment: str) -> bool:

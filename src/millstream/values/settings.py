@@ -145,6 +145,27 @@ SETTINGS: tuple[Setting, ...] = (
         "MLFLOW_ARTIFACTS_DESTINATION",
         "Directory or URI whose artifacts `server` passes on (default: where the store keeps them).",
     ),
+    Setting(
+        "DIRECT_UPLOADS",
+        bool,
+        True,
+        "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD",
+        "Large files go past a server, straight to the bucket behind it, where it signs addresses.",
+    ),
+    Setting(
+        "DIRECT_DOWNLOADS",
+        bool,
+        True,
+        "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD",
+        "Large files come past a server, straight from the bucket behind it, where it signs addresses.",
+    ),
+    Setting(
+        "ARTIFACT_PROGRESS",
+        bool,
+        True,
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
+        "Show at a terminal how far files are that are stored and fetched.",
+    ),
     Setting("ARTIFACTS_ONLY", bool, False, "MLFLOW_ARTIFACTS_ONLY", "`server` passes on artifacts and nothing else."),
     Setting(
         "ALLOWED_HOSTS",

@@ -158,6 +158,7 @@ class Everyone:
         if "mlflow-artifacts" in path:
             fields = {"path": of_run} if path.endswith("/artifacts") else {}
             fields = PARTS if "/mpu/" in path else fields
+            fields = PART if "/mpu/part/" in path else fields
             path = path.replace("{path:path}", f"{of_run}/a.txt")
         path = path.replace("{path:path}", "e/1").replace("{token}", things["token"])
         if way.method in ("GET", "PUT") or way.path.endswith("upload-artifact"):
@@ -214,10 +215,11 @@ CONSTANTS: dict[str, Any] = {
     "model_json": json.dumps({"artifact_path": "a", "flavors": {}, "utc_time_created": "t", "run_id": "r"}),
     "password": "a password long enough", "is_admin": True, "permission": "READ", "workspace": "default",
     "path": "a.txt", "max_results": 1000, "description": "new", "artifact_file_path": "a.txt",
-    "alias": "champion", "version": "1", "stage": "Staging",
+    "alias": "champion", "version": "1", "stage": "Staging", "upload_id": "u", "part_number": 1,
 }  # fmt: skip
 ALWAYS = ("experiment_ids", "max_results", "description")
 """Fields that can be left out and yet matter."""
+PART = {"upload_id": "u", "part_number": 1}
 PARTS = {"path": "a.txt", "num_parts": 1, "upload_id": "u", "parts": []}
 OTHERWISE: dict[str, dict[str, Any]] = {"runs/log-metric": {"key": "loss"}}
 

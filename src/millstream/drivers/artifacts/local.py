@@ -12,15 +12,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from millstream.drivers.artifacts import disk
+from millstream.drivers.artifacts.base import Plan, Progress, Resumed, Told
 from millstream.drivers.artifacts.beneath import LeadsOut, Spot, reach
+from millstream.drivers.artifacts.leftovers import FORGOTTEN_SECONDS, TEMPORARY, failure, forget, name_upload
+from millstream.drivers.artifacts.local_parts import LocalPart, LocalParts
+from millstream.drivers.artifacts.parallel import Meter
 from millstream.values.entities import FileInfo
-from millstream.values.errors import InvalidValue, MillstreamError, NotFound, StorageFailed
+from millstream.values.errors import InvalidValue, MillstreamError, NotFound
 from millstream.values.paths import Location, RelPath
 
 _NO_SUCH_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
-_TEMPORARY = ".millstream-part-"
 _PIECE = 2**20
-_FORGOTTEN_SECONDS = 86_400
 
 
 class LocalDraft:
@@ -30,14 +33,14 @@ class LocalDraft:
         """Begin a file that will be at `spot`, whose directory is there; `target` says where that is."""
         self.target = target
         self._spot = spot
-        self._temporary = spot.beside(f"{_TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
+        self._temporary = spot.beside(f"{TEMPORARY}{os.getpid()}-{os.urandom(4).hex()}")
         self._there = True
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             self.file = os.fdopen(Spot(self._temporary, spot.directory).open(flags), "wb", buffering=0)
         except OSError as error:
             spot.close()
-            raise _failure("write", target, error) from error
+            raise failure("write", target, error) from error
 
     def write(self, data: bytes | bytearray) -> None:
         """Add `data` at the end."""
@@ -46,7 +49,15 @@ class LocalDraft:
             while view:
                 view = view[self.file.write(view) :]
         except OSError as error:
-            raise _failure("write", self.target, error) from error
+            raise failure("write", self.target, error) from error
+
+    def restart(self) -> None:
+        """Forget what was written, and write from the start."""
+        try:
+            self.file.seek(0)
+            self.file.truncate()
+        except OSError as error:
+            raise failure("write", self.target, error) from error
 
     def commit(self) -> None:
         """Give the file its name, over an older one."""
@@ -55,7 +66,7 @@ class LocalDraft:
             self.file.close()
             os.replace(self._temporary, self._spot.name, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError as error:
-            raise _failure("write", self.target, error) from error
+            raise failure("write", self.target, error) from error
         self._there = False
 
     def discard(self) -> None:
@@ -87,7 +98,7 @@ class LocalArtifacts:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 return []
-            raise _failure("list", self._root.joinpath(*path.segments), error) from error
+            raise failure("list", self._root.joinpath(*path.segments), error) from error
         return sorted((info for info in found if info is not None), key=lambda info: info.path)
 
     def _info(self, parent: RelPath, entry: os.DirEntry[str]) -> FileInfo | None:
@@ -104,16 +115,18 @@ class LocalArtifacts:
         except (OSError, UnicodeEncodeError, MillstreamError):
             return None
 
-    def put_file(self, source: Path, path: RelPath) -> None:
+    def put_file(self, source: Path, path: RelPath, told: Told | None = None) -> None:
         """Copy the local file `source` to `path`."""
         draft = self.draft(path)
         try:
             with open(source, "rb") as file:
                 while piece := file.read(_PIECE):
                     draft.write(piece)
+                    if told is not None:
+                        told(len(piece))
             draft.commit()
         except OSError as error:
-            raise _failure(f"copy {source} to", draft.target, error) from error
+            raise failure(f"copy {source} to", draft.target, error) from error
         finally:
             draft.discard()
 
@@ -128,11 +141,38 @@ class LocalArtifacts:
 
     def draft(self, path: RelPath) -> LocalDraft:
         """Begin to write `path`: to a temporary name beside it."""
+        return LocalDraft(*self._place(path))
+
+    def resume_parts(self, path: RelPath, plan: Plan, seconds: int) -> Resumed:
+        """Begin to write `path` in parts, or go on; what broke off more than a day ago in its directory goes."""
+        self.list(RelPath(path.segments[:-1]))
+        upload_id = name_upload(plan.token, path)
+        with LocalParts(*self._place(path), upload_id) as parts:
+            return upload_id, [], parts.begin(plan)
+
+    def part(self, path: RelPath, upload_id: str, number: int, size: int, sha256: str) -> LocalPart:
+        """Begin to write a part."""
+        return LocalPart(LocalParts(*self._place(path, make=False), upload_id), number, size, sha256)
+
+    def complete_parts(
+        self, path: RelPath, upload_id: str, etags: dict[int, str], *, token: str = "", sha256: str = ""
+    ) -> None:
+        """Put the file in its place, if its parts and, where `sha256` is given, the whole are what was announced."""
+        with LocalParts(*self._place(path, make=False), upload_id) as parts:
+            parts.complete(etags, sha256)
+
+    def abort_parts(self, path: RelPath, upload_id: str, *, token: str = "") -> None:
+        """Forget the upload."""
+        with LocalParts(*self._place(path, make=False), upload_id) as parts:
+            parts.abort()
+
+    def _place(self, path: RelPath, *, make: bool = True) -> tuple[Spot, Path]:
+        """Where the file `path` is written."""
         if not path.segments:
             raise InvalidValue("An artifact needs a file name.")
         target = self._root.joinpath(*path.segments)
         try:
-            spot = self._reach(path, make=True, follow=False)
+            spot = self._reach(path, make=make, follow=False)
             try:
                 # A link is replaced, never written through; one that leads out is refused all the same.
                 if stat.S_ISLNK(spot.lstat().st_mode):
@@ -143,8 +183,10 @@ class LocalArtifacts:
                 spot.close()
                 raise
         except OSError as error:
-            raise _failure("write", target, error) from error
-        return LocalDraft(spot, target)
+            if not make and error.errno in _NO_SUCH_FILE:
+                raise self._no_file(path) from error
+            raise failure("write", target, error) from error
+        return spot, target
 
     def open(self, path: RelPath) -> BinaryIO:
         """Open `path` for reading; NotFound when there is no such regular file."""
@@ -155,7 +197,7 @@ class LocalArtifacts:
         except OSError as error:
             if error.errno in _NO_SUCH_FILE:
                 raise self._no_file(path) from error
-            raise _failure("read", self._root.joinpath(*path.segments), error) from error
+            raise failure("read", self._root.joinpath(*path.segments), error) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise self._no_file(path)
@@ -181,13 +223,13 @@ class LocalArtifacts:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.") from error
         except OSError as error:
-            raise _failure("delete", self._root.joinpath(*path.segments), error) from error
+            raise failure("delete", self._root.joinpath(*path.segments), error) from error
 
     def local_path(self, path: RelPath) -> Path | None:
         """Where `path` lies."""
         return self._resolve(path)
 
-    def download(self, path: RelPath, target: Path) -> Path:
+    def download(self, path: RelPath, target: Path, progress: Progress | None = None) -> Path:
         """Copy the file or directory `path` into the directory `target`, under its own name.
 
         Of a directory's links, those to files below the root are followed, all others left out.
@@ -196,14 +238,21 @@ class LocalArtifacts:
         if not os.path.exists(source):
             raise self._nothing("There is nothing called", path)
         goal = target / path.name if path.segments else target
+        meter = Meter(0 if progress is None else disk.measure(source)[0], progress)
+
+        def copy(one: str, to: str) -> str:
+            copied: str = shutil.copy2(one, to)
+            meter.add(os.path.getsize(to))
+            return copied
+
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, goal, ignore=self._left_out, dirs_exist_ok=True)
+                shutil.copytree(source, goal, ignore=self._left_out, dirs_exist_ok=True, copy_function=copy)
             else:
                 shutil.copyfile(source, goal)
         except OSError as error:
-            raise _failure(f"copy {source} to", goal, error) from error
+            raise failure(f"copy {source} to", goal, error) from error
         return goal
 
     def _left_out(self, directory: str, names: Iterable[str]) -> set[str]:
@@ -254,19 +303,9 @@ class _Listing:
         place: Any = self._spot.name if self._directory is None else self._directory
         with os.scandir(place) as entries:
             for entry in entries:
-                if not entry.name.startswith(_TEMPORARY):
+                if not entry.name.startswith(TEMPORARY):
                     yield entry
                     continue
                 with suppress(OSError):
-                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > _FORGOTTEN_SECONDS:
-                        os.unlink(entry.path if self._directory is None else entry.name, dir_fd=self._directory)
-
-
-# A path that cannot be, whatever the disk: a file below a file, a name too long.
-_IMPOSSIBLE = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP})
-
-
-def _failure(verb: str, path: Path, error: OSError) -> MillstreamError:
-    kind = InvalidValue if error.errno in _IMPOSSIBLE else StorageFailed
-    reason = error.strerror or type(error).__name__
-    return kind(f"Cannot {verb} {str(path)!r}: {reason}.", told=f"There can be no artifact of this path: {reason}.")
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > FORGOTTEN_SECONDS:
+                        forget(entry.path if self._directory is None else entry.name, self._directory)

@@ -12,13 +12,12 @@ from urllib.parse import unquote
 import obstore
 from obstore import exceptions as refusals
 
-from millstream.drivers.artifacts import s3_parts
-from millstream.drivers.artifacts.base import Facts
+from millstream.drivers.artifacts.base import Facts, Progress, Told
 from millstream.drivers.artifacts.beneath import Spot
 from millstream.drivers.artifacts.buckets import Bucket, open_bucket
+from millstream.drivers.artifacts.leftovers import TEMPORARY
 from millstream.drivers.artifacts.local import LocalDraft
-from millstream.drivers.artifacts.parallel import MANY, each
-from millstream.values.addresses import Signed
+from millstream.drivers.artifacts.parallel import MANY, Meter, each
 from millstream.values.entities import FileInfo
 from millstream.values.errors import InvalidValue, NotFound, NotPermitted, StorageFailed
 from millstream.values.paths import Location, RelPath
@@ -49,7 +48,7 @@ class ObjectDraft:
             if len(self._held) < PIECE:
                 return
             data, self._held = self._held, bytearray()
-        with _refusing("write", self._where):
+        with refusing("write", self._where):
             if self._writer is None:
                 self._writer = obstore.open_writer(
                     self._bucket.store, self._key, buffer_size=PIECE, max_concurrency=_PARTS_AT_ONCE
@@ -58,7 +57,7 @@ class ObjectDraft:
 
     def commit(self) -> None:
         """Show the object, over an older one."""
-        with _refusing("write", self._where):
+        with refusing("write", self._where):
             if self._writer is None:
                 obstore.put(self._bucket.store, self._key, bytes(self._held), use_multipart=False)
             else:
@@ -117,7 +116,7 @@ class ObjectFile(io.RawIOBase):
     def _next(self) -> memoryview:
         if self._at >= self.facts.size:
             return memoryview(b"")
-        with _refusing("read", self._where):
+        with refusing("read", self._where):
             if self._chunks is None:
                 options: Any = {"range": {"offset": self._at}}
                 if self.facts.etag:
@@ -149,48 +148,54 @@ class ObjectArtifacts:
     def list(self, path: RelPath) -> list[FileInfo]:
         """Entries directly below `path`, by name."""
         prefix = self.key(path)
-        with _refusing("list", self._where(path)):
+        with refusing("list", self.where(path)):
             found = obstore.list_with_delimiter(self.bucket.store, prefix or None)
         cut = len(prefix) + 1 if prefix else 0
         entries = [(key[cut:].rstrip("/"), True, None) for key in found["common_prefixes"]]
         entries += [(item["path"][cut:], False, item["size"]) for item in found["objects"]]
         # A name that is not one of ours, or that of an empty object that stands for its directory, cannot be asked for.
         parsed = ((_parse(name), is_dir, size) for name, is_dir, size in entries)
-        infos = [FileInfo(str(path / name), is_dir, size) for name, is_dir, size in parsed if name.segments]
+        infos = [
+            FileInfo(str(path / name), is_dir, size)
+            for name, is_dir, size in parsed
+            if name.segments and not name.name.startswith(TEMPORARY)
+        ]
         return sorted(infos, key=lambda info: info.path)
 
-    def put_file(self, source: Path, path: RelPath) -> None:
+    def put_file(self, source: Path, path: RelPath, told: Told | None = None) -> None:
         """Store a copy of the local file `source` as `path`; a large one in parts, some at once."""
-        key = self._file_key(path)
+        key = self.file_key(path)
         try:
             size = source.stat().st_size
         except OSError as error:
             raise StorageFailed(f"Cannot read {str(source)!r}: {error.strerror or error}.") from error
         piece = max(PIECE, size // _MOST_PARTS + 1)
-        with _refusing("write", self._where(path)):
+        with refusing("write", self.where(path)):
             if size <= piece:
                 obstore.put(self.bucket.store, key, source.read_bytes(), use_multipart=False)
             else:
                 obstore.put(self.bucket.store, key, source, chunk_size=piece, max_concurrency=_PARTS_AT_ONCE)
+        if told is not None:
+            told(size)
 
     def put_bytes(self, data: bytes, path: RelPath) -> None:
         """Store `data` as `path`."""
-        with _refusing("write", self._where(path)):
-            obstore.put(self.bucket.store, self._file_key(path), data)
+        with refusing("write", self.where(path)):
+            obstore.put(self.bucket.store, self.file_key(path), data)
 
     def draft(self, path: RelPath) -> ObjectDraft:
         """Begin to write `path`."""
-        return ObjectDraft(self.bucket, self._file_key(path), self._where(path))
+        return ObjectDraft(self.bucket, self.file_key(path), self.where(path))
 
     def open(self, path: RelPath) -> BinaryIO:
         """Open `path` for reading; NotFound when there is no such object."""
-        file = ObjectFile(self.bucket, self._file_key(path), self._where(path), self.facts(path))
+        file = ObjectFile(self.bucket, self.file_key(path), self.where(path), self.facts(path))
         return cast(BinaryIO, io.BufferedReader(file, _CHUNK))
 
     def facts(self, path: RelPath) -> Facts:
         """What the bucket knows of the object `path`."""
-        with _refusing("read", self._where(path)):
-            found = obstore.head(self.bucket.store, self._file_key(path))
+        with refusing("read", self.where(path)):
+            found = obstore.head(self.bucket.store, self.file_key(path))
         changed = round(found["last_modified"].timestamp()) * 10**9
         return Facts(found["size"], changed, found["e_tag"] or "")
 
@@ -199,7 +204,7 @@ class ObjectArtifacts:
         if not path.segments:
             raise InvalidValue("Name the file or directory to delete; the whole artifact root cannot be deleted.")
         key = self.key(path)
-        with _refusing("delete", self._where(path)):
+        with refusing("delete", self.where(path)):
             below = [item["path"] for page in obstore.list(self.bucket.store, f"{key}/") for item in page]
             try:
                 obstore.head(self.bucket.store, key)
@@ -213,53 +218,38 @@ class ObjectArtifacts:
         """None: nothing of it is on this machine."""
         return None
 
-    def download(self, path: RelPath, target: Path) -> Path:
+    def download(self, path: RelPath, target: Path, progress: Progress | None = None) -> Path:
         """Copy the object or all below `path` into the directory `target`, under its own name; some at once."""
         goal = target / path.name if path.segments else target
         key = self.key(path)
-        with _refusing("read", self._where(path)):
+        with refusing("read", self.where(path)):
             pages = obstore.list(self.bucket.store, f"{key}/" if key else None)
-            found = [_parse(item["path"][len(key) + 1 if key else 0 :]) for page in pages for item in page]
-        files = [(path / below, goal.joinpath(*below.segments)) for below in found if below.segments]
+            cut = len(key) + 1 if key else 0
+            found = [(_parse(item["path"][cut:]), item["size"]) for page in pages for item in page]
+        files = [
+            (path / below, goal.joinpath(*below.segments), size)
+            for below, size in found
+            if below.segments and not below.name.startswith(TEMPORARY)
+        ]
         if not files:
-            files = [(path, goal)]
-        each(files, self._fetch, at_once=MANY)
+            files = [(path, goal, 0 if progress is None else self.facts(path).size)]
+        meter = Meter(sum(size for _, _, size in files), progress)
+        each(files, lambda file: self._fetch(*file[:2], meter.add), at_once=MANY)
         return goal
 
-    def _fetch(self, file: tuple[RelPath, Path]) -> None:
-        path, goal = file
+    def _fetch(self, path: RelPath, goal: Path, told: Told) -> None:
         with self.open(path) as source:
-            _write_whole(source, goal)
+            _write_whole(source, goal, told)
 
-    def _file_key(self, path: RelPath) -> str:
+    def file_key(self, path: RelPath) -> str:
+        """The name of the object `path`."""
         if not path.segments:
             raise InvalidValue("An artifact needs a file name.")
         return self.key(path)
 
-    def _where(self, path: RelPath) -> str:
+    def where(self, path: RelPath) -> str:
+        """What `path` is called when something goes wrong."""
         return str(self.location / path)
-
-
-class S3Artifacts(ObjectArtifacts):
-    """Files in a bucket of S3, which clients may reach by themselves with addresses that were signed for them."""
-
-    def sign(self, method: str, path: RelPath, seconds: int) -> Signed:
-        """An address for GET or PUT of `path`, good for `seconds`."""
-        size = self.facts(path).size if method == "GET" else None
-        return Signed(s3_parts.sign_object(self.bucket, method, self._file_key(path), seconds), {}, size)
-
-    def begin_parts(self, path: RelPath, count: int, seconds: int) -> tuple[str, list[Signed]]:
-        """Begin to write `path` in `count` parts."""
-        upload, addresses = s3_parts.begin(self.bucket, self._file_key(path), count, seconds)
-        return upload, [Signed(address) for address in addresses]
-
-    def complete_parts(self, path: RelPath, upload_id: str, etags: dict[int, str]) -> None:
-        """Put the file in its place."""
-        s3_parts.complete(self.bucket, self._file_key(path), upload_id, etags)
-
-    def abort_parts(self, path: RelPath, upload_id: str) -> None:
-        """Forget the upload."""
-        s3_parts.abort(self.bucket, self._file_key(path), upload_id)
 
 
 def _parse(name: str) -> RelPath:
@@ -270,7 +260,7 @@ def _parse(name: str) -> RelPath:
         return RelPath()
 
 
-def _write_whole(source: BinaryIO, goal: Path) -> None:
+def _write_whole(source: BinaryIO, goal: Path, told: Told) -> None:
     """Copy `source` to `goal`, which is there when it is whole."""
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
@@ -280,13 +270,14 @@ def _write_whole(source: BinaryIO, goal: Path) -> None:
     try:
         while piece := source.read(_CHUNK):
             draft.write(piece)
+            told(len(piece))
         draft.commit()
     finally:
         draft.discard()
 
 
 @contextmanager
-def _refusing(verb: str, where: str) -> Iterator[None]:
+def refusing(verb: str, where: str) -> Iterator[None]:
     """Say in our words what the bucket refuses."""
     try:
         yield

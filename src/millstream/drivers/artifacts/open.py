@@ -16,24 +16,30 @@ class Driver(Struct, frozen=True):
 
     target: str
     extra: str = ""
+    served: bool = False
+    """Whether the location is told by a server and understood with its address."""
 
 
 _OBJECTS = "millstream.drivers.artifacts.objects:"
 TABLE = {
     "file": Driver("millstream.drivers.artifacts.local:LocalArtifacts"),
-    "s3": Driver(f"{_OBJECTS}S3Artifacts", "s3"),
+    "s3": Driver("millstream.drivers.artifacts.s3:S3Artifacts", "s3"),
     "gs": Driver(f"{_OBJECTS}ObjectArtifacts", "gcs"),
     "wasbs": Driver(f"{_OBJECTS}ObjectArtifacts", "azure"),
     "abfss": Driver(f"{_OBJECTS}ObjectArtifacts", "azure"),
+    **dict.fromkeys(
+        ("mlflow-artifacts", "http", "https"), Driver("millstream.drivers.artifacts.http:HttpArtifacts", served=True)
+    ),
 }
-BUCKETS = frozenset(scheme for scheme, driver in TABLE.items() if driver.target.startswith(_OBJECTS))
+BUCKETS = frozenset(scheme for scheme, driver in TABLE.items() if driver.extra)
 """Schemes of places that are the same from every machine."""
 
 
-def open_artifacts(location: Location) -> Artifacts:
-    """The store for `location`. NotSupported when there is none for its scheme, MissingDependency says what to install.
+def open_artifacts(location: Location, tracking_uri: str | None = None) -> Artifacts:
+    """The store for `location`; one with a server is understood by the address `tracking_uri` (default: the setting).
 
-    Nothing is asked for and nothing started before the first use.
+    NotSupported when there is none for its scheme, MissingDependency says what to install. Nothing is asked for
+    and nothing started before the first use.
     """
     driver = TABLE.get(location.scheme)
     if driver is None:
@@ -50,5 +56,5 @@ def open_artifacts(location: Location) -> Artifacts:
         raise MissingDependency(
             f"Artifacts at {location} need a package that is not installed: pip install 'millstream[{driver.extra}]'"
         ) from error
-    artifacts: Artifacts = kind(location)
+    artifacts: Artifacts = kind(location, tracking_uri) if driver.served else kind(location)
     return artifacts

@@ -76,11 +76,19 @@ class RestClient:
         """What every request carries, the login among them."""
         return dict(self._headers)
 
-    def connect(self) -> socket.socket:
-        """An open connection to the server, of the caller's own."""
+    def connect(self, seconds: float | None = None) -> socket.socket:
+        """An open connection to the server, of the caller's own; made within `seconds`, if that is said."""
         connection = self.connections.new()
-        connection.connect()
+        patience = connection.timeout
+        connection.timeout = seconds or patience
+        try:
+            connection.connect()
+        except (OSError, ValueError) as error:
+            if advice := _advice(error):
+                raise Unavailable(f"{self.public} cannot be reached: {error}. {advice}") from error
+            raise
         opened: socket.socket = connection.sock
+        opened.settimeout(patience)
         return opened
 
     def refusal(self, status: int, text: bytes, path: str) -> MillstreamError:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from millstream.formats.digests import SHA256
 from millstream.formats.wire.answers import Answer
 from millstream.formats.wire.decode import Int64, Text
 from millstream.formats.wire.logged_models import checked_model
@@ -17,15 +19,25 @@ from millstream.values.addresses import Signed
 from millstream.values.errors import InvalidValue
 from millstream.values.paths import RelPath
 
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+MOST_PARTS = 10_000
+LARGEST_PART = 5 * 2**30
+"""As in S3, in bytes."""
 LONGEST_SECONDS = 604_800
 """What S3 signs for at most: a week."""
 
 
 class BeginParts(Request, frozen=True, kw_only=True):
-    """Fields of mpu/create; of `path`, the file's place on the client's machine, the last name counts."""
+    """Fields of mpu/create; of `path`, the file's place on the client's machine, the last name counts.
+
+    `token`, `size` and `part_size` are ours: with a token the upload can go on after whatever broke it off.
+    """
 
     path: Text
     num_parts: Int64
+    token: str = ""
+    size: Int64 = 0
+    part_size: Int64 = 0
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -37,11 +49,21 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class CompleteParts(Request, frozen=True, kw_only=True):
-    """Fields of mpu/complete."""
+    """Fields of mpu/complete; `token` and `sha256`, the checksum of the whole file, are ours."""
 
     path: Text
     upload_id: Text
     parts: tuple[Part, ...]
+    token: str = ""
+    sha256: str = ""
+
+
+class PutPart(Request, frozen=True, kw_only=True):
+    """Path and query of mpu/part: the file from the root of the proxied store, and which part of which upload."""
+
+    path: Text
+    upload_id: Text
+    part_number: Int64
 
 
 class AbortParts(Request, frozen=True, kw_only=True):
@@ -49,6 +71,7 @@ class AbortParts(Request, frozen=True, kw_only=True):
 
     path: Text
     upload_id: Text
+    token: str = ""
 
 
 class SignUpload(Request, frozen=True, kw_only=True):
@@ -76,11 +99,26 @@ class PartAddress(Answer, frozen=True, kw_only=True):
     headers: dict[str, str]
 
 
+class StoredPart(Answer, frozen=True, kw_only=True):
+    """A part that is there: its size (bytes) and its etag, for mpu/complete."""
+
+    part_number: int
+    size: int
+    etag: str
+
+
+class PutTag(Answer, frozen=True, kw_only=True):
+    """The etag of a part that was put."""
+
+    etag: str
+
+
 class Begun(Answer, frozen=True, kw_only=True):
-    """An upload in parts."""
+    """An upload in parts; where it can go on, `parts` are those that are there, and mpu/part takes the others."""
 
     upload_id: str
     credentials: list[PartAddress]
+    parts: list[StoredPart] | UnsetType = UNSET
 
 
 class Address(Answer, frozen=True, kw_only=True):
@@ -114,10 +152,31 @@ def _checked_seconds(expiration: int) -> int:
     return expiration
 
 
-def begun(upload_id: str, parts: list[Signed]) -> Begun:
+def checked_plan(asked: BeginParts) -> tuple[str, int, int]:
+    """Token, size and size of a part of an upload that can go on; InvalidValue for what is none."""
+    size, part_size = asked.size, asked.part_size
+    if _TOKEN.fullmatch(asked.token) is None:
+        raise InvalidValue("token is not 32 hexadecimal digits in small letters.")
+    if not (size > 0 and 0 < part_size <= LARGEST_PART and -(-size // part_size) == asked.num_parts <= MOST_PARTS):
+        raise InvalidValue(
+            f"{size} bytes in parts of {part_size} are not {asked.num_parts} parts, or more than {MOST_PARTS}; "
+            f"a part has at most {LARGEST_PART} bytes."
+        )
+    return asked.token, size, part_size
+
+
+def checked_digest(text: str) -> str:
+    """A SHA-256 in hexadecimal."""
+    if text and SHA256.fullmatch(text) is None:
+        raise InvalidValue(f"sha256 is {text[:100]!r}; it is 64 hexadecimal digits in small letters.")
+    return text
+
+
+def begun(upload_id: str, parts: list[Signed], there: list[StoredPart] | UnsetType = UNSET) -> Begun:
     """The answer to mpu/create."""
     return Begun(
         upload_id=upload_id,
+        parts=there,
         credentials=[
             PartAddress(url=part.url, part_number=number, headers=part.headers) for number, part in enumerate(parts, 1)
         ],

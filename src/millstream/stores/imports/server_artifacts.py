@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from millstream.drivers.artifacts.base import Draft
+from millstream.drivers.artifacts.base import Draft, Progress, Told
 from millstream.drivers.rest.client import RestClient
 from millstream.formats.wire import replies
 from millstream.values.entities import FileInfo
@@ -71,7 +71,7 @@ class ServerArtifacts:
         """None: nothing is on this machine."""
         return None
 
-    def put_file(self, source: Path, path: RelPath) -> None:
+    def put_file(self, source: Path, path: RelPath, told: Told | None = None) -> None:
         """Never: a source is not changed."""
         raise self._only_read()
 
@@ -87,7 +87,7 @@ class ServerArtifacts:
         """Never: a source is not changed."""
         raise self._only_read()
 
-    def download(self, path: RelPath, target: Path) -> Path:
+    def download(self, path: RelPath, target: Path, progress: Progress | None = None) -> Path:
         """Never: files are opened one by one."""
         raise self._only_read()
 
