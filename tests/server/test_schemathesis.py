@@ -21,6 +21,8 @@ from tests.server.started import Started, started
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 """So many random requests each operation gets, over each kind of store."""
+SEED = os.environ.get("FUZZ_SEED", "20261123")
+"""Other requests for another number; the same ones for the same, so that what is found can be found again."""
 
 CHECKS = (
     "not_a_server_error",
@@ -90,7 +92,7 @@ def attack(server: Started, folder: Path, known: dict[str, Any], *options: str, 
         [
             sys.executable, "-m", "schemathesis.cli", "run", f"{server.address}/openapi.json",
             "--exclude-path", "/api/ui/changes",  # a stream has no end
-            "--mode", "all", "--continue-on-failure", "--request-timeout", "30",
+            "--mode", "all", "--continue-on-failure", "--request-timeout", "30", "--seed", SEED,
             "--report-json-path", str(folder / "report.json"), "--generation-database", "none",
             "--suppress-health-check", "all", "--warnings", "off", "--no-color", *options,
         ],
