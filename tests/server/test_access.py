@@ -146,11 +146,11 @@ def test_while_nobody_takes_lines_they_are_lost_and_that_is_said(monkeypatch: py
         read += piece
     ending.join()
     os.close(reading)
-    *lines, last = read.decode().splitlines()
-    lost = re.fullmatch(TIME + r" (\d+) lines of the access log were lost: nobody took them\.", last)
-    assert lost
-    assert int(lost[1]) == sent - len(lines) > 0
-    assert [line.split()[-1] for line in lines] == [str(number) for number in range(len(lines))]
+    told = re.findall(TIME + r" (\d+) lines of the access log were lost: nobody took them\.\n", read.decode())
+    assert sum(map(int, told)) > 0
+    numbers = [int(line.split()[-1]) for line in read.decode().splitlines() if "GET" in line]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) + sum(map(int, told)) == sent
 
 
 def test_who_reads_the_log_may_go_away() -> None:
