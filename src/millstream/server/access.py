@@ -37,7 +37,7 @@ class AccessLog:
         self._proxies = proxies or Proxies()
         self._descriptor = descriptor
         self._lines: deque[bytes] = deque()
-        self._lost = 0
+        self._lost = self._lost_and_said = 0
         self._told = False
         self._news = threading.Event()
         self._ended = threading.Event()
@@ -124,8 +124,10 @@ class AccessLog:
                 piece = b""
             piece += line
         self._send(piece)
-        lost, self._lost = self._lost, 0
+        # Only counted up where lines are added, and only compared here: the two are different threads.
+        lost = self._lost - self._lost_and_said
         if lost:
+            self._lost_and_said += lost
             self._send(f"{self._time()} {lost} lines of the access log were lost: nobody took them.\n".encode())
 
     def _send(self, piece: bytes) -> None:
