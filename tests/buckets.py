@@ -62,8 +62,8 @@ def demand() -> None:
 
 
 @contextmanager
-def running() -> Iterator[S3]:
-    """A server that runs meanwhile."""
+def running(*, anybody: bool = False) -> Iterator[S3]:
+    """A server that runs meanwhile; one that `anybody` may use asks for no keys."""
     weed = program()
     assert weed is not None
     home = Path(tempfile.mkdtemp(prefix="millstream-s3-"))
@@ -72,9 +72,11 @@ def running() -> Iterator[S3]:
     command = [
         weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={home}", f"-master.port={master}",
         f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", "-s3.port.iceberg=0",
-        "-s3.port.lance=0", f"-s3.config={home / 's3.json'}", "-volume.max=30", "-master.volumeSizeLimitMB=64",
+        "-s3.port.lance=0", "-volume.max=30", "-master.volumeSizeLimitMB=64",
         "-master.telemetry=false",
     ]  # fmt: skip
+    if not anybody:
+        command.append(f"-s3.config={home / 's3.json'}")
     with open(home / "log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, start_new_session=True)
     try:

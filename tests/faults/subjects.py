@@ -67,7 +67,7 @@ def points(store: Store, run: Run) -> dict[str, Any]:
 
 
 def subject(store: Store, number: int, kind: str) -> tuple[str, str]:
-    """An experiment, a run and a logged model with something of everything; the same number gives the same ones."""
+    """An experiment, a run, a logged model and, where ops are about these, a registered one; the same for a number."""
     experiment = new_experiment(store, f"실험 {number}", tags={"old": "1"}, experiment_id=f"55{number}")
     run = new_run(store, experiment, run_name=f"run {number}", run_id=f"{10**9 + number:032x}", start_time=T0)
     log(store, run, [("m", 0.5, 0)], {"p": "1"}, {"t": "1"})
@@ -77,12 +77,8 @@ def subject(store: Store, number: int, kind: str) -> tuple[str, str]:
             tags={"t": "1"},
         )
     )  # fmt: skip
-    name = f"등록 {number}"
-    store.write(ops.CreateRegisteredModel(name=name, time=T0, tags={"t": "1"}))
-    for stage in ("Staging", "None"):
-        version = store.write(ops.CreateModelVersion(name=name, source="s3://x", time=T0, run_id=run, tags={"t": "1"}))
-        store.write(ops.TransitionModelVersion(name=name, version=version.version, stage=stage, time=T0))
-    store.write(ops.SetModelAlias(name=name, alias="old", version=2))
+    if kind in REGISTRY_KINDS:
+        _register(store, number, run)
     if kind == "move":
         new_experiment(store, f"target {number}", experiment_id=f"66{number}")
     if kind == "restore run":
@@ -90,6 +86,15 @@ def subject(store: Store, number: int, kind: str) -> tuple[str, str]:
     if kind == "restore experiment":
         store.write(ops.DeleteExperiment(experiment_id=experiment, time=T0))
     return experiment, run
+
+
+def _register(store: Store, number: int, run: str) -> None:
+    name = f"등록 {number}"
+    store.write(ops.CreateRegisteredModel(name=name, time=T0, tags={"t": "1"}))
+    for stage in ("Staging", "None"):
+        version = store.write(ops.CreateModelVersion(name=name, source="s3://x", time=T0, run_id=run, tags={"t": "1"}))
+        store.write(ops.TransitionModelVersion(name=name, version=version.version, stage=stage, time=T0))
+    store.write(ops.SetModelAlias(name=name, alias="old", version=2))
 
 
 def model_id(number: int) -> str:
@@ -182,12 +187,13 @@ def _registry_ops(number: int, op_id: str) -> dict[str, ops.Op[Any]]:
     }  # fmt: skip
 
 
+REGISTRY_KINDS = frozenset(_registry_ops(0, ""))
 KINDS = (
     "point", "points", "param", "tag", "batch", "end", "rename", "delete run", "delete tag", "inputs", "outputs",
     "experiment tag", "rename experiment", "delete experiment", "create run", "create experiment",
     "restore run", "restore experiment", "move",
     "create model", "finish model", "model tags", "delete model tag", "model params", "delete model",
-    *_registry_ops(0, ""),
+    *sorted(REGISTRY_KINDS),
 )  # fmt: skip
 # What a folder does with several files is not one change: part of it may be there.
 SEVERAL_FILES = {

@@ -16,6 +16,9 @@ KNOWN: dict[str, Any] = json.loads(os.environ["HOSTILE_KNOWN"])
 PLACES: list[str] = json.loads(os.environ["HOSTILE_PLACES"])
 """Where the store is: nobody who is refused may learn it."""
 
+OTHERS: list[str] = json.loads(os.environ.get("HOSTILE_OTHERS", "[]"))
+"""Names and ids of things that the caller has no rights on: he may learn of none."""
+
 INTERNALS = re.compile(
     r"Traceback|File \"|line \d+, in |\.py\b|site-packages|sqlite3?\b|sqlalchemy|psycopg|msgspec|starlette|uvicorn|"
     r"httptools|anyio|asyncio|\bSELECT\b.*\bFROM\b|INSERT INTO|\[SQL|object at 0x|<class |Errno|OSError|KeyError",
@@ -38,6 +41,14 @@ def no_internals(_context: CheckContext, response: Response, case: Case) -> None
     found = INTERNALS.search(said)
     assert found is None or found[0].lower() in _sent(case).lower(), said
     assert not any(place in said for place in PLACES), said
+
+
+@schemathesis.check
+def nothing_of_others(_context: CheckContext, response: Response, case: Case) -> None:
+    """Of what the caller may not read nothing is told but what he says himself; and nothing of it is changed."""
+    sent = _sent(case)
+    told = response.content.decode(errors="replace")
+    assert not [text for text in OTHERS if text in told and text not in sent], told
 
 
 def _sent(case: Case) -> str:

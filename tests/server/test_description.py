@@ -18,6 +18,7 @@ from millstream.formats.wire.table import ROUTES
 from millstream.server.description import OTHERS, write_page
 from millstream.server.interface import Server, routes
 from millstream.values import queries
+from millstream.values.ops import Op
 from tests.server.conftest import Client
 
 ALL = ROUTES + routes(Server("0", 0))
@@ -53,6 +54,24 @@ def test_it_is_whole(document: dict[str, Any]) -> None:
     assert len({operation["operationId"] for operation in said}) == len(said)
     assert all(operation["summary"] and operation["tags"] for operation in said)
     assert "millstream." not in text  # no names of modules
+
+
+def test_what_changes_something_takes_a_key_and_every_reply_has_an_id(document: dict[str, Any]) -> None:
+    key = {"$ref": "#/components/parameters/IdempotencyKey"}
+    assert document["components"]["parameters"]["IdempotencyKey"]["name"] == "Idempotency-Key"
+    for route in ALL:
+        for method in route.methods:
+            said = document["paths"][route.prefixes[0] + route.path][method.lower()]
+            assert (key in said["parameters"]) == issubclass(route.speaks, Op), route.path
+    replies = [
+        reply
+        for methods in document["paths"].values()
+        for said in methods.values()
+        for reply in said["responses"].values()
+    ]
+    assert all(reply["headers"]["X-Request-ID"]["$ref"] == "#/components/headers/RequestId" for reply in replies)
+    assert "RequestId" in document["components"]["headers"]
+    jsonschema_rs.validate(document["components"]["headers"]["RequestId"]["schema"], "0af7651916cd43dd")
 
 
 def test_the_page_has_no_script_and_every_operation(client: Client, document: dict[str, Any]) -> None:

@@ -12,11 +12,17 @@ from typing import Any
 
 import pytest
 
+from millstream.stores.accounts import Accounts, find_database, now
+from millstream.values import accounts
+from millstream.values.accounts import DAY
+from millstream.values.secrets import Secret
 from tests import servers
 from tests.server.started import Started, started
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 """So many random requests each operation gets, over each kind of store."""
+SEED = os.environ.get("FUZZ_SEED", "20261123")
+"""Other requests for another number; the same ones for the same, so that what is found can be found again."""
 
 CHECKS = (
     "not_a_server_error",
@@ -80,31 +86,73 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
         yield str(folder / "mlruns") if request.param == "embedded" else f"sqlite:///{folder}/m.db", [str(tmp_path)]
 
 
+def attack(server: Started, folder: Path, known: dict[str, Any], *options: str, **environment: str) -> None:
+    """Have schemathesis try the whole description; it fails when a check does."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "schemathesis.cli", "run", f"{server.address}/openapi.json",
+            "--exclude-path", "/api/ui/changes",  # a stream has no end
+            "--mode", "all", "--continue-on-failure", "--request-timeout", "30", "--seed", SEED,
+            "--report-json-path", str(folder / "report.json"), "--generation-database", "none",
+            "--suppress-health-check", "all", "--warnings", "off", "--no-color", *options,
+        ],
+        env={
+            **os.environ,
+            "HOSTILE_KNOWN": json.dumps(known),
+            "SCHEMATHESIS_HOOKS": "tests.server.hostile",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            **environment,
+        },
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    print(done.stdout[-20000:], done.stderr)
+    assert done.returncode == 0
+    assert "Traceback" not in server.errors.read_text()
+
+
 @pytest.mark.timeout(600 + 60 * EXAMPLES)
 def test_no_request_finds_a_fault(place: tuple[str, list[str]], tmp_path: Path, request: Any) -> None:
     uri, places = place
-    report = tmp_path / "report.json"
     # Most of the fixed requests are refused before the store hears of them; once is enough.
     phases = "coverage,fuzzing" if "embedded" in request.node.name else "fuzzing"
+    checks, examples = ",".join(CHECKS), str(EXAMPLES)
     with started(uri, tmp_path) as server:
-        environment = {
-            **os.environ,
-            "HOSTILE_KNOWN": json.dumps(fill(server)),
-            "HOSTILE_PLACES": json.dumps(places),
-            "SCHEMATHESIS_HOOKS": "tests.server.hostile",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-        }
-        done = subprocess.run(
-            [
-                sys.executable, "-m", "schemathesis.cli", "run", f"{server.address}/openapi.json",
-                "--exclude-path", "/api/ui/changes",  # a stream has no end
-                "--phases", phases, "--mode", "all", "--checks", ",".join(CHECKS), "--continue-on-failure",
-                "--max-examples", str(EXAMPLES), "--request-timeout", "30", "--report-json-path", str(report),
-                "--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off", "--no-color",
-            ],
-            env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        print(done.stdout[-20000:], done.stderr)
-        assert done.returncode == 0
+        known, told = fill(server), json.dumps(places)
+        options = ("--phases", phases, "--checks", checks, "--max-examples", examples)
+        attack(server, tmp_path, known, *options, HOSTILE_PLACES=told)
         assert server.ask("GET", "/api/ui/about")[0] == 200
-    assert "Traceback" not in server.errors.read_text()
+
+
+@pytest.mark.timeout(600 + 60 * EXAMPLES)
+@pytest.mark.parametrize("caller", ["admin", "stranger"])
+def test_no_request_finds_a_fault_where_users_log_in(tmp_path: Path, caller: str) -> None:
+    folder = tmp_path / "비밀"
+    folder.mkdir()
+    uri = f"sqlite:///{folder}/m.db"
+    with started(uri, tmp_path) as server:
+        known = fill(server)
+    token = new_token(uri, caller)
+    others = [text for name in ("run_id", "name", "model_id") for text in known[name]] if caller != "admin" else []
+    with started(uri, tmp_path, "--auth", "--expose-prometheus") as server:
+        login = {"Authorization": f"Bearer {token}"}
+        before = server.ask("GET", "/api/ui/about", **login)
+        checks = ",".join((*CHECKS, "nothing_of_others"))
+        options = ("--phases", "fuzzing", "--checks", checks, "--max-examples", str(max(2, EXAMPLES // 3)))
+        told = {"HOSTILE_PLACES": json.dumps([str(tmp_path), token]), "HOSTILE_OTHERS": json.dumps(others)}
+        attack(server, tmp_path, known, "--header", f"Authorization: Bearer {token}", *options, **told)
+        assert before[0] == server.ask("GET", "/api/ui/about", **login)[0] == 200
+    if caller == "stranger":
+        with started(uri, tmp_path) as server:
+            runs = server.api("runs/search", experiment_ids=known["experiment_id"])["runs"]
+            assert sorted(run["info"]["run_id"] for run in runs) == sorted(known["run_id"])
+            assert all(len(run["data"].get("tags", [])) == len(runs[0]["data"].get("tags", [])) for run in runs)
+
+
+def new_token(uri: str, name: str) -> str:
+    """The token, with all rights of its user, of a new one; there is an administrator besides."""
+    users = Accounts(find_database(uri, None))
+    for each in dict.fromkeys(("admin", name)):  # the first of all is an administrator
+        users.write(accounts.CreateUser(name=each, password=Secret("a password long enough"), time=now()))
+    made = users.write(accounts.CreateToken(user=name, name="t", time=now(), expires=now() + DAY, scope="full"))
+    users.close()
+    return made.secret.reveal()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import anyio
 import pytest
 from starlette.requests import Request
 
-from millstream.server import events, subscribers
+from millstream.drivers.files.bells import Bell
+from millstream.server import events, subscribers, watcher
 from millstream.server.change_stream import ChangeStream
 from millstream.server.doors import CALLER, CALLER_NOW
 from millstream.server.events import Change, Memory, Told, tell_counts
@@ -23,7 +25,7 @@ from millstream.stores.open import open_store
 from millstream.values import ops
 from millstream.values.changes import ChangedRun, ChangeSet, CountPoints, PointCount, ReadChanges
 from millstream.values.entities import Metric
-from millstream.values.errors import TooMany
+from millstream.values.errors import StorageFailed, TooMany
 from millstream.values.rights import EXPERIMENT, RUN, Caller, Level
 
 
@@ -253,3 +255,69 @@ def test_rights_that_are_taken_away_count_at_once(store: Store, monkeypatch: pyt
     assert said.count(b"event: change") == 1
     assert b'"run_id":"b"' in said
     assert b"event: end" not in said
+
+
+def test_a_store_that_cannot_be_read_for_a_while_is_looked_at_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "RECOVERY", 0.01)
+    failures = 3
+
+    class Failing(ServedStore):
+        def read(self, query: Any) -> Any:
+            nonlocal failures
+            if isinstance(query, ReadChanges) and query.since is not None and failures:
+                failures -= 1
+                raise StorageFailed("The disk is away.")
+            return super().read(query)
+
+    async def live() -> None:
+        group, one = Subscribers(Failing(store, Places.of(store.uri, None))), Subscriber(Interest())
+        await group.join(one, None)
+        store.write(ops.CreateRun(experiment_id="0", run_id="one", start_time=1))
+        while (heard := one.take()) is None:
+            await one.wait(60)
+        assert failures == 0
+        assert heard.changes is None or "one" in {change.run_id for change in heard.changes}
+        group.leave(one)
+
+    asyncio.run(live())
+
+
+def test_a_store_that_cannot_be_read_at_all_is_said_to_whoever_comes(store: Store) -> None:
+    class Broken(ServedStore):
+        def read(self, query: Any) -> Any:
+            raise StorageFailed("The disk is away.")
+
+    async def live() -> None:
+        group = Subscribers(Broken(store, Places.of(store.uri, None)))
+        for _ in range(2):
+            with pytest.raises(StorageFailed):
+                await group.join(Subscriber(Interest()), None)
+        assert (group._subscribers, group._room.taken, group._watcher) == (set(), 0, None)
+
+    asyncio.run(live())
+
+
+def test_whoever_goes_while_the_watch_begins_spoils_it_for_nobody(store: Store) -> None:
+    begin = threading.Event()
+
+    class Slow(ServedStore):
+        def bell(self) -> Bell:
+            begin.wait()
+            return super().bell()
+
+    async def live() -> None:
+        group = Subscribers(Slow(store, Places.of(store.uri, None)))
+        one, two = Subscriber(Interest()), Subscriber(Interest())
+        joining = [asyncio.ensure_future(group.join(each, None)) for each in (one, two)]
+        await asyncio.sleep(0)  # both have begun
+        joining[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await joining[0]
+        begin.set()
+        assert (await joining[1]).changes == ()
+        assert group._subscribers == {two}
+        group.leave(two)
+
+    asyncio.run(live())

@@ -16,7 +16,14 @@ from millstream.stores.open import close_stores, open_store
 from millstream.values import accounts, ops, queries
 from millstream.values.accounts import DAY
 from millstream.values.databases import DatabaseUri
-from millstream.values.errors import AlreadyExists, InvalidState, InvalidValue, MillstreamError, NotFound, NotSupported
+from millstream.values.errors import (
+    AlreadyExists,
+    InvalidState,
+    InvalidValue,
+    MillstreamError,
+    NotFound,
+    NotSupported,
+)
 from millstream.values.rights import EVERY, EXPERIMENT, REGISTERED_MODEL, Level
 from millstream.values.secrets import Secret
 from tests import servers
@@ -329,7 +336,27 @@ def test_users_of_a_newer_millstream_are_left_alone(users: Accounts) -> None:
     from millstream.drivers.sql.accounts.tables import state
 
     users.is_empty()
-    users._change(lambda connection: connection.execute(update(state).values(version=99)))
+    users._open()[1].write(lambda given: given.execute(update(state).values(version=99)), repeatable=False)
     users.close()
     with pytest.raises(NotSupported, match="newer"):
         users.is_empty()
+
+
+def test_users_of_an_older_millstream_are_kept(users: Accounts) -> None:
+    from sqlalchemy import update
+
+    from millstream.drivers.sql.accounts.tables import kept, state
+
+    def turn_back(connection: Any) -> None:
+        kept.drop(connection)
+        connection.execute(update(state).values(version=1))
+
+    new_user(users)
+    users._open()[1].write(turn_back, repeatable=False)
+    users.close()
+    other = Accounts(users.database)
+    again = accounts.SetAdmin(name="kim", admin=True, op_id="key", op_digest="d")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda each: each.write(again), [users, other]))
+    assert users.was_done("key", "d")
+    other.close()

@@ -242,7 +242,7 @@ def blank(kind: type) -> Any:
 def test_every_op_and_query_is_asked_or_refused(scripted: RemoteStore, script: Script) -> None:
     refused = {
         "Import", "MoveRuns", "Purge", "FinishPurges", "Compact", "MeasureSpace", "FindDeleted", "SignArtifact",
-        "ReadChanges", "CountPoints", "ReadSteps",
+        "ReadChanges", "CountPoints", "ReadSteps", "WasDone",
     }  # fmt: skip
     for kind in every(ops.Op) | every(queries.Query):
         if kind.__name__.startswith(tuple(refused)):

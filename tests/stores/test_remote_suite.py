@@ -41,6 +41,8 @@ UNSAID = {
     "the server says who registers a version": "versions_are_numbered_and_there_whole",
     "a reply does not tell an empty description from none": "descriptions_change",
     "a server takes no version whose files lie nowhere": "prompts_are_shown_when_they_are_asked_for",
+    "what was carried out under a key is the server's to know": """
+        what_was_done_under_a_key_is_known_and_what_was_refused_is_not""",
     "addresses are signed by servers": "addresses_of_files_on_this_machine_are_not_signed",
 }
 REASONS = {f"test_{name}": reason for reason, names in UNSAID.items() for name in names.split()}

@@ -204,6 +204,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     rows = [
         (item["name"], f"{item['in']}, {_kind(item['schema'])}", "yes" if item["required"] else "")
         for item in operation["parameters"]
+        if "$ref" not in item  # what many have is told once, at the top
     ]
     taken = operation.get("requestBody", {}).get("content", {})
     body = "".join(f"<p>Body: {escape(media)} {_kind(of.get('schema', {}))}</p>" for media, of in taken.items())

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.families import missing_route
-from millstream.formats.wire.route import Given, Route
+from millstream.formats.wire.route import Given, Route, reply_nothing
 from millstream.formats.wire.table import Table
 from millstream.server.crew import Crew
 from millstream.server.doors import Gate, caller_of
@@ -29,9 +29,10 @@ from millstream.server.unheard import Call, Unheard, adds
 from millstream.server.visits import visit_of
 from millstream.server.watch import Counting
 from millstream.stores.base import Shared, Store
+from millstream.values.errors import MillstreamError, NotFound, NotPermitted
 from millstream.values.names import new_run_id
 from millstream.values.ops import LogBatch, Op
-from millstream.values.queries import Query
+from millstream.values.queries import Query, WasDone
 
 # Together fewer than the connections that a database is asked for at most.
 READERS = 12
@@ -154,7 +155,13 @@ class Api:
 
     def answer(self, asked: Asked, key: Key | None = None, own: Call | None = None) -> bytes:
         """Body of the reply to a request, with a `key`, or without one as the `own` call of the server."""
-        request = self.admit(asked)
+        request = asked.read()
+        try:
+            self.admit(asked, request)
+        except (NotFound, NotPermitted) as refusal:
+            heard = self.answer_again(asked, request, refusal, key, own)
+            if heard is not None:
+                return heard
         with self.alone() if asked.route.alone else nullcontext():
             call, given = self.understand(asked, request, key)
             op = call if key is None or not isinstance(call, Op) else key.mark(call)
@@ -173,12 +180,34 @@ class Api:
         with self.turn, nullcontext() if self.shared is None else self.shared.alone():
             yield
 
-    def admit(self, asked: Asked) -> Any:
-        """What is asked for, of a caller who may."""
-        request = asked.read()
+    def admit(self, asked: Asked, request: Any) -> None:
+        """Let in who may ask for this."""
         if self.gate is not None:
             self.gate.admit(asked.caller, asked.route.needs, request)
-        return request
+
+    def answer_again(
+        self, asked: Asked, request: Any, refusal: MillstreamError, key: Key | None, own: Call | None
+    ) -> bytes | None:
+        """The answer to a request that was carried out before, and by that took the right to it away.
+
+        It is the caller's own: keys are those of one user. None: he may have the present answer; else `refusal`.
+        """
+        route = asked.route
+        silent = route.reply is reply_nothing
+        if self.gate is None or not asked.caller.name or not issubclass(route.speaks, Op):
+            raise refusal
+        if key is None:
+            if own is None or not silent or not self.unheard:
+                raise refusal
+            return self.unheard.answer(own, partial(_refuse, refusal), adding=False)
+        if not self.store.read(WasDone(op_id=key.op_id, digest=key.digest)):
+            raise refusal
+        if route.again is None:
+            if silent:
+                return write_body({})
+            raise refusal
+        self.gate.admit(asked.caller, route.again, request)
+        return None
 
     def understand(self, asked: Asked, request: Any, key: Key | None = None) -> tuple[Op[Any] | Query[Any], Given]:
         """What is asked of the store."""
@@ -212,11 +241,17 @@ class Api:
     def understood(self, asked: Asked) -> tuple[LogBatch, Given] | Exception:
         """A batch that is asked to be logged, or why it is refused."""
         try:
-            call, given = self.understand(asked, self.admit(asked))
+            request = asked.read()
+            self.admit(asked, request)
+            call, given = self.understand(asked, request)
             assert isinstance(call, LogBatch)
             return call, given
         except Exception as error:  # noqa: BLE001 — the border between those who ask
             return error
+
+
+def _refuse(refusal: MillstreamError) -> bytes:
+    raise refusal
 
 
 class Known(BaseRoute):

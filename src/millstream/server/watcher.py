@@ -52,6 +52,8 @@ class Watcher:
     def __init__(self, store: ServedStore, loop: asyncio.AbstractEventLoop, spread: Callable[[Told], None]) -> None:
         """Start the thread."""
         self.begun: Future[None] = Future()
+        # Of several who wait for it one may go: that must not cancel it for the others.
+        self.begun.set_running_or_notify_cancel()
         self.scope = Scope()
         self._store = store
         self._loop = loop
@@ -94,20 +96,21 @@ class Watcher:
 
     def _run(self) -> None:
         try:
-            bell = self._store.bell()
-            with self._lock:
-                self._bell = bell
-            position = self._store.read(ReadChanges()).position
-        except BaseException as error:  # noqa: BLE001 — the border between this thread and those who wait for it
-            self.begun.set_exception(error)
-            return
-        self.begun.set_result(None)
-        try:
+            try:
+                bell = self._store.bell()
+                with self._lock:
+                    self._bell = bell
+                position = self._store.read(ReadChanges()).position
+            except BaseException as error:  # noqa: BLE001 — the border between this thread and those who wait for it
+                self.begun.set_exception(error)
+                return
+            self.begun.set_result(None)
             self._look_on(bell, position)
         finally:
             with self._lock:
+                if self._bell is not None:
+                    self._bell.close()
                 self._bell = None
-                bell.close()
 
     def _look_on(self, bell: Bell, position: str) -> None:
         begun, pause = 0.0, PACE[0]

@@ -11,26 +11,39 @@ from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import Any, TypeVar, cast
 
+import msgspec
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from millstream.drivers.sql.accounts import granting, people, tables, tokens
+from millstream.drivers.sql.accounts import granting, kept, people, tables, tokens
+from millstream.drivers.sql.accounts.kept import Kept
 from millstream.drivers.sql.accounts.people import Person
 from millstream.drivers.sql.accounts.tokens import API, FIRST, SESSION, SHARE, Credential
 from millstream.drivers.sql.engine import postgresql_engine, sqlite_engine
 from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.transactions import Transactions
 from millstream.formats.passwords import NOBODYS, hash_password, hash_token, is_password, new_token
-from millstream.values import accounts
-from millstream.values.accounts import DAY, NewToken, Token, User
+from millstream.values import accounts, refusals
+from millstream.values.accounts import DAY, Grant, Membership, NewToken, Role, Token, User
 from millstream.values.databases import DatabaseUri
-from millstream.values.errors import InvalidValue, StorageFailed
+from millstream.values.errors import InvalidState, InvalidValue, MillstreamError, StorageFailed
 from millstream.values.names import new_run_id
 from millstream.values.rights import Caller, Level
 from millstream.values.secrets import Secret
 
 T = TypeVar("T")
 
+_WITH_PASSWORD = accounts.CreateUser | accounts.SetPassword
+# What is answered, where it is anything. No secret is in it.
+_ANSWERS: dict[type, type] = {
+    accounts.CreateUser: User,
+    accounts.GrantTo: Grant,
+    accounts.CreateRole: Role,
+    accounts.UpdateRole: Role,
+    accounts.AddRoleGrant: Grant,
+    accounts.UpdateRoleGrant: Grant,
+    accounts.AssignRole: Membership,
+}
 # Each takes 16 MiB and a core.
 _hashing = BoundedSemaphore(2)
 
@@ -80,12 +93,38 @@ class Accounts:
         }
 
     def write(self, op: accounts.AccountOp[T]) -> T:
-        """Carry out `op`; every process knows of it within seconds."""
+        """Carry out `op`; every process knows of it within seconds.
+
+        One whose `op_id` was seen before has no effect and gets its answer again; InvalidState where that was a secret.
+        """
         check(op)
+        if not op.op_id:
+            return cast(T, self._carry_out(op))
+        found = self._find_kept(op.op_id)
+        if found is None:
+            try:
+                return cast(T, self._carry_out(op))
+            except MillstreamError:
+                # Maybe because it was carried out meanwhile, as the same request in another process.
+                found = self._find_kept(op.op_id)
+                if found is None:
+                    raise
+        return cast(T, _answer_again(op, found))
+
+    def was_done(self, op_id: str, digest: str) -> bool:
+        """Whether the op of this id, of a request with this digest and without a password, was carried out."""
+        found = self._find_kept(op_id)
+        return found is not None and found.digest == digest
+
+    def _find_kept(self, op_id: str) -> Kept | None:
+        with self._reading() as connection:
+            return kept.find(connection, op_id)
+
+    def _carry_out(self, op: accounts.AccountOp[Any]) -> Any:
         maker = self._makers.get(type(op))
         if maker is not None:
-            return cast(T, maker(op))
-        return cast(T, self._change(lambda connection: self._writers[type(op)](connection, op)))
+            return maker(op)
+        return self._change(op, lambda connection: self._writers[type(op)](connection, op))
 
     def read(self, query: accounts.AccountQuery[T]) -> T:
         """Answer `query`."""
@@ -156,7 +195,7 @@ class Accounts:
     def _create_user(self, op: accounts.CreateUser) -> User:
         with _hashing:
             hashed = hash_password(op.password)
-        return self._change(lambda connection: people.create(connection, op, hashed))
+        return self._change(op, lambda connection: people.create(connection, op, hashed))
 
     def _set_password(self, op: accounts.SetPassword) -> None:
         if op.current is not None:
@@ -167,25 +206,30 @@ class Accounts:
                 raise InvalidValue("The new password must differ from the current one.")
         with _hashing:
             hashed = hash_password(op.password)
-        self._change(lambda connection: people.set_password(connection, op, hashed))
+        self._change(op, lambda connection: people.set_password(connection, op, hashed))
 
     def _create_token(self, op: accounts.CreateToken) -> NewToken:
         user = self.read(accounts.GetUser(name=op.user))
         token = Token("", user.name, op.name, op.scope, op.time, op.expires, op.things)
-        return self._new_token(API, user.user_id, token)
+        return self._new_token(API, user.user_id, token, op)
 
     def _create_share(self, op: accounts.CreateShare) -> NewToken:
         user = self.read(accounts.GetUser(name=op.user))
         token = Token("", user.name, op.name, "read", op.time, op.expires, {op.kind: (op.thing,)})
-        return self._new_token(SHARE, user.user_id, token)
+        return self._new_token(SHARE, user.user_id, token, op)
 
-    def _new_token(self, kind: str, user_id: int | None, token: Token) -> NewToken:
+    def _new_token(
+        self, kind: str, user_id: int | None, token: Token, op: accounts.AccountOp[NewToken] | None = None
+    ) -> NewToken:
         secret = new_token()
         given = Token(new_run_id()[:16], *(getattr(token, name) for name in Token.__struct_fields__[1:]))
 
         def add(connection: Connection) -> None:
             tokens.sweep(connection, now())
             tokens.add(connection, kind, user_id, given, hash_token(secret))
+            if op is not None and op.op_id:
+                # Its secret is kept nowhere; a retry is told which one it is.
+                _keep(connection, op, op.op_digest, given.token_id)
 
         # Nobody has been told of it, so that no process can know anything about it yet.
         self._open()[1].write(add, repeatable=False)
@@ -196,11 +240,16 @@ class Accounts:
         known = people.person(connection, name=query.name)
         return Level.NO_PERMISSIONS if known is None else self.caller(known).level(query.kind, query.thing)
 
-    def _change(self, work: Callable[[Connection], T]) -> T:
+    def _change(self, op: accounts.AccountOp[T], work: Callable[[Connection], T]) -> T:
+        digest = _digest(op)
+
         def change(connection: Connection) -> T:
             # First: whoever else changes something waits for this row, and sees what was done here.
             tokens.raise_generation(connection)
-            return work(connection)
+            result = work(connection)
+            if op.op_id:
+                _keep(connection, op, digest, result)
+            return result
 
         return self._open()[1].write(change, repeatable=False)
 
@@ -238,6 +287,36 @@ class Accounts:
                 f"The users cannot be kept in {str(path)!r}: {error.strerror}. Name another place with --auth-db."
             ) from error
         return sqlite_engine(path)
+
+
+def _digest(op: accounts.AccountOp[Any]) -> str:
+    """The digest of a request as it is kept: where a password is in it, nobody can try passwords on it quickly."""
+    if not op.op_id or not isinstance(op, _WITH_PASSWORD):
+        return op.op_digest
+    with _hashing:
+        return hash_password(Secret(op.op_digest))
+
+
+def _keep(connection: Connection, op: accounts.AccountOp[Any], digest: str, answer: object) -> None:
+    if not kept.begin(connection, op.op_id, digest, now()):
+        raise InvalidState("The same request was carried out meanwhile.")  # never told: its answer is looked up
+    kept.finish(connection, op.op_id, msgspec.json.encode(answer).decode())
+
+
+def _answer_again(op: accounts.AccountOp[Any], found: Kept) -> Any:
+    if isinstance(op, _WITH_PASSWORD):
+        with _hashing:
+            same = not op.op_digest or is_password(Secret(op.op_digest), found.digest)
+        refusals.check_digest("this one" if same else "another", "this one")
+    else:
+        refusals.check_digest(found.digest, op.op_digest)
+    if isinstance(op, accounts.CreateToken | accounts.CreateShare):
+        token_id = msgspec.json.decode(found.answer or "", type=str)
+        raise InvalidState(
+            f"This request was carried out before: it made the token {token_id!r}, whose secret is told only once. If "
+            "you have not heard it, revoke that token and make another one, under a new key."
+        )
+    return msgspec.json.decode(found.answer or "null", type=_ANSWERS.get(type(op), type(None)))
 
 
 def now() -> int:

@@ -16,6 +16,7 @@ from millstream.drivers.artifacts.base import Artifacts
 from millstream.drivers.artifacts.open import open_artifacts
 from millstream.drivers.files import bells
 from millstream.drivers.sql import changelog, histories, ledger, read, registry, schema
+from millstream.drivers.sql.apply.ids import was_applied
 from millstream.drivers.sql.apply.runs import seal
 from millstream.drivers.sql.apply.table import Applier
 from millstream.drivers.sql.engine import is_kept_from_writing, postgresql_engine, sqlite_engine, sqlite_reader
@@ -105,6 +106,7 @@ class DatabaseStore:
             **RegistryLookups(self._reading, database.public).readers,
             queries.DescribeStore: self._describe,
             **DatabaseChanges(self._reading).readers,
+            queries.WasDone: self._was_done,
         }
         self._start()
 
@@ -158,6 +160,10 @@ class DatabaseStore:
         if reader is None:
             raise InvalidValue(f"{type(query).__name__} is not a question that can be answered.")
         return cast(T, reader(query))
+
+    def _was_done(self, query: queries.WasDone) -> bool:
+        with self._reading() as connection:
+            return was_applied(connection, query.op_id, query.digest)
 
     def artifacts(self, run_id: str) -> Artifacts:
         """The run's artifacts, where its artifact URI says."""

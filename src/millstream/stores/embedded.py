@@ -35,7 +35,7 @@ from millstream.values import names, ops, refusals
 from millstream.values.entities import Experiment, LoggedModel, Run, RunData, RunInfo
 from millstream.values.errors import NotSupported
 from millstream.values.paths import Location, RelPath
-from millstream.values.queries import Query
+from millstream.values.queries import Query, WasDone
 from millstream.values.rules import check, check_batch
 from millstream.values.settings import text_setting
 
@@ -158,6 +158,8 @@ class EmbeddedStore:
 
     def read(self, query: Query[T]) -> T:
         """Answer `query`: about one thing from its files, a search from the index, brought up to date first."""
+        if isinstance(query, WasDone):
+            return cast(T, self._keyed().was_done(query))
         lookup = self._lookups.readers.get(type(query))
         return cast(T, lookup(query) if lookup is not None else self._searches().answer(query))
 

@@ -75,6 +75,11 @@ class KeyedWrites:
                 return self._log(op, noted)
             return self._do(op, noted)
 
+    def was_done(self, query: queries.WasDone) -> bool:
+        """Whether the op of that id was carried out to its end."""
+        noted = self._intents.find(query.op_id)
+        return noted is not None and noted.state == DONE and noted.digest == query.digest
+
     def _do(self, op: ops.Op[Any], noted: Noted | None) -> Any:
         if isinstance(op, ops.CreateExperiment) and op.experiment_id is None:
             op = structs.replace(op, experiment_id=_experiment_id(op))

@@ -357,6 +357,13 @@ class StoreFacts(Struct, frozen=True):
     left_out: int = 0
 
 
+class WasDone(Query[bool], frozen=True, kw_only=True):
+    """Whether the op of this id was carried out, as the request with this digest; nothing of what it did."""
+
+    op_id: str
+    digest: str
+
+
 class DescribeStore(Query[StoreFacts], frozen=True, kw_only=True):
     """Counts and location, for `doctor`, the UI's empty state and start-up messages.
 

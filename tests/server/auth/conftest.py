@@ -51,8 +51,8 @@ class Things(Struct):
 class World:
     """A server, its users, and things."""
 
-    def __init__(self, folder: Path, default: Level = Level.NO_PERMISSIONS, prefix: str = "") -> None:
-        self.store: Store = open_store(f"sqlite:///{folder}/내 runs.db", str(folder / "artifacts"))
+    def __init__(self, folder: Path, default: Level = Level.NO_PERMISSIONS, prefix: str = "", uri: str = "") -> None:
+        self.store: Store = open_store(uri or f"sqlite:///{folder}/내 runs.db", str(folder / "artifacts"))
         self.accounts = Accounts(find_database(self.store.uri, None), default)
         self.gate = Auth(self.accounts, self.store, prefix)
         self.desk: Any = self.gate.desk(self.store)

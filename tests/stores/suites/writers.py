@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from millstream.stores.base import Store
-from millstream.values import names, ops
+from millstream.values import names, ops, queries
+from millstream.values.entities import Metric
 from millstream.values.errors import InvalidState, InvalidValue, MillstreamError, NotFound
-from tests.stores.calls import T0, get, history, log, new_run
+from tests.stores.calls import T0, covers, get, history, log, new_run
 
 
 class WriterSuite:
+    @covers(queries.WasDone)
+    def test_what_was_done_under_a_key_is_known_and_what_was_refused_is_not(self, store: Store) -> None:
+        def asks(op_id: str, digest: str = "d") -> bool:
+            return store.read(queries.WasDone(op_id=op_id, digest=digest))
+
+        assert not asks("none")
+        run = new_run(store)
+        keyed = {"op_id": "키 하나", "op_digest": "d"}
+        store.write(ops.DeleteRun(run_id=run, time=T0, **keyed))
+        assert asks("키 하나")
+        assert not asks("키 하나", "another")
+        assert not asks("키 하나", "")
+        with pytest.raises(NotFound):
+            store.write(ops.DeleteRun(run_id=names.new_run_id(), time=T0, op_id="b", op_digest="d"))
+        assert not asks("b")
+        point = (Metric("m", 1.0, 1, 1),)
+        store.write(ops.LogBatch(run_id=new_run(store), metrics=point, op_id="c", op_digest="d"))
+        assert asks("c")
+
     def test_many_threads_lose_nothing_and_keep_their_order(self, store: Store) -> None:
         shared = new_run(store)
         own = [new_run(store) for _ in range(8)]

@@ -112,9 +112,12 @@ class Poll:
 
 
 class DirectoryBell:
-    """Rings when something happens in one of some directories; `below` says which of a directory's own count too."""
+    """Rings when something happens in one of some directories; `below` says which of a directory's own count too.
 
-    def __init__(self, watches: Watches, root: str, below: Callable[[str, int], Iterator[str]]) -> None:
+    Without `below` the kernel tells once, and again after `heed`: writers of a database pay nothing in between.
+    """
+
+    def __init__(self, watches: Watches, root: str, below: Callable[[str, int], Iterator[str]] | None = None) -> None:
         """Watch `root`, at depth 0, and what is below it."""
         self._watches = watches
         self._root = root
@@ -170,16 +173,18 @@ class DirectoryBell:
             return
         before = self._numbers.pop(path, None)
         try:
-            number = self._watches.add(path)
+            number = self._watches.add(path, once=self._below is None)
         except OSError as error:
             if before is not None:
                 self._paths.pop(before, None)
                 self._watches.remove(before)
             self._whole = self._whole and isinstance(error, FileNotFoundError)
             return
+        if before is not None and before != number:
+            self._paths.pop(before, None)
         self._paths[number] = path, depth
         self._numbers[path] = number
-        for inner in self._below(path, depth):
+        for inner in self._below(path, depth) if self._below else ():
             if inner not in self._numbers or number != before:
                 self._watch(inner, depth + (inner != os.path.join(self._root, layout.TRASH)))
 
@@ -191,10 +196,10 @@ def tree_bell(root: str) -> Bell:
 
 def file_bell(path: str) -> Bell:
     """Rings when a file beside `path`, or itself, is written."""
-    return _directory_bell(os.path.dirname(path), lambda _path, _depth: iter(()))
+    return _directory_bell(os.path.dirname(path))
 
 
-def _directory_bell(root: str, below: Callable[[str, int], Iterator[str]]) -> Bell:
+def _directory_bell(root: str, below: Callable[[str, int], Iterator[str]] | None = None) -> Bell:
     if sys.platform.startswith("linux") and setting("WATCH") and _is_sound(root):
         try:
             return DirectoryBell(import_module("millstream.drivers.files.watches").Watches(), root, below)

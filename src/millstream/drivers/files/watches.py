@@ -16,6 +16,7 @@ _MODIFY, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x40, 0x80, 0x100, 0x20
 _DELETE_SELF, _MOVE_SELF = 0x400, 0x800
 _ONLYDIR, _DONT_FOLLOW = 0x01000000, 0x02000000
 _OVERFLOW = 0x4000
+_ONESHOT = 0x80000000
 _MASK = (
     _MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF | _ONLYDIR | _DONT_FOLLOW
 )  # fmt: skip
@@ -51,12 +52,14 @@ class Watches:
         self._finalize = weakref.finalize(self, os.close, descriptor)
         _alive.add(self)
 
-    def add(self, path: str) -> int:
+    def add(self, path: str, *, once: bool = False) -> int:
         """Watch the directory `path` from now on; its number, the same as before when it is watched already.
+
+        With `once` only until something happens there, so that whoever writes pays for one event.
 
         OSError: NotADirectoryError for a link too, ENOSPC when this user has no more watches.
         """
-        number: int = self._add(self._descriptor, os.fsencode(path), _MASK)
+        number: int = self._add(self._descriptor, os.fsencode(path), _MASK | _ONESHOT if once else _MASK)
         if number < 0:
             raise _error(path)
         return number

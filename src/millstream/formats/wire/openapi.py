@@ -16,6 +16,7 @@ from millstream.values.ops import Op
 
 JSON = "application/json"
 _REFS = "#/components/schemas/"
+_REQUEST_ID = {"$ref": "#/components/headers/RequestId"}
 _WHOLE = r"^-?[0-9]{1,18}$"
 _NUMBER = r"^(NaN|-?Infinity|-?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+\-]?[0-9]{1,2})?)$"
 
@@ -27,8 +28,32 @@ Every path below `/api/` is found below `/ajax-api/` too, and every `/api/2.0/ml
 fields are ignored, nested at most {MAX_DEPTH} deep; null means left out. A whole number or double may be a string of
 digits, a double also "NaN", "Infinity" or "-Infinity". What cannot be kept as it was sent is refused with 400.
 
+A request that changes something may carry an `Idempotency-Key` of its own; sent again under it, it has one effect, and
+gets its answer again. Every reply has an `X-Request-ID`: that of the request, if it brought one.
+
 Errors are JSON: `error_code`, `message`.
 """.strip()
+
+_KEY = "IdempotencyKey"
+PARAMETERS = {
+    _KEY: {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Printable ASCII, with or without quotes; a fresh UUID for each request is a good one. Another "
+        "request under the same key is 422. Keys are kept for a week.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    }
+}
+"""What every request that changes something may carry."""
+HEADERS = {
+    "RequestId": {
+        "description": "Names the request in the server's log. One that the request brings is kept, if it is 1 to 128 "
+        "visible ASCII characters.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    }
+}
+"""What every reply has."""
 
 
 class Other(Struct, frozen=True, kw_only=True):
@@ -61,7 +86,7 @@ def describe(routes: Iterable[Route], others: Iterable[Other], version: str) -> 
         "openapi": "3.1.1",
         "info": {"title": "Millstream", "version": version, "description": ABOUT},
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": dict(sorted(schemas.items()))},
+        "components": {"schemas": dict(sorted(schemas.items())), "parameters": PARAMETERS, "headers": HEADERS},
     }
 
 
@@ -159,6 +184,8 @@ def _of_route(route: Route, method: str, schemas: Mapping[str, Any]) -> dict[str
     said = _operation(method, full, about, _replies({200: "Done." if _writes(route) else "The answer."}, route.answer))
     said["parameters"] = _path_parameters(full)
     named = {parameter["name"] for parameter in said["parameters"]}
+    if _writes(route):
+        said["parameters"].append({"$ref": f"#/components/parameters/{_KEY}"})
     if method == "GET":
         said["parameters"] += _parameters(route.request, named)
     elif set(route.request.__struct_fields__) - named:
@@ -220,7 +247,7 @@ def _replies(statuses: Mapping[int, str], answer: type[Struct] | None, gives: st
             found[str(status)]["content"] = {gives: {"schema": {}}}
     found["4XX"] = {"description": "The request cannot be carried out as it is.", "content": error}
     found["5XX"] = {"description": "The server could not; 503 means try again.", "content": error}
-    return found
+    return {status: {**reply, "headers": {"X-Request-ID": _REQUEST_ID}} for status, reply in found.items()}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:

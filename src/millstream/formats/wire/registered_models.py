@@ -226,7 +226,16 @@ _NOTHING = {"reply": reply_nothing}
 READ, EDIT, MANAGE = (level(registered_model="name") for level in (read, edit, manage))
 ROUTES = (
     _route("POST", "create", needs=MAKER, request=Create, speaks=ops.CreateRegisteredModel, call=_create, **_MODEL),
-    _route("POST", "rename", needs=MANAGE, request=Rename, speaks=ops.RenameRegisteredModel, call=_rename, **_MODEL),
+    _route(
+        "POST",
+        "rename",
+        needs=MANAGE,
+        request=Rename,
+        speaks=ops.RenameRegisteredModel,
+        call=_rename,
+        again=read(registered_model="new_name"),
+        **_MODEL,
+    ),
     _route("PATCH", "update", needs=EDIT, request=Update, speaks=ops.UpdateRegisteredModel, call=_update, **_MODEL),
     _route(
         "DELETE", "delete", needs=MANAGE, request=ByName, speaks=ops.DeleteRegisteredModel, call=_delete, **_NOTHING

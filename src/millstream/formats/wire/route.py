@@ -42,6 +42,8 @@ class Route(Struct, frozen=True, kw_only=True):
     `needs` is what the caller must be allowed; it has no default, so that no route can be without it. `answer` is what
     `reply` makes, as a type. `first` asks the store something that `call` or `reply` needs beforehand.
     It is followed by a write only where `alone` is set: such routes must not run twice at the same time for one store.
+    `again` is what a caller needs who sends the request again after it took `needs` away with it, as a model that is
+    renamed does; without it, only what answers nothing is answered again.
     """
 
     methods: tuple[str, ...]
@@ -54,6 +56,7 @@ class Route(Struct, frozen=True, kw_only=True):
     answer: type[Struct] = Nothing
     first: Callable[[Any], Query[Any]] | None = None
     alone: bool = False
+    again: Needs | None = None
     prefixes: tuple[str, ...] = PREFIXES + OLD_PREFIXES
 
     @property

@@ -67,6 +67,8 @@ def by_path(routes: tuple[Route, ...] = ROUTES) -> dict[str, dict[str, Route]]:
     found: dict[str, dict[str, Route]] = {}
     for route in routes:
         check_needs(route.needs, route.request, route.speaks)
+        if route.again is not None:
+            check_needs(route.again, route.request, None)
         for prefix in route.prefixes:
             for method in route.methods:
                 methods = found.setdefault(prefix + route.path, {})

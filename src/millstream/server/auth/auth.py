@@ -24,7 +24,7 @@ from millstream.stores.accounts import Accounts
 from millstream.stores.base import Store
 from millstream.values.accounts import AccountOp, AccountQuery
 from millstream.values.ops import LogBatch, Op
-from millstream.values.queries import Query
+from millstream.values.queries import Query, WasDone
 from millstream.values.rights import Caller
 
 T = TypeVar("T")
@@ -99,6 +99,9 @@ class _Desk:
         return self._store.log_all(batches)
 
     def read(self, query: Query[T]) -> T:
+        if isinstance(query, WasDone):
+            done = self._store.read(query) or self._accounts.was_done(query.op_id, query.digest)
+            return cast(T, done)
         if isinstance(query, AccountQuery):
             return cast(T, self._accounts.read(query))
         return self._store.read(query)

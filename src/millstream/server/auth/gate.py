@@ -16,7 +16,7 @@ from millstream.server.owners import SCHEME, find_owner
 from millstream.stores.base import Store
 from millstream.stores.locations import RUNS_SCHEME, parse_run_uri
 from millstream.values import ops
-from millstream.values.accounts import ForgetThing, GrantTo, RenameThing, check_grant
+from millstream.values.accounts import AccountOp, ForgetThing, GrantTo, RenameThing, check_grant
 from millstream.values.errors import AlreadyExists, InvalidValue, MillstreamError, NotFound, NotPermitted
 from millstream.values.paths import Location, RelPath
 from millstream.values.queries import (
@@ -188,17 +188,17 @@ class Rights:
         if op.op_id and _is_registered(op.name, store):
             return  # The op was sent again; since the first time another model has got the name.
         if isinstance(op, ops.RenameRegisteredModel):
-            self._accounts.write(RenameThing(kind=REGISTERED_MODEL, pattern=op.name, to=op.new_name))
+            move = RenameThing(kind=REGISTERED_MODEL, pattern=op.name, to=op.new_name)
+            self._accounts.write(_once(move, op, "grants"))
         else:
-            self._accounts.write(ForgetThing(kind=REGISTERED_MODEL, pattern=op.name))
+            self._accounts.write(_once(ForgetThing(kind=REGISTERED_MODEL, pattern=op.name), op, "grants"))
 
     def _hand_over(self, caller: Caller, op: ops.Op[Any], kind: str, name: str) -> None:
-        if op.op_id and caller.grants.get((kind, name)) == Level.MANAGE:
-            return  # The op was sent again; what its maker has granted since the first time stays.
         # What was granted on a thing of this name before was granted on another one.
-        self._accounts.write(ForgetThing(kind=kind, pattern=name))
+        self._accounts.write(_once(ForgetThing(kind=kind, pattern=name), op, "forgotten"))
         if caller.name:
-            self._accounts.write(GrantTo(name=caller.name, kind=kind, pattern=name, level=Level.MANAGE))
+            own = GrantTo(name=caller.name, kind=kind, pattern=name, level=Level.MANAGE)
+            self._accounts.write(_once(own, op, "grants"))
 
     def _without_strangers(self, caller: Caller, op: ops.Op[Any], error: AlreadyExists) -> MillstreamError:
         """`error` without what it tells of an experiment that the caller may not read."""
@@ -211,6 +211,11 @@ class Rights:
             if caller.level(REGISTERED_MODEL, name) < Level.READ:
                 return AlreadyExists(f"The name {name!r} is taken; use another one.")
         return error
+
+
+def _once(change: AccountOp[T], op: ops.Op[Any], what: str) -> AccountOp[T]:
+    """`change` as a part of `op`: when that is sent again, what was granted or taken since the first time stays."""
+    return structs.replace(change, op_id=f"{op.op_id} {what}", op_digest=op.op_digest) if op.op_id else change
 
 
 def _new_models(op: ops.Op[Any]) -> tuple[str, ...]:

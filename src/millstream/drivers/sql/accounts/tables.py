@@ -19,12 +19,13 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    update,
 )
 
 from millstream.drivers.sql.engine import writing
 from millstream.values.errors import NotSupported
 
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -110,21 +111,33 @@ tries = Table(
     Column("last", BigInteger, nullable=False, index=True),
 )
 
+# Since version 2. Changes that were sent under an idempotency key; of a request with a password the digest is hashed as
+# that is. `answer` is JSON, and never holds a secret.
+kept = Table(
+    "auth_kept",
+    metadata,
+    Column("op_id", String(256), primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("time", BigInteger, nullable=False, index=True),
+    Column("answer", Text),
+)
+
 # All programs that make the tables at once wait for each other here.
 _LOCK = 0x6D696C61
 
 
 def prepare(engine: Engine, place: str) -> None:
-    """Make the tables where they are not; NotSupported for those of a newer Millstream."""
+    """Make the tables where they are not, or those that are new; NotSupported for those of a newer Millstream."""
     with engine.connect() as connection:
         version = _version(connection)
-    if version is None:
+    if version is None or version < VERSION:
         with writing(engine) as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            metadata.create_all(connection)
             if _version(connection) is None:
-                metadata.create_all(connection)
                 connection.execute(insert(state), [{"version": VERSION, "generation": 1}])
+            connection.execute(update(state).where(state.c.version < VERSION).values(version=VERSION))
     elif version > VERSION:
         raise NotSupported(
             f"The users in {place} are those of a newer Millstream (version {version}; this one knows {VERSION}). "

@@ -24,6 +24,12 @@ _OLD = (
 _FORGET = delete(ledger.applied).where(_APPLIED.op_id.in_(_OLD))
 
 
+def was_applied(connection: Connection, op_id: str, digest: str) -> bool:
+    """Whether the op of this id was carried out, as the request with this digest."""
+    found = select(_APPLIED.op_id).where(_APPLIED.op_id == op_id, _APPLIED.digest == digest)
+    return connection.execute(found).first() is not None
+
+
 class Ids:
     """Counts ops with an id in one process and forgets old ids in passing."""
 

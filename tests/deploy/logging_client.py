@@ -1,15 +1,18 @@
-"""Run by a Python with the real MLflow: logs runs from three threads until its input ends; a JSON line for each run."""
+"""Logs runs from three threads with ``mlflow`` or ``millstream`` until its input ends; a JSON line for each run.
+
+``python logging_client.py mlflow files``: with files, too.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 import tempfile
 import threading
 from pathlib import Path
-
-import mlflow
+from typing import Any
 
 # What MLflow prints must not mix with it.
 answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -19,7 +22,7 @@ POINTS = 10
 LARGE = 7 * 2**20
 
 
-def log_runs(client: mlflow.MlflowClient, experiment: str, thread: int, ended: threading.Event) -> None:
+def log_runs(client: Any, experiment: str, thread: int, ended: threading.Event) -> None:
     number = 0
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "large.bin")
@@ -30,8 +33,9 @@ def log_runs(client: mlflow.MlflowClient, experiment: str, thread: int, ended: t
             client.log_param(run.info.run_id, "이름", name)
             for step in range(POINTS):
                 client.log_metric(run.info.run_id, "m", step / 3, timestamp=step, step=step)
-            client.log_text(run.info.run_id, name, "글.txt")
-            if number % 4 == 0:
+            if "files" in sys.argv:
+                client.log_text(run.info.run_id, name, "글.txt")
+            if "files" in sys.argv and number % 4 == 0:
                 client.log_artifact(run.info.run_id, str(file), "안")
             client.set_terminated(run.info.run_id)
             print(json.dumps([name, run.info.run_id]), file=answers, flush=True)
@@ -41,7 +45,7 @@ def log_runs(client: mlflow.MlflowClient, experiment: str, thread: int, ended: t
 def main() -> None:
     """Log until nobody gives more input."""
     ended, failed = threading.Event(), []
-    client = mlflow.MlflowClient()
+    client = importlib.import_module(sys.argv[1]).MlflowClient()
     experiment = client.create_experiment("실제")
 
     def work(thread: int) -> None:
