@@ -12,7 +12,7 @@ def main() -> None:
     folder = Path(__file__).parent
     failed = [
         name
-        for name in ("imports", "log_metric", "search", "store", "envelope", "ingest", "server")
+        for name in ("imports", "log_metric", "search", "store", "envelope", "ingest", "server", "files")
         if subprocess.run([sys.executable, str(folder / f"{name}.py"), *sys.argv[1:]]).returncode
     ]
     if failed:
