@@ -14,6 +14,7 @@ from millstream.values import ops
 from millstream.values.servers import ServerUri
 from tests.remotes import Served, clock
 from tests.stores.suite import StoreSuite
+from tests.stores.suites.change_feeds import ChangeFeedSuite
 
 T = TypeVar("T")
 
@@ -46,6 +47,9 @@ UNSAID = {
     "addresses are signed by servers": "addresses_of_files_on_this_machine_are_not_signed",
 }
 REASONS = {f"test_{name}": reason for reason, names in UNSAID.items() for name in names.split()}
+REASONS |= {
+    name: "a server tells of changes itself, in a stream" for name in dir(ChangeFeedSuite) if name[:5] == "test_"
+}
 
 
 def test_what_cannot_be_said_is_in_the_suite() -> None:

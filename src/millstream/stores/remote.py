@@ -22,7 +22,7 @@ from millstream.formats.wire.calls.registry import PLACE
 from millstream.formats.wire.calls.runs import split
 from millstream.formats.wire.calls.table import CALLS
 from millstream.stores.remote_lists import Lists
-from millstream.values import ops, queries
+from millstream.values import changes, ops, queries
 from millstream.values.entities import ACTIVE, DELETED, FileInfo, LoggedModel, ModelVersion
 from millstream.values.errors import (
     BadRequest,
@@ -44,6 +44,10 @@ T = TypeVar("T")
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # What a reply raises that has not the shape that was agreed on.
 _BROKEN = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError)
+
+
+# Where the questions are that every other store answers.
+_VALUES = (ops.__name__, queries.__name__, changes.__name__)
 
 
 class RemoteStore:
@@ -140,7 +144,7 @@ class RemoteStore:
         if call is not None:
             return call
         name = type(what).__name__
-        if isinstance(what, ops.Op | queries.Query):
+        if type(what).__module__ in _VALUES:
             raise NotSupported(
                 f"{name} cannot be asked of a server: {self.public} has no such request. Do it where its store is, on "
                 "the server's machine, with that store as tracking URI."
