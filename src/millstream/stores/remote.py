@@ -22,7 +22,7 @@ from millstream.formats.wire.calls.registry import PLACE
 from millstream.formats.wire.calls.runs import split
 from millstream.formats.wire.calls.table import CALLS
 from millstream.stores.remote_lists import Lists
-from millstream.values import changes, ops, queries
+from millstream.values import ops, queries
 from millstream.values.entities import ACTIVE, DELETED, FileInfo, LoggedModel, ModelVersion
 from millstream.values.errors import (
     BadRequest,
@@ -46,8 +46,8 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _BROKEN = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError)
 
 
-# Where the questions are that every other store answers.
-_VALUES = (ops.__name__, queries.__name__, changes.__name__)
+# Where everything is defined that other stores carry out and answer.
+_VALUES = ops.__name__.removesuffix("ops")
 
 
 class RemoteStore:
@@ -144,7 +144,7 @@ class RemoteStore:
         if call is not None:
             return call
         name = type(what).__name__
-        if type(what).__module__ in _VALUES:
+        if type(what).__module__.startswith(_VALUES):
             raise NotSupported(
                 f"{name} cannot be asked of a server: {self.public} has no such request. Do it where its store is, on "
                 "the server's machine, with that store as tracking URI."
