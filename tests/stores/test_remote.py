@@ -112,8 +112,8 @@ def test_the_login_travels_and_is_shown_nowhere(
     def sent(address: str) -> str:
         server = ServerUri.parse(address)
         store = RemoteStore(server, RestClient(server, sleep=lambda _: None))
-        script.answers = [(503, {}, b""), (401, {}, refusal("UNAUTHENTICATED", "who?"))]
-        with pytest.raises(NotPermitted, match=r"who\? Set MLFLOW_TRACKING_USERNAME") as caught:
+        script.answers = [(503, {}, b""), (401, {}, refusal("UNAUTHORIZED", "who?"))]
+        with pytest.raises(NotPermitted, match=r"wants a login\. who\? Set MLFLOW_TRACKING_USERNAME") as caught:
             store.read(queries.GetRun(run_id="f" * 32))
         store.close()
         assert "geheim" not in f"{caught.value!r} {caplog.text} {store!r}"

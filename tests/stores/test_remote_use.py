@@ -66,6 +66,47 @@ def test_a_connection_that_was_closed_meanwhile_costs_no_try(
     assert len(script.requests) == 20
 
 
+KILLED = """
+import sys, threading, os, signal
+import millstream
+from millstream.drivers.rest.line import Line
+asked, take = Line.ask, Line._take
+def ask(self, request):
+    self.chosen = b'"step":7' in request
+    return asked(self, request)
+def take_and_be_told(self, reader):
+    if self.chosen:
+        signal.raise_signal(signal.SIGTERM)  # while the answer is waited for
+    return take(self, reader)
+Line.ask, Line._take = ask, take_and_be_told
+millstream.set_tracking_uri(sys.argv[1])
+run = millstream.start_run()
+print(run.info.run_id, flush=True)
+for step in range(20):
+    millstream.log_metric("m", step, step=step)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_a_program_that_is_told_to_end_in_the_middle_of_a_call_says_so_at_the_server(remote_store: RemoteStore) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, remote_store.uri], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (-15, "")
+    run = get(remote_store, done.stdout.strip())
+    assert run.info.status == "KILLED"
+    assert len(history(remote_store, run.info.run_id, "m")) == 8
+
+
+def test_a_call_in_the_middle_of_another_has_a_connection_of_its_own(remote_store: RemoteStore) -> None:
+    with remote_store.client.connections.own() as outer:
+        with remote_store.client.connections.own() as inner:
+            assert inner is not outer
+        assert new_run(remote_store)
+    with remote_store.client.connections.own() as again:
+        assert again is outer
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_speaks_for_itself(remote_store: RemoteStore) -> None:
     store = remote_store

@@ -109,14 +109,17 @@ def search_experiments(
     return found
 
 
-def open_store(uri: str | None = None) -> Store:
+def open_store(uri: str | None = None, what: str = "") -> Store:
     """The store for a tracking URI; see `millstream.stores.open`. Imported when it is needed: help is not.
 
-    While it reads a large directory for the first time, a person at the terminal sees how far it is.
+    NotSupported for a server when `what` is to be done, which only works beside the store. While it reads a large
+    directory for the first time, a person at the terminal sees how far it is.
     """
     from millstream.stores.embedded import EmbeddedStore
-    from millstream.stores.open import open_store
+    from millstream.stores.open import find_store, on_this_side, open_store
 
+    if what:
+        on_this_side(find_store(uri), what)
     store = open_store(uri)
     if isinstance(store, EmbeddedStore):
         store.progress = progress_bar("Reading")

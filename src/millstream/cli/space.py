@@ -59,7 +59,7 @@ def gc(
     """
     now = time.time_ns() // 1_000_000
     before = None if older_than is None else now - parse_age(older_than)
-    store = open_store(uri)
+    store = open_store(uri, "Remove things for good")
     if not store.read(DescribeStore()).exists:
         raise click.ClickException(f"There is no store at {hidden(store.uri)}; nothing to remove.")
     query = FindDeleted(run_ids=_ids(run_ids), experiment_ids=_ids(experiment_ids), before=before)
@@ -153,7 +153,7 @@ def _plain(value: Any) -> dict[str, Any]:
 @json_option
 def du(ids: tuple[str, ...], by_run: bool, max_results: int | None, uri: str | None, as_json: bool) -> None:
     """Show what experiments and runs take up, the largest first; deleted ones too."""
-    store = open_store(uri)
+    store = open_store(uri, "Measure")
     note_gaps(store, uri)
     found = store.read(MeasureSpace(experiment_ids=ids))
     runs = sorted(found.runs, key=lambda run: (-run.size, run.run_id))

@@ -184,8 +184,9 @@ def _watch_signals() -> None:
 
 
 def _on_terminate(number: int, _frame: FrameType | None) -> None:
-    _end_all("KILLED")
+    # A second one ends the process at once: a server that is away may be asked for a minute.
     signal.signal(number, signal.SIG_DFL)
+    _end_all("KILLED")
     os.kill(os.getpid(), number)
 
 

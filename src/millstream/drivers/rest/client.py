@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 import msgspec
 
 from millstream.drivers.rest.connections import Connections, login_of
-from millstream.drivers.rest.line import Answer
+from millstream.drivers.rest.line import Answer, Line
 from millstream.formats.wire.calls.call import Message, write_message, write_query
 from millstream.formats.wire.calls.errors import KIND, error_of, may_work_later, reason_of
 from millstream.values.errors import BadRequest, InvalidValue, MillstreamError, Unavailable
@@ -118,7 +118,9 @@ class RestClient:
         try:
             found = msgspec.json.decode(data) if data.strip() else {}
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(f"{self._place(message)} answered something that is not JSON: {error}.") from error
+            raise BadRequest(
+                f"{self._place(message)} answered something that is not JSON. Is this its address?"
+            ) from error
         if not isinstance(found, dict):
             raise BadRequest(f"{self._place(message)} answered a {type(found).__name__} and not an object.")
         return found
@@ -161,20 +163,23 @@ class RestClient:
 
         That the server had closed a connection that waited is nobody's fault and no try.
         """
-        line = self.connections.own()
+        with self.connections.own() as line:
+            answer = self._answer(line, request)
+        if answer.status == 200:
+            return answer.body
+        raise self._refused(message, answer)
+
+    def _answer(self, line: Line, request: bytes) -> Answer:
         used = line.sock is not None
         try:
-            answer = line.ask(request)
+            return line.ask(request)
         except (OSError, http.client.HTTPException) as error:
             if not used or isinstance(error, TimeoutError):
                 raise self._failure(error) from error
             try:
-                answer = line.ask(request)
+                return line.ask(request)
             except (OSError, http.client.HTTPException) as again:
                 raise self._failure(again) from again
-        if answer.status == 200:
-            return answer.body
-        raise self._refused(message, answer)
 
     def _stream(self, message: Message) -> http.client.HTTPResponse:
         connection = self.connections.new()

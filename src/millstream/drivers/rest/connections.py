@@ -9,6 +9,8 @@ import socket
 import ssl
 import threading
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from weakref import WeakSet
 
@@ -23,6 +25,7 @@ class _Held:
 
     def __init__(self, line: Line) -> None:
         self.line = line
+        self.busy = False
         self.owner = os.getpid()
 
     def __del__(self) -> None:
@@ -40,22 +43,32 @@ class Connections:
 
     def forget(self) -> None:
         """Start anew, in a child process: connections of the parent are not the child's, and stay open."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # of a signal's handler too
         self._local = threading.local()
         self._open: WeakSet[_Held] = WeakSet()
         self._tls: ssl.SSLContext | None = None
 
-    def own(self) -> Line:
+    @contextmanager
+    def own(self) -> Iterator[Line]:
         """The connection of this thread; one that the server has closed meanwhile is opened again."""
         held: _Held | None = getattr(self._local, "held", None)
         if held is None:
             held = self._local.held = _Held(Line(self.new()))
             with self._lock:
                 self._open.add(held)
-        elif held.line.sock is not None and _is_readable(held.line.sock):
+        if held.busy:
+            # The handler of a signal asks, in the middle of a call of this very thread.
+            with closing(Line(self.new())) as line:
+                yield line
+            return
+        if held.line.sock is not None and _is_readable(held.line.sock):
             # Nothing was asked, so what there is to read can only be the end.
             held.line.close()
-        return held.line
+        held.busy = True
+        try:
+            yield held.line
+        finally:
+            held.busy = False
 
     def new(self) -> http.client.HTTPConnection:
         """A connection that nobody shares. It is opened when it is used."""

@@ -133,10 +133,12 @@ class Keeper:
             url = f"{self._prefix}/login?next={quote(target, safe='')}"
             # Not a redirect: coming from another site, only a page of ours brings the cookie along.
             return HTMLResponse(_HOP.format(url=html.escape(url)), 401, asked)
-        message = (
-            "Log in: with a user name and password (MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD), "
-            f"with a token (MLFLOW_TRACKING_TOKEN), or in the browser at {self._prefix}/login"
-        )
+        message = "The user name or the password, or the token, is wrong, or holds no longer."
+        if "authorization" not in headers:
+            message = (
+                "Log in: with a user name and password (MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD), "
+                f"with a token (MLFLOW_TRACKING_TOKEN), or in the browser at {self._prefix}/login."
+            )
         return json_reply({"error_code": "UNAUTHENTICATED", "message": message}, 401, asked)
 
 

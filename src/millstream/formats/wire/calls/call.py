@@ -54,14 +54,16 @@ def find(routes: tuple[Route, ...], path: str, method: str | None = None) -> Rou
 
 
 def write_message(method: str, path: str, fields: Mapping[str, Any]) -> Message:
-    """A request with `fields`, of which those named in `path` go there; what is None or UNSET is left out."""
+    """A request with `fields`; what is None or UNSET is left out. Those named in `path` go there.
+
+    In a body they are once more: MLflow's server looks for them there.
+    """
     given = {name: value for name, value in fields.items() if value is not None and value is not UNSET}
+    body = None if method == "GET" else _json(given)
     if "{" in path:
         for name in [name for name in given if f"{{{name}}}" in path]:
             path = path.replace(f"{{{name}}}", quote(str(given.pop(name)), safe=""))
-    if method != "GET":
-        return Message(method, path, _json(given))
-    return Message(method, path + write_query(given))
+    return Message(method, path + write_query(given) if body is None else path, body)
 
 
 def write_query(fields: Mapping[str, Any]) -> str:

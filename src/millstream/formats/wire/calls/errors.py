@@ -73,7 +73,9 @@ def error_of(status: int, headers: Mapping[str, str | None], body: bytes, place:
     if status == 422 and code == errors.KeyReused.error_code:
         kind = errors.KeyReused
     if status == 401:
-        return errors.NotPermitted(f"{place} wants a login{f': {message}' if message else '.'} {_LOGIN}")
+        # Ours says how to log in, or that the login is wrong.
+        advice = message if code == "UNAUTHENTICATED" else f"{message} {_LOGIN}".strip()
+        return errors.NotPermitted(f"{place} wants a login. {advice}")
     if kind is None and status < 500:
         what = message or "without a reason; is it an MLflow server, and is a login page or proxy before it?"
         return errors.BadRequest(f"{place} answered {status}: {what}")
