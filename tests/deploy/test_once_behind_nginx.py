@@ -35,13 +35,20 @@ def test_with_a_key(fleet: Fleet, mode: str) -> None:
                 assert world.state() == expected, route.path
 
 
+TRIES = 3
+
+
 @pytest.mark.timeout(600)
 def test_without_a_key_whose_sender_is_gone(fleet: Fleet) -> None:
     with proxy_before(fleet.port) as proxy:
         for method, route in CHANGES:
             expected = undisturbed(fleet, str(fleet.port), method, route)
-            with World(fleet) as world:
-                proxy.fault = GONE
-                status, answer = ask(proxy.port, *world.request(method, route), {})
-                assert status == 200, (route.path, answer)
-                assert world.state() == expected, route.path
+            # A server that answers before nginx has told it that the sender is gone cannot know: on a busy machine
+            # that happens now and then, without what is tested here nearly always.
+            outcomes = []
+            while not outcomes or (outcomes[-1] != (200, expected) and len(outcomes) < TRIES):
+                with World(fleet) as world:
+                    proxy.fault = GONE
+                    status, _ = ask(proxy.port, *world.request(method, route), {})
+                    outcomes.append((status, world.state()))
+            assert outcomes[-1] == (200, expected), (route.path, outcomes)

@@ -27,7 +27,7 @@ AT_THE_STORE = {
     ops.ImportLoggedModel,
     ops.ImportRegisteredModel,
 }
-ASKED_AT_THE_STORE = {queries.FindDeleted, queries.MeasureSpace}
+ASKED_AT_THE_STORE = {queries.FindDeleted, queries.MeasureSpace, queries.WasDone}
 
 
 def verbs(module: Any, base: type) -> set[type]:

@@ -13,7 +13,7 @@ import pytest
 from millstream.drivers.artifacts.proxied import close_servers
 from millstream.drivers.rest.client import RestClient
 from millstream.tracking.artifacts import put_directory_into
-from millstream.values.errors import BadRequest, NotFound
+from millstream.values.errors import InvalidValue, NotFound
 from tests.drivers.depots import at, content, opened, written
 from tests.interop.conftest import SETTINGS
 from tests.interop.test_imports import free_port, wait_until_up
@@ -67,6 +67,6 @@ def test_files_go_to_mlflows_server_and_come_back(address: str, tmp_path: Path) 
     for missing in ("d/empty", "nothing"):
         with pytest.raises(NotFound):
             artifacts.download(at(missing), tmp_path / "no")
-    with pytest.raises(BadRequest, match="Invalid path"):
+    with pytest.raises(InvalidValue, match="Invalid path"):
         artifacts.put_bytes(b"", at("a#b"))
     close_servers()

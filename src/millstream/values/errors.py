@@ -15,6 +15,7 @@
     ├── Unavailable                 TEMPORARILY_UNAVAILABLE    503
     ├── OutOfTime                   DEADLINE_EXCEEDED          504
     ├── StorageFailed               IO_ERROR                   500   the disk or database said no
+    │   └── NoRoom                  IO_ERROR                   507
     ├── DataDamaged                 DATA_LOSS                  500   a file is not what it should be
     ├── MissingDependency           INTERNAL_ERROR             500   a package is not installed
     ├── ProjectFailed               INTERNAL_ERROR             500   a project could not be run
