@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
+from millstream.stores.open import close_stores, open_store
+from millstream.values import ops, queries
+from millstream.values.errors import NotFound
 from tests.interop.conftest import SETTINGS, Peer
 from tests.interop.test_clients import PARAMS, POINTS, TAGS
 from tests.interop.test_imports import free_port, wait_until_up
+from tests.stores.calls import T0
+from tests.stores.suites.models import new_model
 
 QUERIES = [
     ["", ["start_time DESC"]],
@@ -129,3 +134,18 @@ def test_versions(millstream: Peer, mlflow: Peer, address: str, tmp_path: Path) 
 
 def test_a_day_in_a_notebook(millstream: Peer, mlflow: Peer, address: str) -> None:
     lived(millstream, mlflow, "fluent_day", address, experiment="MARK 하루")
+
+
+def test_a_logged_model(address: str) -> None:
+    store = open_store(address)
+    made = new_model(store, name="모델", params={"p": "1"})
+    done = store.write(ops.FinalizeLoggedModel(model_id=made, status="READY", time=T0))
+    tagged = store.write(ops.SetLoggedModelTags(model_id=made, tags={"a": "값", "b": "2"}))
+    assert (done.status, tagged.tags["a"]) == ("READY", "값")
+    store.write(ops.DeleteLoggedModelTag(model_id=made, key="b"))
+    found = store.read(queries.GetLoggedModel(model_id=made))
+    assert (found.name, found.params, "b" in found.tags) == ("모델", {"p": "1"}, False)
+    store.write(ops.DeleteLoggedModel(model_id=made, time=T0))
+    with pytest.raises(NotFound):
+        store.read(queries.GetLoggedModel(model_id=made))
+    close_stores()

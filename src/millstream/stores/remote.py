@@ -93,6 +93,8 @@ class RemoteStore:
         if isinstance(op, ops.CreateModelVersion):
             op = cast(ops.Op[T], self._in_its_words(op))
         found = self.ask(self._call(op), op, key)
+        if found is None and isinstance(op, ops.SetLoggedModelTags):
+            found = self.read(queries.GetLoggedModel(model_id=op.model_id))
         return cast(T, self._placed(found) if isinstance(found, ModelVersion) else found)
 
     def log_all(self, batches: Sequence[ops.LogBatch]) -> list[Exception | None]:

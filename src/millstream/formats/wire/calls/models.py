@@ -68,7 +68,7 @@ CALLS: tuple[Call, ...] = (
         ops.SetLoggedModelTags,
         _route(f"{ONE}/tags", "PATCH"),
         lambda op: {"model_id": op.model_id, "tags": texts(op.tags)},
-        _model,
+        lambda reply, what: _model(reply, what) if reply else None,  # MLflow's server answers nothing
     ),
     call(
         ops.DeleteLoggedModelTag,
