@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -282,7 +283,19 @@ def test_a_server_of_artifacts_alone(tmp_path: Path) -> None:
         assert sender.client.get(f"{PROXY}/artifacts/{at}").body == b"abc"
 
 
-def test_a_file_without_room_is_refused_before_it_comes(local: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_missing_needs_room(local: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert local.put(local.begin()["upload_id"], 1, pieces()[1]).status == 200
+
+    def leave(free: int) -> None:
+        monkeypatch.setattr(os, "statvfs", lambda _place: SimpleNamespace(f_bavail=free, f_frsize=1))
+
+    leave(len(DATA) - PART)
+    assert len(local.begin()["parts"]) == 1
+    leave(len(DATA) - PART - 1)
+    assert local.ask("create", num_parts=3, size=len(DATA), part_size=PART).status == 507
+
+
+def test_a_file_without_room_is_refused_before_it_comes(local: Sender) -> None:
     found = os.statvfs(local.disk or "/")
     free = found.f_bavail * found.f_frsize
     part = 5 * 2**30

@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,7 +20,7 @@ from millstream.drivers.artifacts.parallel import each
 from millstream.drivers.artifacts.proxied import NOT_REACHED, Server, may_go, straight
 from millstream.drivers.rest.lane import Answer, Lane
 from millstream.formats.digests import CONTENT, print_digest, sha256
-from millstream.values.errors import BadRequest, NotFound, StorageFailed
+from millstream.values.errors import BadRequest, InvalidValue, NotFound, StorageFailed
 from millstream.values.paths import RelPath
 
 LARGE = 16 * 2**20
@@ -78,7 +79,7 @@ class Upload:
             try:
                 self._send(begun)
                 return True
-            except (NotFound, BadRequest):
+            except (NotFound, BadRequest, InvalidValue):
                 # Somebody ended the upload, or what the server has is not what was sent: once more from the start.
                 if last:
                     raise
@@ -151,7 +152,7 @@ class Upload:
         server = self.server
         target = server.at("mpu/part", self._path)
         headers = {CONTENT: print_digest(sha256(data)), "Content-Type": "application/octet-stream"}
-        query = f"?upload_id={upload_id}&part_number={number}"
+        query = f"?upload_id={quote(upload_id, safe='')}&part_number={number}"
         answer = server.pool.ask("PUT", target + query, _read, headers=headers, body=data)
         try:
             return msgspec.json.decode(answer, type=_Tag).etag

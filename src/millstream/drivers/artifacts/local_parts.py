@@ -71,14 +71,16 @@ class LocalParts:
     def begin(self, plan: Plan) -> list[Part]:
         """The parts that are there; NoRoom when the whole could not be."""
         with self.writing():
-            self._check_room(plan)
             with suppress(FileExistsError):
                 os.mkdir(self._folder, dir_fd=self._spot.directory)
             with _Inside(self._folder, self._spot.directory) as inside:
                 names = inside.names()
                 mark = f"plan.{plan.size}.{plan.part_size}"
                 if mark in names and _DATA in names:
-                    return _parts(names, plan)
+                    there = _parts(names, plan)
+                    self._check_room(plan.size - sum(part.size for part in there))
+                    return there
+                self._check_room(plan.size)
                 for name in names:
                     inside.remove(name)
                 with inside.create(_DATA) as file:
@@ -86,13 +88,13 @@ class LocalParts:
                 inside.create(mark).close()
         return []
 
-    def _check_room(self, plan: Plan) -> None:
+    def _check_room(self, size: int) -> None:
         if not hasattr(os, "statvfs"):
             return
         place = os.path.dirname(self._folder) if self._spot.directory is None else self._spot.directory
         found = os.statvfs(place)
-        if plan.size > found.f_bavail * found.f_frsize:
-            raise no_room(f"Cannot write {str(self.target)!r}: the disk has no room for {plan.size} bytes more.")
+        if size > found.f_bavail * found.f_frsize:
+            raise no_room(f"Cannot write {str(self.target)!r}: the disk has no room for {size} bytes more.")
 
     def open(self) -> _Inside:
         """The directory, open; NotFound when there is none."""

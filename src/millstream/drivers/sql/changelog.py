@@ -121,12 +121,6 @@ def note(connection: Connection, op: ops.Op[Any], result: Any) -> None:
         note_experiments(connection, [result])
 
 
-def homes(connection: Connection, op: ops.MoveRuns) -> set[str]:
-    """Experiments that runs are about to leave through `op`."""
-    runs = schema.runs.c
-    return set(connection.execute(select(runs.experiment_id).where(runs.run_id.in_(op.run_ids)).distinct()).scalars())
-
-
 def note_moved(connection: Connection, op: ops.MoveRuns, left: set[str]) -> None:
     """Note that runs have moved, from the experiments `left`."""
     note_experiments(connection, left)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from millstream.drivers.sql import ledger, read, schema
+from millstream.drivers.sql import changelog, ledger, read, schema
 from millstream.drivers.sql.apply import points
 from millstream.drivers.sql.apply.experiments import require_active, require_goal
 from millstream.drivers.sql.apply.rows import insert_new, insert_one, upsert
@@ -118,6 +118,7 @@ def move(connection: Connection, op: ops.MoveRuns, place: str) -> None:
             raise refusals.run_deleted(run_id)
     rids = [row.rid for row in found.values()]
     connection.execute(update(TABLE).where(TABLE.c.rid.in_(rids)).values(experiment_id=op.experiment_id))
+    changelog.note_moved(connection, op, {row.experiment_id for row in found.values()})
 
 
 def delete_tag(connection: Connection, op: ops.DeleteTag, place: str) -> None:

@@ -71,10 +71,7 @@ class Applier:
             noted = {"op_id": op.op_id, "time": now, "digest": op.op_digest or None}
             if insert_one(connection, ledger.applied, noted) is None:
                 return cast(T, self._answer_again(connection, op))
-        left = changelog.homes(connection, op) if isinstance(op, ops.MoveRuns) else set()
         result = self.writers[type(op)](connection, op, self._place)
-        if isinstance(op, ops.MoveRuns):
-            changelog.note_moved(connection, op, left)
         changelog.note(connection, op, result)
         if op.op_id and isinstance(op, ops.CreateExperiment | ops.CreateModelVersion):
             applied = ledger.applied
