@@ -206,13 +206,21 @@ class ObjectArtifacts:
         key = self.key(path)
         with refusing("delete", self.where(path)):
             below = [item["path"] for page in obstore.list(self.bucket.store, f"{key}/") for item in page]
-            try:
-                obstore.head(self.bucket.store, key)
-                below.append(key)
-            except FileNotFoundError:
-                if not below:
-                    raise
-            obstore.delete(self.bucket.store, below)
+            there = self._is_there(key)
+            if not there and not below:
+                raise FileNotFoundError(key)
+            if below:
+                obstore.delete(self.bucket.store, below)
+            if there:
+                # Last: a bucket on a file system may keep the one where a name and what is below it go at once.
+                obstore.delete(self.bucket.store, key)
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            obstore.head(self.bucket.store, key)
+        except FileNotFoundError:
+            return False
+        return True
 
     def local_path(self, path: RelPath) -> Path | None:
         """None: nothing of it is on this machine."""
