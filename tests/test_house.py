@@ -174,6 +174,21 @@ def passes_on(handler: ast.ExceptHandler) -> bool:
     return isinstance(handler.body[-1], ast.Raise) and handler.body[-1].exc is None
 
 
+def test_typed_values_are_read_by_readers() -> None:
+    # Two threads that are the first to read a type end the process; see the module that makes readers.
+    bad = []
+    for path in files("src"):
+        if path.name == "readers.py":
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                name = dotted(node.func)
+                typed = any(key.arg == "type" for key in node.keywords) or (name.endswith(".Decoder") and node.args)
+                if name.startswith("msgspec.") and (name == "msgspec.convert" or typed):
+                    bad.append(f"{place(path, node)}: {name}")
+    assert not bad, "\n".join(bad)
+
+
 def test_every_module_is_reached_by_a_test() -> None:
     """Imported by name in a test file, or by a module so imported; a file nobody tests is a file nobody needs."""
     names = {module_name(path): path for path in files("src") if path.name != "__main__.py"}

@@ -26,7 +26,7 @@ class Nursery:
         self._alive: set[int] = set()
         with errors.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", "from tests.faults.work import main; main()"],
+                [sys.executable, "-X", "faulthandler", "-c", "from tests.faults.work import main; main()"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip

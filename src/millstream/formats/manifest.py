@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct, field
 
 from millstream.values.errors import DataDamaged, NotSupported
+from millstream.values.readers import json_reader
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -53,10 +54,13 @@ def dump(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1)
 
 
+_read_manifest = json_reader(Manifest)
+
+
 def load(data: bytes) -> Manifest:
     """Read a manifest; DataDamaged when it is none, or names files outside of its backup."""
     try:
-        manifest = msgspec.json.decode(data, type=Manifest)
+        manifest = _read_manifest(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataDamaged(f"not a manifest of a backup ({error})") from error
     if manifest.format != FORMAT:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from millstream.values.errors import DataDamaged, InvalidValue
+from millstream.values.readers import json_reader
 
 SCALAR_TYPES = ("boolean", "integer", "long", "float", "double", "string", "binary", "datetime")
 _MAX_DEPTH = 32
@@ -266,9 +267,12 @@ def _param_dict(spec: ParamSpec) -> dict[str, Any]:
     return {"name": spec.name, "type": spec.dtype, "default": spec.default, "shape": shape}
 
 
+_read_list = json_reader(list[dict[str, Any]])
+
+
 def _parse_list(text: str, what: str) -> list[dict[str, Any]]:
     try:
-        return msgspec.json.decode(text, type=list[dict[str, Any]])
+        return _read_list(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise DataDamaged(f"The model's {what} text is not a JSON list of objects: {error}.") from error
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any, cast
 
 import msgspec
+
+from millstream.values.readers import json_reader
 
 # (model id, dataset's name, dataset's digest), in the order of the last fields of a `Metric`.
 Source = tuple[str | None, str | None, str | None]
 NOTHING: Source = (None, None, None)
 
-_decoder = msgspec.json.Decoder(Source)
+_read_source: Callable[[str], Source] = json_reader(cast(Any, Source))
 
 
 @lru_cache(maxsize=1024)
@@ -22,4 +26,4 @@ def source_text(model_id: str | None, dataset_name: str | None, dataset_digest: 
 @lru_cache(maxsize=1024)
 def source_of(text: str | None) -> Source:
     """What `source_text` was given; nothing for None."""
-    return NOTHING if text is None else _decoder.decode(text)
+    return NOTHING if text is None else _read_source(text)

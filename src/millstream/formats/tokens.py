@@ -9,6 +9,7 @@ import msgspec
 
 from millstream.values.errors import InvalidValue
 from millstream.values.names import INT64_MAX
+from millstream.values.readers import json_reader
 
 _MAX_LENGTH = 256
 
@@ -21,7 +22,7 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):
     tail: int = 0
 
 
-_decoder = msgspec.json.Decoder(Bookmark)
+_read_bookmark = json_reader(Bookmark)
 
 
 def encode_token(offset: int) -> str:
@@ -48,7 +49,7 @@ def decode_bookmark(text: str | None) -> Bookmark:
     except (binascii.Error, ValueError) as error:
         raise InvalidValue("Invalid page token, could not base64-decode; use one from an answer.") from error
     try:
-        bookmark = _decoder.decode(data)
+        bookmark = _read_bookmark(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidValue("Invalid page token: it holds no offset; use one from an answer.") from error
     for place in (bookmark.offset, bookmark.byte):

@@ -9,17 +9,16 @@ import os
 import sys
 from pathlib import Path
 
-import msgspec
-
 from millstream.projects.process import Job, stop_on_signal
 from millstream.projects.supervise import FAILED, FINISHED, Task, say, see_through
 from millstream.tracking.client import MlflowClient
 from millstream.values.errors import MillstreamError
+from millstream.values.readers import json_reader
 
 
 def main() -> int:
     """Carry out the task on standard input; exit code 0 when it FINISHED, 1 otherwise."""
-    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    task = json_reader(Task)(sys.stdin.buffer.read())
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # the processes have no use for the pipe that brought the task
     os.close(nothing)

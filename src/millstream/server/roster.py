@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from millstream.server.sockets import find_address
+from millstream.values.readers import json_reader
 from millstream.values.settings import text_setting
 
 # Linux says it without a package that takes memory.
@@ -63,6 +64,9 @@ class Entry(Struct, frozen=True, kw_only=True):
         return True
 
 
+_read_entry = json_reader(Entry)
+
+
 def folder() -> Path:
     """Where the servers of this user on this machine are noted; homes may be shared by machines, so one each."""
     named = text_setting("STATE_DIR")
@@ -94,7 +98,7 @@ def entries() -> list[Entry]:
     found = []
     for path in folder().glob("*.json"):
         try:
-            entry = msgspec.json.decode(path.read_bytes(), type=Entry)
+            entry = _read_entry(path.read_bytes())
         except FileNotFoundError:
             continue
         except (OSError, msgspec.MsgspecError):

@@ -12,10 +12,13 @@ from collections.abc import Iterator
 
 import msgspec
 
+from millstream.values.readers import json_reader
+
 Key = tuple[str, ...]
 
 SIZE = 2**19
 """Bytes of a slot: some two thousand rows. What is never written takes no memory."""
+_read_key = json_reader(Key)
 WIDEST = 32
 """So many numbers a row has at most."""
 _FIRST = 1
@@ -81,5 +84,5 @@ def _rows(data: memoryview, cells: memoryview[float]) -> Iterator[tuple[Key, int
         length, width = int(cells[at]), int(cells[at + 1])
         place = (at + _HEAD) * _WORD
         index = at + _HEAD + -(-length // _WORD)
-        yield msgspec.json.decode(data[place : place + length], type=Key), index, width
+        yield _read_key(data[place : place + length]), index, width
         at = index + width

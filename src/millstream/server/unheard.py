@@ -22,6 +22,7 @@ from msgspec import Struct
 from millstream.server.turns import Turn
 from millstream.values.errors import MillstreamError, Unavailable
 from millstream.values.ops import CreateLoggedModel, CreateModelVersion, CreateRun, LogBatch, Op
+from millstream.values.readers import msgpack_reader
 
 KEPT = 120.0
 """How long an answer is kept (s): clients try again sooner."""
@@ -61,6 +62,9 @@ class _Answer(Struct, frozen=True, array_like=True):
     reply: bytes | None = None
 
 
+_read_answers = msgpack_reader(list[_Answer])
+
+
 class Unheard:
     """Answers that nobody has heard, in memory that a process shares with those that it forks."""
 
@@ -68,7 +72,6 @@ class Unheard:
         """There are none."""
         self._memory = mmap.mmap(-1, ROOM)
         self._turn = Turn()
-        self._read = msgspec.msgpack.Decoder(list[_Answer]).decode
 
     def __bool__(self) -> bool:
         """Whether there are any; costs next to nothing."""
@@ -137,7 +140,7 @@ class Unheard:
             return []
         now = time.monotonic()
         try:
-            answers = self._read(self._memory[_LENGTH : _LENGTH + length])
+            answers = _read_answers(self._memory[_LENGTH : _LENGTH + length])
         except msgspec.DecodeError:
             return []  # a process was killed while it wrote here; the next to write makes it good
         return [

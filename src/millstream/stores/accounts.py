@@ -28,21 +28,23 @@ from millstream.values.accounts import DAY, Grant, Membership, NewToken, Role, T
 from millstream.values.databases import DatabaseUri
 from millstream.values.errors import InvalidState, InvalidValue, MillstreamError, StorageFailed
 from millstream.values.names import new_run_id
+from millstream.values.readers import json_reader
 from millstream.values.rights import Caller, Level
 from millstream.values.secrets import Secret
 
 T = TypeVar("T")
 
 _WITH_PASSWORD = accounts.CreateUser | accounts.SetPassword
+_read_token_id = json_reader(str)
 # What is answered, where it is anything. No secret is in it.
-_ANSWERS: dict[type, type] = {
-    accounts.CreateUser: User,
-    accounts.GrantTo: Grant,
-    accounts.CreateRole: Role,
-    accounts.UpdateRole: Role,
-    accounts.AddRoleGrant: Grant,
-    accounts.UpdateRoleGrant: Grant,
-    accounts.AssignRole: Membership,
+_ANSWERS: dict[type, Callable[[str], Any]] = {
+    accounts.CreateUser: json_reader(User),
+    accounts.GrantTo: json_reader(Grant),
+    accounts.CreateRole: json_reader(Role),
+    accounts.UpdateRole: json_reader(Role),
+    accounts.AddRoleGrant: json_reader(Grant),
+    accounts.UpdateRoleGrant: json_reader(Grant),
+    accounts.AssignRole: json_reader(Membership),
 }
 # Each takes 16 MiB and a core.
 _hashing = BoundedSemaphore(2)
@@ -311,12 +313,13 @@ def _answer_again(op: accounts.AccountOp[Any], found: Kept) -> Any:
     else:
         refusals.check_digest(found.digest, op.op_digest)
     if isinstance(op, accounts.CreateToken | accounts.CreateShare):
-        token_id = msgspec.json.decode(found.answer or "", type=str)
+        token_id = _read_token_id(found.answer or "")
         raise InvalidState(
             f"This request was carried out before: it made the token {token_id!r}, whose secret is told only once. If "
             "you have not heard it, revoke that token and make another one, under a new key."
         )
-    return msgspec.json.decode(found.answer or "null", type=_ANSWERS.get(type(op), type(None)))
+    read = _ANSWERS.get(type(op))
+    return read(found.answer or "null") if read is not None else None
 
 
 def now() -> int:

@@ -18,6 +18,7 @@ from millstream.drivers.rest.pool import Passing, Pool, Tries
 from millstream.formats.digests import WANTED, WHOLE, parse_digest
 from millstream.values.errors import InvalidValue
 from millstream.values.paths import RelPath
+from millstream.values.readers import converter
 
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 _WORTH_ASKING = 2**20
@@ -43,7 +44,7 @@ def fetch(server: Server, path: RelPath, goal: Goal, size: int | None, told: Tol
     it begins anew.
     """
     if (size is None or size >= _WORTH_ASKING) and server.direct and may_go("DIRECT_DOWNLOADS") and server.signs():
-        found = msgspec.convert(server.json("GET", server.at("presigned", path), good=(200, 501)), _Address)
+        found = _to_address(server.json("GET", server.at("presigned", path), good=(200, 501)))
         if found.url and (found.file_size or 0) >= _WORTH_ASKING:
             download = _Download(goal, told)
             try:
@@ -59,6 +60,9 @@ class _Address(msgspec.Struct):
     url: str = ""
     headers: dict[str, str] = {}
     file_size: int | None = None
+
+
+_to_address = converter(_Address)
 
 
 class _Download:

@@ -11,6 +11,7 @@ from millstream.drivers.artifacts.parallel import each
 from millstream.drivers.artifacts.proxied import PREFIX, Server
 from millstream.values.errors import BadRequest, InvalidValue
 from millstream.values.paths import RelPath
+from millstream.values.readers import converter
 
 
 class Entry(Struct, frozen=True):
@@ -39,11 +40,14 @@ class _Entries(Struct):
     files: list[_Entry] = []
 
 
+_to_entries = converter(_Entries, strict=False)
+
+
 def list_entries(server: Server, path: RelPath) -> list[Entry]:
     """Entries directly below a directory of the server's store; none when there is no such directory."""
     answer = server.json("GET", f"{PREFIX}/artifacts?path={quote(str(path), safe='/')}")
     try:
-        found = msgspec.convert(answer, _Entries, strict=False).files
+        found = _to_entries(answer).files
     except msgspec.ValidationError as error:
         raise BadRequest(f"{server.pool.public} lists files in words of its own: {error}.") from error
     return [Entry(item.path, _name(item.path), item.is_dir, None if item.is_dir else item.file_size) for item in found]

@@ -22,6 +22,7 @@ from millstream.drivers.rest.lane import Answer, Lane
 from millstream.formats.digests import CONTENT, print_digest, sha256
 from millstream.values.errors import BadRequest, InvalidValue, NotFound, StorageFailed
 from millstream.values.paths import RelPath
+from millstream.values.readers import converter, json_reader
 
 LARGE = 16 * 2**20
 """Files longer than this (bytes) go in parts."""
@@ -54,6 +55,10 @@ class _Begun(msgspec.Struct):
 
 class _Tag(msgspec.Struct):
     etag: str
+
+
+_to_begun = converter(_Begun, strict=False)
+_read_tag = json_reader(_Tag)
 
 
 class Upload:
@@ -98,7 +103,7 @@ class Upload:
         if not answer:
             return None
         try:
-            begun = msgspec.convert(answer, _Begun, strict=False)
+            begun = _to_begun(answer)
         except msgspec.ValidationError as error:
             raise BadRequest(f"{self.server.pool.public} began an upload in words of its own: {error}.") from error
         return begun if begun.parts is not None or self._addresses(begun) else None
@@ -155,7 +160,7 @@ class Upload:
         query = f"?upload_id={quote(upload_id, safe='')}&part_number={number}"
         answer = server.pool.ask("PUT", target + query, _read, headers=headers, body=data)
         try:
-            return msgspec.json.decode(answer, type=_Tag).etag
+            return _read_tag(answer).etag
         except msgspec.DecodeError as error:
             raise BadRequest(f"{server.pool.public} took a part in words of its own: {error}.") from error
 

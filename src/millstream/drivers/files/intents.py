@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from millstream.values.errors import StorageFailed
+from millstream.values.readers import msgpack_reader
 
 KEPT = 7 * 24 * 3600
 """How long keys are remembered (s)."""
@@ -49,6 +50,9 @@ class Append(Struct, frozen=True, array_like=True):
     key: str
     start: int
     text: bytes
+
+
+_read_plan = msgpack_reader(list[Append])
 
 
 class Noted(Struct, frozen=True):
@@ -123,10 +127,7 @@ class Intents:
 
     def _ask(self, statement: str, *values: object) -> list[Noted]:
         rows = self._do(statement, *values)
-        return [
-            Noted(op_id, digest, state, msgspec.msgpack.decode(plan, type=list[Append]), result)
-            for op_id, digest, state, plan, result in rows
-        ]
+        return [Noted(op_id, digest, state, _read_plan(plan), result) for op_id, digest, state, plan, result in rows]
 
     def _do(self, statement: str, *values: object) -> list[Any]:
         with self._lock:

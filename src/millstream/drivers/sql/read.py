@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice, starmap
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, exists, func, select
 
 from millstream.drivers.sql import ledger, schema
@@ -30,11 +29,13 @@ from millstream.values.entities import (
     RunInputs,
     RunOutputs,
 )
+from millstream.values.readers import json_reader
 
 # SQLite takes at most 32,766 values in one statement; smaller ones are prepared faster.
 BATCH = 1000
 SOME = 5000
 EVERYTHING = Columns()
+_read_tags = json_reader(dict[str, str])
 INFO = tuple(schema.runs.c[name] for name in RunInfo.__struct_fields__)
 # Most runs have neither datasets nor models: to know it saves two statements a page.
 LINKED = tuple(
@@ -175,7 +176,7 @@ def _datasets(connection: Connection, rids: list[int]) -> dict[int, list[Dataset
     source = schema.dataset_inputs
     for row in connection.execute(select(source).where(Among.numbers(source.c.rid, rids))).all() if rids else ():
         dataset = Dataset(row.name, row.digest, row.source_type, row.source, row.schema, row.profile)
-        tags = msgspec.json.decode(row.tags, type=dict[str, str])
+        tags = _read_tags(row.tags)
         datasets[row.rid].append(DatasetInput(dataset, tuple(starmap(InputTag, tags.items()))))
     return datasets
 

@@ -10,6 +10,7 @@ import msgspec
 from millstream.formats.mlruns.meta import read_integer, read_text
 from millstream.values.entities import NO_STAGE, STAGES, ModelVersion, ModelVersionStatus, RegisteredModel
 from millstream.values.errors import DataDamaged
+from millstream.values.readers import json_reader
 
 # The stage of a version that was deleted; its directory stays, so that its number is not given again.
 GONE_STAGE = "Deleted_Internal"
@@ -70,9 +71,12 @@ def made_by(fields: dict[str, Any], op_id: str) -> int | None:
     return dict(_made(fields)).get(op_id) if op_id else None
 
 
+_read_made = json_reader(list[tuple[str, int]])
+
+
 def _made(fields: dict[str, Any]) -> list[tuple[str, int]]:
     try:
-        return msgspec.json.decode(str(fields.get(_MADE) or "[]"), type=list[tuple[str, int]])
+        return _read_made(str(fields.get(_MADE) or "[]"))
     except msgspec.DecodeError:
         return []
 

@@ -14,7 +14,6 @@ from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, ValidationError
 
 from millstream.formats.wire.bodies import parse
@@ -22,6 +21,7 @@ from millstream.formats.wire.route import Request
 from millstream.values.entities import RunStatus, ViewType
 from millstream.values.errors import BadRequest, InvalidValue
 from millstream.values.names import INT64_MAX, INT64_MIN
+from millstream.values.readers import converter
 
 R = TypeVar("R", bound=Request)
 V = TypeVar("V")
@@ -165,11 +165,17 @@ def _check_depth(value: Any, name: str) -> None:
     raise BadRequest(f"The field {name[:100]!r} is nested more than {MAX_DEPTH} levels deep.")
 
 
+@cache
+def _converter(request: type[R]) -> Callable[[Any], R]:
+    return converter(request, strict=False)
+
+
 def _convert(fields: dict[str, Any], request: type[R]) -> R:
     try:
-        return msgspec.convert(fields, type=request, strict=False)
+        converted: R = _converter(request)(fields)
     except ValidationError as error:
         raise _explain(str(error), fields) from error
+    return converted
 
 
 _PLACE = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?", re.DOTALL)

@@ -14,9 +14,10 @@ from millstream.drivers.sql.accounts import tables
 from millstream.drivers.sql.accounts.tables import state, tries, users
 from millstream.values.accounts import Token
 from millstream.values.errors import NotFound
+from millstream.values.readers import json_reader
 
 API, SESSION, SHARE, FIRST = "api", "session", "share", "first"
-_THINGS = msgspec.json.Decoder(dict[str, tuple[str, ...]])
+_read_things = json_reader(dict[str, tuple[str, ...]])
 
 
 class Credential(Struct, frozen=True):
@@ -113,5 +114,5 @@ def _tokens() -> Any:
 
 
 def _token(row: Row[Any]) -> Token:
-    things = None if row.things is None else _THINGS.decode(row.things)
+    things = None if row.things is None else _read_things(row.things)
     return Token(row.token_id, row.owner or "", row.name, row.scope, row.created, row.expires, things)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from millstream.formats.wire.calls.call import Call, Fields
 from millstream.formats.wire.calls.experiments import view_word
 from millstream.values import queries
 from millstream.values.entities import Metric
+from millstream.values.readers import converter
 
 PREFIX = "/api/ui/"
+_to_table = converter(queries.RunTable)
+_to_facet = converter(queries.Facet)
+_to_envelope = converter(queries.Envelope)
+_to_facts = converter(queries.StoreFacts)
 
 
 def _runs(query: queries.TabulateRuns) -> Fields:
@@ -64,7 +67,7 @@ def _series(query: queries.SampledHistories) -> Fields:
 
 def _read_table(reply: Fields, _what: object) -> queries.RunTable:
     metrics = {key: _numbers(column) for key, column in reply["metrics"].items()}
-    return msgspec.convert({**reply, "metrics": metrics}, queries.RunTable)
+    return _to_table({**reply, "metrics": metrics})
 
 
 def _numbers(column: list[Any]) -> list[Any]:
@@ -77,13 +80,13 @@ def _read_facets(reply: Fields, _what: object) -> list[queries.Facet]:
     found = []
     for item in reply["facets"]:
         numbers = {name: float(item[name]) for name in bounds if isinstance(item.get(name), str)}
-        found.append(msgspec.convert({**item, **numbers}, queries.Facet))
+        found.append(_to_facet({**item, **numbers}))
     return found
 
 
 def _read_envelope(reply: Fields, _what: object) -> queries.Envelope:
     columns = {name: _numbers(reply[name]) for name in ("first", "last", "min", "max")}
-    return msgspec.convert({**reply, **columns}, queries.Envelope)
+    return _to_envelope({**reply, **columns})
 
 
 def _read_series(reply: Fields, _what: object) -> list[Metric]:
@@ -95,7 +98,7 @@ def _read_series(reply: Fields, _what: object) -> list[Metric]:
 
 
 def _read_facts(reply: Fields, _what: object) -> queries.StoreFacts:
-    return msgspec.convert(reply["store"], queries.StoreFacts)
+    return _to_facts(reply["store"])
 
 
 def _row(kind: type, path: str, ask: Any, read: Any, method: str = "POST") -> Call:
