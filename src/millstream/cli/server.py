@@ -23,6 +23,9 @@ from millstream.values.errors import MillstreamError
 from millstream.values.settings import setting, text_setting
 from millstream.values.version import VERSION
 
+# Others who search have their turn in between.
+_SETTLE_PAUSE = 0.2
+
 if TYPE_CHECKING:
     from socket import socket
 
@@ -226,7 +229,7 @@ def _serve_alone(ready: _Ready, browse: bool | None) -> None:
 
     def answering() -> None:
         _announce(ready, browse)
-        _describe_beside(ready.store)
+        _prepare_beside(ready.store, describe=True)
 
     ready.serve(0, Hooks(ready=answering, offer=ready.offer))
 
@@ -238,8 +241,7 @@ def _serve_together(ready: _Ready, browse: bool | None) -> None:
     announced: list[bool] = []
 
     def work(number: int, hooks: Hooks) -> None:
-        if number == 0 and not announced:
-            _describe_beside(ready.store)
+        _prepare_beside(ready.store, describe=number == 0 and not announced)
         ready.serve(number, hooks)
 
     def answering() -> None:
@@ -283,23 +285,36 @@ def _command(context: click.Context) -> list[str]:
     return words
 
 
-def _describe_beside(store: Store | None) -> None:
+def _prepare_beside(store: Store | None, *, describe: bool) -> None:
+    """While the server answers: say how much there is to see, and get ready for searches of it."""
+
+    def prepare(store: Store) -> None:
+        try:
+            if describe:
+                _describe(store)
+            _settle(store)
+        except MillstreamError as error:
+            click.echo(f"The runs cannot be read: {error.message}", err=True)
+
     if store is not None:
-        threading.Thread(target=_describe, args=(store,), daemon=True).start()
+        threading.Thread(target=prepare, args=(store,), daemon=True).start()
+
+
+def _settle(store: Store) -> None:
+    from millstream.stores.embedded import EmbeddedStore
+
+    while isinstance(store, EmbeddedStore) and store.root.is_dir() and store.settle():
+        time.sleep(_SETTLE_PAUSE)
 
 
 def _describe(store: Store) -> None:
-    """Say how much there is to see. A large tree takes time to read at first; the pages do not wait for it."""
+    """A large tree takes time to read at first; the pages do not wait for it."""
     from millstream.stores.embedded import EmbeddedStore
     from millstream.values.queries import DescribeStore
 
     if isinstance(store, EmbeddedStore):
         store.progress = progress_bar("Reading")
-    try:
-        facts = store.read(DescribeStore())
-    except MillstreamError as error:
-        click.echo(f"The runs cannot be read: {error.message}", err=True)
-        return
+    facts = store.read(DescribeStore())
     if not facts.exists:
         click.echo(f"{facts.location} does not exist yet; the first run that is logged there makes it.", err=True)
         return

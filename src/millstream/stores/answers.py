@@ -82,6 +82,10 @@ class Answers:
 
         return self._mending(ask)
 
+    def settle(self) -> bool:
+        """Have the kernel tell of more of the runs at rest; whether there are others to do this with."""
+        return self._mending(self._index.settle)
+
     def reindex(self) -> None:
         """Read the whole tree again into a new index."""
         self._index.rebuild()

@@ -100,6 +100,16 @@ class Looker:
         """Make the next look ask about every run: what the last one found was not taken in."""
         self._swept = -math.inf
 
+    def watch_next(self) -> None:
+        """Make the next look ask about every run and watch more of those at rest: this process stays."""
+        self._first_swept = -math.inf
+        self.sweep_next()
+
+    @property
+    def short(self) -> bool:
+        """Whether there are more runs at rest that the kernel could tell of."""
+        return self._sentries.short
+
     def learn(self, state: State, changed: list[tuple[str, str]]) -> None:
         """Another process took in these runs, (experiment, id), of the state that the last look was about."""
         for experiment_id, run_id in changed:

@@ -207,6 +207,13 @@ class EmbeddedStore:
         """Rings when something happens in the directory."""
         return bells.tree_bell(self._tree.root)
 
+    def settle(self) -> bool:
+        """Do a piece of what makes searches of many runs quick; whether there is more of it.
+
+        For processes that stay: others get there too, while they search.
+        """
+        return self._searches().settle()
+
     def reindex(self) -> None:
         """Read the whole tree again into a new index."""
         self._searches().reindex()

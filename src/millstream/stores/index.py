@@ -92,6 +92,14 @@ class Index:
                 raise
             self._last_look = looked
 
+    def settle(self) -> bool:
+        """Have the kernel tell of more of the runs at rest; whether there are others to do this with."""
+        self.catch_up()  # a run that is new to the index is not watched
+        with self._lock:
+            self._looker.watch_next()
+        self.catch_up()
+        return self._looker.short
+
     def rebuild(self) -> None:
         """Forget everything and read the whole tree again."""
         with self._lock:

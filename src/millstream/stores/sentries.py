@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 # Fewer runs than this are asked about in a few milliseconds.
 WORTH_IT = 200
-# So many runs are given a watch at one look: four watches cost a little more than asking about the run.
+# So many runs are given a watch at one look, or a fifth of all: four watches cost a little more than asking about the
+# run, and each look asks about all that are not watched yet.
 RUNS_A_LOOK = 2000
 
 
@@ -66,6 +67,8 @@ class Sentries:
         self._budget = 0
         self._new: list[tuple[str, str]] = []
         self._full = False
+        #: Whether the last look that watched more runs left some for the next.
+        self.short = False
 
     def listen(self) -> list[tuple[str, str]] | None:
         """Runs that something happened to, (experiment, id), which are watched no more; None: ask about all runs."""
@@ -87,6 +90,7 @@ class Sentries:
         """Get ready to watch more runs, now that there are `at_rest` of them. May forget all of those watched."""
         self._new.clear()
         self._budget = 0
+        self.short = False
         if at_rest < WORTH_IT or not sys.platform.startswith("linux") or not setting("WATCH"):
             self.close()
             return
@@ -97,7 +101,7 @@ class Sentries:
             self.close()
             self._seams = seams
         if sound and not self._full and self._open():
-            self._budget = RUNS_A_LOOK
+            self._budget = max(RUNS_A_LOOK, at_rest // 5)
 
     def rest(self) -> None:
         """Watch no more runs until `hire`."""
@@ -145,6 +149,7 @@ class Sentries:
             self.rest()
             return ()
         self._budget -= 1
+        self.short = self._budget == 0
         numbers: list[int] = []
         owner = (experiment_id, run_id)
         home = f"{place.directory}{os.sep}{run_id}"
@@ -232,6 +237,7 @@ class Sentries:
         for owner in self._new:
             self.recall(*owner)
         self.rest()
+        self.short = False
         self._full = True
 
 

@@ -14,6 +14,8 @@ if not sys.platform.startswith("linux"):
 
 from millstream.drivers.files import mounts, watches
 from millstream.stores import changes, sentries
+from millstream.stores.embedded import EmbeddedStore
+from millstream.values.queries import SearchRuns
 from tests.stores.told.watching import RUNS, A, B, C, Watching, age
 
 
@@ -79,6 +81,40 @@ def test_a_sweep_watches_so_many_runs_at_a_time(root: Path, monkeypatch: pytest.
     assert len(watching.watched()) == 2
     watching.sweep()
     assert watching.watched() == set(RUNS)
+
+
+def test_a_process_that_stays_has_all_watched_before_it_is_asked(
+    root: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    monkeypatch.setattr(sentries, "RUNS_A_LOOK", 2)
+    store = EmbeddedStore(root)
+    assert store.settle()
+    assert not store.settle()
+    asked.clear()
+    assert len(store.read(SearchRuns(experiment_ids=("0",)))) == len(RUNS)
+    assert not set(asked) & set(RUNS)
+    (root / "0" / A / "tags/b").write_text("2")
+    assert {A} <= {run.info.run_id for run in store.read(SearchRuns(experiment_ids=("0",), filter="tags.b = '2'"))}
+    store.close()
+
+
+@pytest.mark.parametrize("why", ["setting", "quota", "no more"])
+def test_a_process_that_stays_does_not_go_on_where_no_more_can_be_watched(
+    root: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sentries, "RUNS_A_LOOK", 1)
+    if why == "setting":
+        monkeypatch.setenv("MILLSTREAM_WATCH", "0")
+    if why == "quota":
+        monkeypatch.setattr(watches, "quota", lambda: 5)
+    if why == "no more":
+        monkeypatch.setattr(watches.Watches, "add", refuse)
+    store = EmbeddedStore(root)
+    assert [store.settle() for _ in RUNS][-1] is False
+    store.close()
 
 
 def no_inotify(_: watches.Watches) -> None:
