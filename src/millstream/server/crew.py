@@ -23,7 +23,7 @@ PATIENCE = 5
 """So many attempts; then its caller is answered although its thread is still busy."""
 
 
-class _Mail:
+class Mail:
     """Outcomes on their way to one loop; it is woken once for all that come until it looks."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -52,20 +52,21 @@ class _Mail:
                 future.set_exception(error)
 
 
-class _Job(Struct):
+class Job(Struct):
     """A piece of work and where its outcome goes."""
 
     work: Callable[[], Any]
-    mail: _Mail
+    mail: Mail
     future: asyncio.Future[Any]
     errand: Errand | None = None
 
 
-class _Hand:
+class Hand:
     """A thread that waits for its next job."""
 
-    def __init__(self, job: _Job) -> None:
-        self.job: _Job | None = job
+    def __init__(self, job: Job | None = None) -> None:
+        """Its first one is `job`."""
+        self.job = job
         self.news = threading.Lock()
         self.news.acquire()
 
@@ -79,19 +80,19 @@ class Crew:
         self._tell_waiting = tell_waiting or _keep_quiet
         self._lock = threading.Lock()
         self._threads = 0
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[Job] = deque()
         # The one that was busy last comes first: what it has in memory is used again.
-        self._free: list[_Hand] = []
-        self._mail: _Mail | None = None
+        self._free: list[Hand] = []
+        self._mail: Mail | None = None
 
     def begin(self, work: Callable[[], T], errand: Errand | None = None) -> asyncio.Future[T]:
         """Have `work` done by a thread; the future holds its outcome. Work whose future is cancelled is not begun."""
         loop = asyncio.get_running_loop()
         mail = self._mail
         if mail is None or mail.loop is not loop:
-            mail = self._mail = _Mail(loop)
+            mail = self._mail = Mail(loop)
         future: asyncio.Future[T] = loop.create_future()
-        job = _Job(work, mail, future, errand)
+        job = Job(work, mail, future, errand)
         with self._lock:
             if self._free:
                 hand = self._free.pop()
@@ -99,7 +100,7 @@ class Crew:
                 hand.news.release()
             elif self._threads < self._most:
                 self._threads += 1
-                threading.Thread(target=self._work, args=(_Hand(job),), daemon=True).start()
+                threading.Thread(target=self._work, args=(Hand(job),), daemon=True).start()
             else:
                 self._jobs.append(job)
                 self._tell_waiting(len(self._jobs))
@@ -120,13 +121,13 @@ class Crew:
             # An error knows this frame: what it holds would not be let go until the garbage is looked for.
             del future, ending
 
-    def _work(self, hand: _Hand) -> None:
+    def _work(self, hand: Hand) -> None:
         while True:
             job = hand.job
             assert job is not None
             tell: Callable[[], None] = _nothing
             if not job.future.done():
-                tell = partial(job.mail.post, job.future, *_carry_out(job.work, job.errand))
+                tell = partial(job.mail.post, job.future, *carry_out(job.work, job.errand))
             del job  # what it holds is not kept until the next one
             with self._lock:
                 idle = not self._jobs
@@ -151,7 +152,7 @@ def _keep_quiet(_waiting: int) -> None:
     """Nobody wants to know."""
 
 
-def _carry_out(work: Callable[[], Any], errand: Errand | None) -> tuple[Any, BaseException | None]:
+def carry_out(work: Callable[[], Any], errand: Errand | None = None) -> tuple[Any, BaseException | None]:
     """Result and error. The error knows this frame, which therefore must not know where it goes."""
     try:
         with nullcontext() if errand is None else under(errand):
@@ -184,7 +185,3 @@ class _Ending:
         # In a thread of its own: a database is told over the network.
         threading.Thread(target=self._errand.end, daemon=True).start()
         self.begin(AGAIN)
-
-
-FILES = Crew(32)
-"""Threads for small files, each of which is one piece of work: whoever asked may go meanwhile."""

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from millstream.drivers.artifacts.base import Artifacts, Facts, facts_of
 from millstream.formats.digests import WANTED, WHOLE, print_digest, sha256
-from millstream.server.crew import FILES
+from millstream.server.small_jobs import FILES
 from millstream.server.visits import visit_of
 from millstream.values.errors import InvalidValue, NotFound
 from millstream.values.paths import RelPath

@@ -12,8 +12,8 @@ from starlette.requests import Request
 
 from millstream.drivers.artifacts.base import Draft, Resuming
 from millstream.formats.digests import CONTENT, parse_digest, sha256
-from millstream.server.crew import FILES
 from millstream.server.downloads import Find
+from millstream.server.small_jobs import FILES
 from millstream.server.visits import visit_of
 from millstream.values.errors import BadRequest, InvalidValue
 from millstream.values.paths import RelPath
