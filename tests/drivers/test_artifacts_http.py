@@ -15,7 +15,8 @@ from millstream.drivers.artifacts import http_uploads
 from millstream.drivers.artifacts.http import HttpArtifacts
 from millstream.drivers.artifacts.parallel import each
 from millstream.drivers.artifacts.proxied import close_servers
-from millstream.drivers.rest import pool
+from millstream.drivers.rest import retries
+from millstream.drivers.rest.pool import MOST, Pool
 from millstream.tracking.artifacts import download_artifacts, list_artifacts, put_directory_into
 from millstream.values.errors import (
     InvalidValue,
@@ -40,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
 @pytest.fixture(autouse=True)
 def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No connection outlives its test, and nobody waits between tries."""
-    monkeypatch.setattr(pool, "_FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE_SECONDS", 0)
     yield
     close_servers()
 
@@ -129,12 +130,14 @@ def test_connections_are_few_and_stay_open(
     artifacts: HttpArtifacts, monkeypatch: pytest.MonkeyPatch, server: Started
 ) -> None:
     made: list[int] = []
-    connect = pool.RestClient.connect
-    monkeypatch.setattr(pool.RestClient, "connect", lambda *a: made.append(1) or connect(*a))
+    connect = Pool._connect
+    monkeypatch.setattr(Pool, "_connect", lambda pool: made.append(1) or connect(pool))
     close_servers()
-    each(range(300), lambda number: artifacts.put_bytes(b"x", at(f"f{number}")), at_once=64)
+    each(range(300), lambda number: artifacts.put_bytes(b"x", at(f"f{number}")))
     assert len(artifacts.list(RelPath())) == 300
-    assert len(made) <= pool.MOST
+    assert len(made) <= MOST
+    each(range(300), lambda number: artifacts.put_bytes(b"x", at(f"f{number}")), at_once=64)
+    assert len(artifacts._server.client.pool._free) <= MOST
     assert len(server.tree()) >= 1
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from millstream.drivers.artifacts import http_uploads
 from millstream.drivers.artifacts.http import HttpArtifacts
-from millstream.drivers.rest import pool
+from millstream.drivers.rest import retries
 from millstream.formats.digests import print_digest
 from millstream.values.errors import BadRequest, InvalidValue, MillstreamError, NotPermitted, Unavailable
 from millstream.values.paths import RelPath
@@ -25,7 +25,7 @@ PART = 64 * 2**10
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between tries."""
-    monkeypatch.setattr(pool, "_FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE_SECONDS", 0)
 
 
 @pytest.fixture

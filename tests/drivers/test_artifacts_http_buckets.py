@@ -12,7 +12,7 @@ import pytest
 from millstream.drivers.artifacts import http_downloads, http_uploads
 from millstream.drivers.artifacts.http import HttpArtifacts
 from millstream.drivers.artifacts.proxied import close_servers, straight
-from millstream.drivers.rest import pool
+from millstream.drivers.rest import retries
 from tests.drivers.depots import ODD, at, content, opened, written
 from tests.server.started import Started, started
 
@@ -31,7 +31,7 @@ def server(s3: str, tmp_path: Path) -> Iterator[Started]:
 def artifacts(server: Started, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpArtifacts]:
     monkeypatch.setattr(http_uploads, "PART", PART)
     monkeypatch.setattr("millstream.drivers.artifacts.http.LARGE", PART)
-    monkeypatch.setattr(pool, "_FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE_SECONDS", 0)
     made = server.api("experiments/create", name="in a bucket")["experiment_id"]
     uri = server.api("runs/create", experiment_id=made)["run"]["info"]["artifact_uri"]
     assert uri.startswith("mlflow-artifacts:")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from millstream.drivers.rest.client import TRIES, RestClient
+from millstream.drivers.rest.client import RestClient
 from millstream.values.errors import (
     BadRequest,
     EndpointNotFound,
@@ -106,11 +106,11 @@ def test_pauses_grow_and_end(script: Script) -> None:
     script.answers = [(503, {}, refusal("TEMPORARILY_UNAVAILABLE"))]
     pauses: list[float] = []
     client = RestClient(script.address, sleep=pauses.append)
-    with pytest.raises(Unavailable, match=f"after {TRIES} tries: 503 왜"):
+    with pytest.raises(Unavailable, match="after 8 tries: 503 왜"):
         client.get("x", {})
     client.close()
     assert pauses == sorted(pauses)
-    assert len(pauses) == len(script.requests) - 1 == TRIES - 1
+    assert len(pauses) == len(script.requests) - 1 == 7
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,6 @@ def test_addresses_are_checked(address: str) -> None:
             {},
         ),
         (b'HTTP/1.0 200 OK\r\n\r\n{"a":1}', {"a": 1}),
-        (b"HTTP/1.1 200 OK\n\n{}", {}),
     ],
 )
 def test_answers_of_every_shape_are_read(answer: bytes, found: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from millstream.drivers.artifacts.http import HttpArtifacts
 from millstream.drivers.artifacts.leftovers import TEMPORARY
 from millstream.drivers.artifacts.open import open_artifacts
 from millstream.drivers.artifacts.proxied import close_servers
-from millstream.drivers.rest import pool
+from millstream.drivers.rest import retries
 from millstream.values.errors import MillstreamError, NoRoom, StorageFailed, Unavailable
 from millstream.values.paths import Location, RelPath
 from tests.faults.conftest import KILLS
@@ -57,7 +57,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small parts, and nobody waits long between tries."""
     monkeypatch.setattr(http_uploads, "PART", PART)
     monkeypatch.setattr(http, "LARGE", PART)
-    monkeypatch.setattr(pool, "_FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE_SECONDS", 0)
     yield
     close_servers()
 
@@ -230,7 +230,7 @@ def test_a_client_is_killed(server: Started, cutter: Cutter, tmp_path: Path, see
 
 def test_a_server_is_killed(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client waits for the next one, and goes on."""
-    monkeypatch.setattr(pool, "_FIRST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE_SECONDS", 0.5)
     source = tmp_path / "f"
     source.write_bytes(random.Random(seed).randbytes(SIZE))
     store = (tmp_path / "mlruns").as_uri()

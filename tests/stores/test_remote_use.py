@@ -19,7 +19,7 @@ import pytest
 
 import millstream
 from millstream.drivers.rest.client import RestClient
-from millstream.drivers.rest.connections import make_tls
+from millstream.drivers.rest.credentials import make_tls
 from millstream.stores.database import DatabaseStore
 from millstream.stores.embedded import EmbeddedStore
 from millstream.stores.remote import RemoteStore
@@ -50,7 +50,7 @@ def test_a_thread_leaves_no_connection_behind(remote_store: RemoteStore) -> None
             thread.start()
             thread.join()
         gc.collect()
-    assert len(store.client.connections._open) == 1
+    assert len(store.client.pool._free) == 1
     assert set(get(store, run).data.metrics) == {"m0", "m1", "m2"}
 
 
@@ -69,16 +69,14 @@ def test_a_connection_that_was_closed_meanwhile_costs_no_try(
 KILLED = """
 import sys, threading, os, signal
 import millstream
-from millstream.drivers.rest.line import Line
-asked, take = Line.ask, Line._take
-def ask(self, request):
-    self.chosen = b'"step":7' in request
-    return asked(self, request)
-def take_and_be_told(self, reader):
-    if self.chosen:
+from millstream.drivers.rest.connection import Connection
+send = Connection._send
+def send_and_be_told(self, connected, head, body):
+    failed = send(self, connected, head, body)
+    if b'"step":7' in body:
         signal.raise_signal(signal.SIGTERM)  # while the answer is waited for
-    return take(self, reader)
-Line.ask, Line._take = ask, take_and_be_told
+    return failed
+Connection._send = send_and_be_told
 millstream.set_tracking_uri(sys.argv[1])
 run = millstream.start_run()
 print(run.info.run_id, flush=True)
@@ -99,12 +97,12 @@ def test_a_program_that_is_told_to_end_in_the_middle_of_a_call_says_so_at_the_se
 
 
 def test_a_call_in_the_middle_of_another_has_a_connection_of_its_own(remote_store: RemoteStore) -> None:
-    with remote_store.client.connections.own() as outer:
-        with remote_store.client.connections.own() as inner:
+    pool = remote_store.client.pool
+    with pool.connection() as outer:
+        with pool.connection() as inner:
             assert inner is not outer
-        assert new_run(remote_store)
-    with remote_store.client.connections.own() as again:
-        assert again is outer
+        run = new_run(remote_store)
+    assert get(remote_store, run).info.status == "RUNNING"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -207,7 +205,8 @@ def test_a_process_that_logs_stays_light(served: Served, behind: EmbeddedStore) 
     code = (
         "import sys, millstream; millstream.set_tracking_uri(sys.argv[1])\n"
         "with millstream.start_run(): millstream.log_metric('m', 1.0); millstream.log_param('p', 1)\n"
-        "heavy = {'sqlalchemy', 'sqlite3', 'numpy', 'pandas', 'starlette', 'uvicorn', 'anyio', 'click', 'httptools'}\n"
+        "heavy = {'sqlalchemy', 'sqlite3', 'numpy', 'pandas', 'starlette', 'uvicorn', 'anyio', 'asyncio', 'click'}\n"
+        "heavy |= {'http.client', 'email'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, served.address], check=True)

@@ -183,8 +183,7 @@ class RemoteStore:
         self.client.close()
 
     def after_fork(self) -> None:
-        """Start anew in a child process: connections of the parent are not the child's."""
-        self.client.after_fork()
+        """Nothing: a child opens connections of its own by itself."""
 
     def _open(self, uri: str) -> Artifacts:
         return open_artifacts(Location.parse(uri, base=Path.cwd()), self.client.server.text)

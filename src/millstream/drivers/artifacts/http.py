@@ -17,8 +17,9 @@ from millstream.drivers.artifacts.leftovers import failure
 from millstream.drivers.artifacts.local import LocalDraft
 from millstream.drivers.artifacts.parallel import Meter, each
 from millstream.drivers.artifacts.proxied import Server, find_place
-from millstream.drivers.rest.lane import Content
-from millstream.drivers.rest.pool import Passing, Tries, read_all
+from millstream.drivers.rest.client import read_all
+from millstream.drivers.rest.connection import Content
+from millstream.drivers.rest.retries import Transient
 from millstream.formats.digests import CONTENT, print_digest, sha256
 from millstream.values.entities import FileInfo
 from millstream.values.errors import InvalidValue
@@ -98,11 +99,11 @@ class HttpArtifacts:
 
     def _put(self, place: RelPath, data: bytes) -> None:
         headers = {**_RAW, CONTENT: print_digest(sha256(data))}
-        self._server.pool.ask("PUT", self._server.at("artifacts", place), read_all, headers=headers, body=data)
+        self._server.client.request("PUT", self._server.at("artifacts", place), read_all, headers=headers, body=data)
 
     def _put_long(self, place: RelPath, file: BinaryIO, size: int, told: Told | None) -> None:
         """Send a file as one body, from its start in each try."""
-        pool, tries = self._server.pool, Tries(self._server.pool.sleep)
+        client, retries = self._server.client, self._server.client.retries()
         target, sent = self._server.at("artifacts", place), [0]
 
         def count(more: int) -> None:
@@ -112,12 +113,11 @@ class HttpArtifacts:
         while True:
             file.seek(0)
             try:
-                body = Content(file, size, count)
-                pool.once("PUT", target, read_all, headers=_RAW, body=body)
+                client.once("PUT", target, read_all, headers=_RAW, body=Content(file, size, count))
                 return
-            except Passing as error:
+            except Transient as error:
                 count(-sent[0])
-                tries.wait(error, f"{pool.public} did not take {target}")
+                retries.wait(error, f"PUT {target}")
 
     def draft(self, path: RelPath) -> HttpDraft:
         """Begin to write `path`."""
@@ -140,7 +140,7 @@ class HttpArtifacts:
         """Remove a file, or a directory with all below it."""
         if not path.segments:
             raise InvalidValue("Name the file or directory to delete; the whole artifact root cannot be deleted.")
-        self._server.pool.ask("DELETE", self._server.at("artifacts", self._root / path), read_all)
+        self._server.client.request("DELETE", self._server.at("artifacts", self._root / path), read_all)
 
     def local_path(self, path: RelPath) -> Path | None:
         """None: nothing of it is on this machine."""

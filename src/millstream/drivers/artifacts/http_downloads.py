@@ -13,8 +13,9 @@ import msgspec
 
 from millstream.drivers.artifacts.base import Told
 from millstream.drivers.artifacts.proxied import NOT_REACHED, Server, may_go, straight
-from millstream.drivers.rest.lane import Answer, Lane
-from millstream.drivers.rest.pool import Passing, Pool, Tries
+from millstream.drivers.rest.client import RestClient
+from millstream.drivers.rest.connection import Response
+from millstream.drivers.rest.retries import Transient
 from millstream.formats.digests import WANTED, WHOLE, parse_digest
 from millstream.values.errors import InvalidValue
 from millstream.values.paths import RelPath
@@ -44,16 +45,16 @@ def fetch(server: Server, path: RelPath, goal: Goal, size: int | None, told: Tol
     it begins anew.
     """
     if (size is None or size >= _WORTH_ASKING) and server.direct and may_go("DIRECT_DOWNLOADS") and server.signs():
-        found = _to_address(server.json("GET", server.at("presigned", path), good=(200, 501)))
+        found = _to_address(server.ask("GET", server.at("presigned", path), good=(200, 501)))
         if found.url and (found.file_size or 0) >= _WORTH_ASKING:
             download = _Download(goal, told)
             try:
-                pool, target = straight(found.url)
-                return download.run(pool, target, found.headers, patient=False)
+                client, target = straight(found.url)
+                return download.run(client, target, found.headers, patient=False)
             except NOT_REACHED:
                 server.part()
                 download.restart()
-    return _Download(goal, told).run(server.pool, server.at("artifacts", path), {WANTED: "sha-256=1"})
+    return _Download(goal, told).run(server.client, server.at("artifacts", path), {WANTED: "sha-256=1"})
 
 
 class _Address(msgspec.Struct):
@@ -82,9 +83,9 @@ class _Download:
             self._tell(-self._got)
         self._got, self._etag, self._digest = 0, "", None
 
-    def run(self, pool: Pool, target: str, headers: dict[str, str], *, patient: bool = True) -> None:
+    def run(self, client: RestClient, target: str, headers: dict[str, str], *, patient: bool = True) -> None:
         """Take it, in as many answers as it needs; only `patient` ones wait for a server that does not answer."""
-        tries = Tries(pool.sleep)
+        retries = client.retries()
         while True:
             before = self._got
             # What cannot be named cannot be gone on with.
@@ -92,46 +93,46 @@ class _Download:
                 self.restart()
             rest = {"Range": f"bytes={self._got}-", "If-Range": self._etag} if self._got else {}
             try:
-                return pool.once("GET", target, self._take, headers=headers | rest, good=(200, 206, 416))
-            except Passing as error:
+                return client.once("GET", target, self._take, headers=headers | rest, good=(200, 206, 416))
+            except Transient as error:
                 if self._got > before:
-                    tries.begin_again()
+                    retries.begin_again()
                 elif not patient:
                     raise
-                tries.wait(error, f"{pool.public} did not send {target.partition('?')[0]}")
+                retries.wait(error, f"GET {target.partition('?')[0]}")
 
-    def _take(self, answer: Answer, lane: Lane) -> None:
-        end = self._begin(answer)
-        for piece in lane.pieces():
+    def _take(self, response: Response) -> None:
+        end = self._begin(response)
+        for piece in response.pieces():
             self._goal.write(piece)
             self._got += len(piece)
             if self._digest is not None:
                 self._digest.update(piece)
             self._tell(len(piece))
         if end is not None and self._got != end:
-            raise Passing(f"{self._got} bytes came of {end}")
-        announced = parse_digest(answer.headers.get(WHOLE.lower()))
+            raise Transient(f"{self._got} bytes came of {end}")
+        announced = parse_digest(response.headers.get(WHOLE.lower()))
         if announced is not None and self._digest is not None and self._digest.hexdigest() != announced:
             self.restart()
-            raise Passing("what came is not what was sent: its SHA-256 is another")
+            raise Transient("what came is not what was sent: its SHA-256 is another")
 
-    def _begin(self, answer: Answer) -> int | None:
+    def _begin(self, response: Response) -> int | None:
         """Go on with an answer that is the rest, else begin anew; the length of the whole if it is said."""
-        etag = answer.headers.get("etag", "")
+        etag = response.headers.get("etag", "")
         etag = etag if etag.startswith('"') else ""  # a weak one does not name bytes
-        if answer.status != 200:
-            found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-            if answer.status == 416 or found is None or int(found[1]) != self._got or etag not in ("", self._etag):
+        if response.status != 200:
+            found = _RANGE.fullmatch(response.headers.get("content-range", ""))
+            if response.status == 416 or found is None or int(found[1]) != self._got or etag not in ("", self._etag):
                 self.restart()
-                raise Passing("the server sends another part than the one that was asked for")
+                raise Transient("the server sends another part than the one that was asked for")
             return int(found[3])
         self.restart()
         self._etag = etag
-        if WHOLE.lower() in answer.headers:
+        if WHOLE.lower() in response.headers:
             self._digest = hashlib.sha256()
-        if answer.headers.get("content-encoding", "identity") != "identity":
+        if response.headers.get("content-encoding", "identity") != "identity":
             raise InvalidValue("The server sends files in an encoding that nobody asked for.")
-        return answer.length
+        return response.length
 
     def _tell(self, count: int) -> None:
         if self._told is not None:

@@ -45,11 +45,11 @@ _to_entries = converter(_Entries, strict=False)
 
 def list_entries(server: Server, path: RelPath) -> list[Entry]:
     """Entries directly below a directory of the server's store; none when there is no such directory."""
-    answer = server.json("GET", f"{PREFIX}/artifacts?path={quote(str(path), safe='/')}")
+    answer = server.ask("GET", f"{PREFIX}/artifacts?path={quote(str(path), safe='/')}")
     try:
         found = _to_entries(answer).files
     except msgspec.ValidationError as error:
-        raise BadRequest(f"{server.pool.public} lists files in words of its own: {error}.") from error
+        raise BadRequest(f"{server.public} lists files in words of its own: {error}.") from error
     return [Entry(item.path, _name(item.path), item.is_dir, None if item.is_dir else item.file_size) for item in found]
 
 
@@ -88,7 +88,7 @@ class Walk:
             self.folders.append(folder)
         for entry in found:
             if entry.name is None:
-                raise InvalidValue(f"{self._server.pool.public} lists {entry.said[:200]!r}, which no file here may be.")
+                raise InvalidValue(f"{self._server.public} lists {entry.said[:200]!r}, which no file here may be.")
             place = RelPath((*folder.segments, *entry.name.segments))
             if entry.is_dir:
                 RelPath.parse(str(place))  # so deep that nobody could ask for it

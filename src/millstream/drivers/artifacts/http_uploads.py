@@ -18,7 +18,8 @@ import msgspec
 from millstream.drivers.artifacts.base import Plan, Told
 from millstream.drivers.artifacts.parallel import each
 from millstream.drivers.artifacts.proxied import NOT_REACHED, Server, may_go, straight
-from millstream.drivers.rest.lane import Answer, Lane
+from millstream.drivers.rest.client import read_all
+from millstream.drivers.rest.connection import Response
 from millstream.formats.digests import CONTENT, print_digest, sha256
 from millstream.values.errors import BadRequest, InvalidValue, NotFound, StorageFailed
 from millstream.values.paths import RelPath
@@ -70,7 +71,7 @@ class Upload:
         facts = source.stat()
         self._size = facts.st_size
         part_size = max(PART, -(-self._size // _MOST_PARTS))
-        name = f"{server.pool.public} {path} {source.resolve()} {self._size} {facts.st_mtime_ns}"
+        name = f"{server.public} {path} {source.resolve()} {self._size} {facts.st_mtime_ns}"
         self._plan = Plan(sha256(name.encode("utf-8", "surrogateescape"))[:32], self._size, part_size)
         self._etags: dict[int, str] = {}
         self._counted = 0
@@ -105,7 +106,7 @@ class Upload:
         try:
             begun = _to_begun(answer)
         except msgspec.ValidationError as error:
-            raise BadRequest(f"{self.server.pool.public} began an upload in words of its own: {error}.") from error
+            raise BadRequest(f"{self.server.public} began an upload in words of its own: {error}.") from error
         return begun if begun.parts is not None or self._addresses(begun) else None
 
     def _addresses(self, begun: _Begun) -> dict[int, _Address]:
@@ -116,7 +117,7 @@ class Upload:
     def _ask(self, verb: str, fields: Mapping[str, object], good: tuple[int, ...] = (200,)) -> dict[str, object]:
         folder = RelPath(self._path.segments[:-1])
         named = {"path": self._path.name, "token": self._plan.token, **fields}
-        return self.server.json("POST", self.server.at(f"mpu/{verb}", folder), named, good=good)
+        return self.server.ask("POST", self.server.at(f"mpu/{verb}", folder), named, good=good)
 
     def _send(self, begun: _Begun) -> None:
         whole = hashlib.sha256()
@@ -158,11 +159,11 @@ class Upload:
         target = server.at("mpu/part", self._path)
         headers = {CONTENT: print_digest(sha256(data)), "Content-Type": "application/octet-stream"}
         query = f"?upload_id={quote(upload_id, safe='')}&part_number={number}"
-        answer = server.pool.ask("PUT", target + query, _read, headers=headers, body=data)
+        answer = server.client.request("PUT", target + query, read_all, headers=headers, body=data)
         try:
             return _read_tag(answer).etag
         except msgspec.DecodeError as error:
-            raise BadRequest(f"{server.pool.public} took a part in words of its own: {error}.") from error
+            raise BadRequest(f"{server.public} took a part in words of its own: {error}.") from error
 
 
 class _PastFailed(Exception):
@@ -197,8 +198,8 @@ class _Sending:
         # The store compares; a part that was damaged on its way is refused.
         md5 = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         try:
-            pool, target = straight(address.url)
-            etag = pool.once("PUT", target, _etag, headers={**address.headers, "Content-MD5": md5}, body=data)
+            client, target = straight(address.url)
+            etag = client.once("PUT", target, _etag, headers={**address.headers, "Content-MD5": md5}, body=data)
         except NOT_REACHED as error:
             self._upload.server.part()
             if not self._through:
@@ -214,10 +215,6 @@ def _is(etag: str, data: bytes) -> bool:
     return etag in (sha256(data), hashlib.md5(data, usedforsecurity=False).hexdigest())
 
 
-def _read(_answer: Answer, lane: Lane) -> bytes:
-    return lane.read()
-
-
-def _etag(answer: Answer, lane: Lane) -> str:
-    lane.read()
-    return answer.headers.get("etag", "")
+def _etag(response: Response) -> str:
+    response.read()
+    return response.headers.get("etag", "")

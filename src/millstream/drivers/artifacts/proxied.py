@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import time
-from threading import Lock
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -12,9 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from millstream.drivers.rest.client import RestClient
-from millstream.drivers.rest.lane import Answer, Lane
-from millstream.drivers.rest.pool import Passing, Pool, read_all
-from millstream.values.errors import BadRequest, InvalidValue, MillstreamError, NotSupported
+from millstream.drivers.rest.retries import Transient
+from millstream.formats.wire.calls.call import Message
+from millstream.values.errors import InvalidValue, MillstreamError, NotSupported
 from millstream.values.paths import Location, RelPath
 from millstream.values.settings import setting, text_setting
 
@@ -31,9 +30,10 @@ _INFO = "/api/3.0/mlflow/server-info"
 class Server:
     """A server that passes on artifacts; one for all who talk to it in this process."""
 
-    def __init__(self, pool: Pool) -> None:
-        """Ask by `pool`; nothing is asked yet."""
-        self.pool = pool
+    def __init__(self, client: RestClient) -> None:
+        """Ask by `client`; nothing is asked yet."""
+        self.client = client
+        self.public = client.public
         self.takes_parts = True
         """Whether large files go in parts: until it says that it takes none."""
         self._signs: bool | None = None
@@ -55,31 +55,17 @@ class Server:
     def signs(self) -> bool:
         """Whether it hands out addresses at which files are fetched past it."""
         if self._signs is None:
-            self._signs = bool(self.json("GET", _INFO, good=(200, *_ANY)).get("multipart_downloads_enabled"))
+            self._signs = bool(self.ask("GET", _INFO, good=(200, *_ANY)).get("multipart_downloads_enabled"))
         return self._signs
 
-    def json(self, method: str, path: str, fields: object = None, *, good: tuple[int, ...] = (200,)) -> dict[str, Any]:
+    def ask(self, method: str, target: str, fields: object = None, *, good: tuple[int, ...] = (200,)) -> dict[str, Any]:
         """The object that a request is answered with; an empty one where a status of `good` is not 200."""
-        body = b"" if fields is None else msgspec.json.encode(fields)
-        headers = {} if fields is None else {"Content-Type": "application/json"}
-
-        def use(answer: Answer, lane: Lane) -> bytes:
-            data = read_all(answer, lane)
-            return data if answer.status == 200 else b""
-
-        data = self.pool.ask(method, path, use, headers=headers, body=body, good=good)
-        try:
-            found = msgspec.json.decode(data) if data.strip() else {}
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(f"{self.pool.public}{path} answered something that is not JSON: {error}.") from error
-        if not isinstance(found, dict):
-            raise BadRequest(f"{self.pool.public}{path} answered a {type(found).__name__} and not an object.")
-        return found
+        body = None if fields is None else msgspec.json.encode(fields)
+        return self.client.ask(Message(method, target, body), good=good)
 
 
 _ANY = (400, 401, 403, 404, 405, 501)
-_servers: dict[tuple[str, str, float | None], Server] = {}
-_lock = Lock()
+_servers: dict[tuple[str, str | None, float | None], Server] = {}
 
 
 class Place(Struct, frozen=True):
@@ -134,22 +120,20 @@ def _resolve(location: Location, tracking: str) -> tuple[str, str]:
     return f"{tracking.partition(':')[0]}://{location.authority}", location.path
 
 
-def _server(address: str, *, login: bool, connect: float | None = None) -> Server:
-    client = RestClient(address)
-    key = client.public, client.headers.get("Authorization", "") if login else "", connect
-    with _lock:
-        if key not in _servers:
-            _servers[key] = Server(Pool(client, login=login, connect=connect))
-        return _servers[key]
+def _server(address: str, *, login: bool, connect_seconds: float | None = None) -> Server:
+    client = RestClient(address, login=login, connect_seconds=connect_seconds)
+    # Of several threads that come first one makes it: `setdefault` is one step.
+    return _servers.setdefault((client.public, client.login, connect_seconds), Server(client))
 
 
-def straight(url: str) -> tuple[Pool, str]:
+def straight(url: str) -> tuple[RestClient, str]:
     """Connections to the host of a signed address, without any login, and what to ask there."""
     parts = urlsplit(url)
-    if parts.scheme not in WEB or not parts.hostname or parts.username is not None:
+    known = parts.scheme in WEB and parts.hostname and parts.username is None
+    if not known or not (url.isascii() and url.isprintable()) or " " in url:
         raise InvalidValue(f"The server names {url[:100]!r}, which is no address to fetch from or send to.")
-    pool = _server(f"{parts.scheme}://{parts.netloc}", login=False, connect=_CONNECT_SECONDS).pool
-    return pool, parts.path + (f"?{parts.query}" if parts.query else "")
+    client = _server(f"{parts.scheme}://{parts.netloc}", login=False, connect_seconds=_CONNECT_SECONDS).client
+    return client, parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def may_go(name: str) -> bool:
@@ -159,12 +143,11 @@ def may_go(name: str) -> bool:
 
 def close_servers() -> None:
     """Close the connections to all servers; they open again when used."""
-    with _lock:
-        for server in _servers.values():
-            server.pool.close()
+    for server in list(_servers.values()):
+        server.client.close()
 
 
 atexit.register(close_servers)
 
-NOT_REACHED = (MillstreamError, Passing)
+NOT_REACHED = (MillstreamError, Transient)
 """What a transfer past the server may fail with, after which it goes through the server."""

@@ -1,184 +1,99 @@
-"""Connections to one server that many threads share, and requests on them that are tried again."""
+"""Connections to one server, kept open between requests, for any number of threads."""
 
 from __future__ import annotations
 
-import http.client
 import os
-import random
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+import socket
+import ssl
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
-from msgspec import Struct
-
-from millstream.drivers.rest.client import RestClient
-from millstream.drivers.rest.lane import Answer, Broken, Content, Lane
-from millstream.formats.wire.calls.errors import may_work_later
-from millstream.values.errors import Unavailable
+from millstream.drivers.rest.connection import Connection, reason_of
+from millstream.drivers.rest.credentials import make_tls
+from millstream.drivers.rest.retries import Transient
+from millstream.values.errors import InvalidValue, Unavailable
+from millstream.values.servers import ServerUri
 from millstream.values.settings import setting
 
-T = TypeVar("T")
-Use = Callable[[Answer, Lane], T]
-
 MOST = 16
-"""Connections to a server that are open at once, in a process."""
-_FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
-_LONGEST_ASKED_SECONDS = 300.0
-
-
-class Passing(Exception):
-    """A failure that may be gone at the next try; `pause` is how many seconds the server asks to wait."""
-
-    def __init__(self, reason: str, pause: float = 0) -> None:
-        """Say why."""
-        super().__init__(reason)
-        self.pause = pause
-
-
-class Tries:
-    """How often something was tried in vain; waits longer each time."""
-
-    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Nothing was tried yet."""
-        self._sleep = sleep
-        self._failed = 0
-
-    def begin_again(self) -> None:
-        """There was some progress: what failed before does not count."""
-        self._failed = 0
-
-    def wait(self, error: Passing, what: str) -> None:
-        """Wait before the next try; Unavailable when there were enough."""
-        self._failed += 1
-        if self._failed > max(0, int(str(setting("HTTP_REQUEST_MAX_RETRIES")))):
-            raise Unavailable(f"{what} after {self._failed} tries: {error}.") from error
-        pause = min(_FIRST_PAUSE_SECONDS * 2 ** (self._failed - 1), _LONGEST_PAUSE_SECONDS)
-        # Many clients of a server that is back do not come at once.
-        self._sleep(max(pause * random.uniform(0.75, 1.25), min(error.pause, _LONGEST_ASKED_SECONDS)))
-
-
-class _Held(Struct):
-    """A connection that somebody uses, and whether it was used before."""
-
-    lane: Lane
-    used: bool
+"""Connections that are kept open while nobody uses them."""
 
 
 class Pool:
-    """One server. For any number of threads; each request takes a connection that is free."""
+    """Makes and keeps connections to `server`. Certificates and the time limit are the settings' when one is made.
 
-    def __init__(
-        self,
-        client: RestClient,
-        *,
-        login: bool = True,
-        connect: float | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """Ask the server of `client` as it does; without `login` as nobody. `connect` is how long that may take (s)."""
-        self.public = client.public
-        self.sleep = sleep
-        self._client = client
-        self._seconds = connect
-        self._headers = {**client.headers, "Host": client.host}
-        if not login:
-            self._headers.pop("Authorization", None)
-        self._lanes: list[Lane] = []
-        self._room = threading.BoundedSemaphore(MOST)
+    There is no lock, on which the handler of a signal could wait for the call that it interrupts: whoever finds no
+    free connection opens one. A forked child opens its own.
+    """
+
+    def __init__(self, server: ServerUri, connect_seconds: float | None = None) -> None:
+        """Nothing is opened yet. `connect_seconds` is how long that may take; without it, as long as an answer."""
+        self.server = server
+        self._connect_seconds = connect_seconds
+        self._free: list[Connection] = []
         self._process = os.getpid()
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        use: Use[T],
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        good: tuple[int, ...] = (200,),
-    ) -> T:
-        """What `use` makes of a good answer; Unavailable when there is none after some tries."""
-        tries = Tries(self.sleep)
-        while True:
-            try:
-                return self.once(method, path, use, headers=headers, body=body, good=good)
-            except Passing as error:
-                tries.wait(error, f"{self.public} did not answer {path.partition('?')[0]}")
-
-    def once(
-        self,
-        method: str,
-        path: str,
-        use: Use[T],
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | Content = b"",
-        good: tuple[int, ...] = (200,),
-    ) -> T:
-        """As `ask`, but tried once: `Passing` when another try may help."""
-        target, whole = self._client.path + path, self._headers | dict(headers or {})
-        with self._lane() as held:
-            try:
-                answer = self._send(held, method, target, whole, body)
-                if answer.status in good:
-                    return use(answer, held.lane)
-                text = held.lane.read()
-            except Broken as error:
-                raise Passing(str(error)) from error
-        raise self._failure(answer, text, path)
-
-    def _send(self, held: _Held, method: str, target: str, headers: Mapping[str, str], body: bytes | Content) -> Answer:
-        try:
-            return held.lane.ask(method, target, headers, body)
-        except Broken as error:
-            if error.heard or not held.used or isinstance(body, Content):
-                raise
-        # A connection that waited may have been closed meanwhile: that is nobody's fault.
-        held.lane.close()
-        held.lane = self._connect()
-        return held.lane.ask(method, target, headers, body)
-
-    def _failure(self, answer: Answer, text: bytes, path: str) -> Exception:
-        refusal = self._client.refusal(answer.status, text, path)
-        if not may_work_later(answer.status, text):
-            return refusal
-        asked = answer.headers.get("retry-after", "")
-        return Passing(refusal.message, float(asked) if asked.isascii() and asked.isdigit() else 0)
+        self._tls: ssl.SSLContext | None = None
 
     @contextmanager
-    def _lane(self) -> Iterator[_Held]:
-        """A connection, kept afterwards if it can be used again."""
+    def connection(self) -> Iterator[Connection]:
+        """A connection that nobody else uses meanwhile; kept afterwards if it can be used again."""
         if self._process != os.getpid():
             # What was open belongs to the process that this one was forked from.
-            self._process, self._lanes, self._room = os.getpid(), [], threading.BoundedSemaphore(MOST)
-        with self._room:
-            try:
-                held = _Held(self._lanes.pop(), used=True)
-            except IndexError:
-                held = _Held(self._connect(), used=False)
-            try:
-                yield held
-            finally:
-                if held.lane.free:
-                    self._lanes.append(held.lane)
-                else:
-                    held.lane.close()
-
-    def _connect(self) -> Lane:
+            self._process, self._tls = os.getpid(), None
+            self.close()
         try:
-            return Lane(self._client.connect(self._seconds))
-        except (OSError, http.client.HTTPException) as error:
-            raise Passing(str(error) or type(error).__name__) from error
+            found = self._free.pop()
+        except IndexError:
+            found = Connection(self._connect)
+        try:
+            yield found
+        finally:
+            if found.free and len(self._free) < MOST:
+                self._free.append(found)
+            else:
+                found.close()
 
     def close(self) -> None:
         """Close what is open and not in use; it opens again when used."""
-        while self._lanes:
-            self._lanes.pop().close()
+        while self._free:
+            self._free.pop().close()
+
+    def _connect(self) -> socket.socket:
+        timeout = setting("HTTP_REQUEST_TIMEOUT")
+        assert isinstance(timeout, int)
+        if timeout < 1:
+            raise InvalidValue(f"MLFLOW_HTTP_REQUEST_TIMEOUT={timeout} is no number of seconds from 1.")
+        if self.server.secure and self._tls is None:
+            self._tls = make_tls()
+        try:
+            connected = self._open(self._connect_seconds or timeout)
+        except (OSError, ValueError) as error:
+            if advice := _advice(error):
+                raise Unavailable(f"{self.server.public} cannot be reached: {error}. {advice}") from error
+            raise Transient(reason_of(error)) from error
+        connected.settimeout(timeout)
+        return connected
+
+    def _open(self, seconds: float) -> socket.socket:
+        server = self.server
+        port = server.port if server.port is not None else (443 if server.secure else 80)
+        connected = socket.create_connection((server.host, port), seconds)
+        try:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connected if self._tls is None else self._tls.wrap_socket(connected, server_hostname=server.host)
+        except BaseException:
+            connected.close()
+            raise
 
 
-def read_all(_answer: Answer, lane: Lane) -> bytes:
-    """The body of an answer."""
-    return lane.read()
+def _advice(error: Exception) -> str:
+    """What to do about an error that asking again does not mend; "" for all others."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "MLFLOW_TRACKING_SERVER_CERT_PATH names the certificates that the server's must be signed by."
+    if isinstance(error, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+        return "It speaks http and not https."
+    if isinstance(error, socket.gaierror) and error.errno == getattr(socket, "EAI_NONAME", None):
+        return "No machine has this name."
+    if isinstance(error, ValueError):
+        return "Check the address."
+    return ""
