@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -14,8 +15,8 @@ import pytest
 from millstream.drivers.artifacts import http_uploads
 from millstream.drivers.artifacts.http import HttpArtifacts
 from millstream.drivers.rest import retries
-from millstream.formats.digests import print_digest
-from millstream.values.errors import BadRequest, InvalidValue, MillstreamError, NotPermitted, Unavailable
+from millstream.formats.digests import print_digest, sha256
+from millstream.values.errors import BadRequest, InvalidValue, MillstreamError, NotPermitted, StorageFailed, Unavailable
 from millstream.values.paths import RelPath
 from tests.drivers.depots import ODD, Answer, Script, at, opened, scripted, written
 
@@ -191,6 +192,103 @@ def test_a_server_that_takes_no_parts_gets_the_file_whole(script: Script, tmp_pa
         "PUT /pre/api/2.0/mlflow-",
         "PUT /pre/api/2.0/mlflow-",
     ]
+
+
+WRONG = b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "its SHA-256 is another"}'
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_that_is_not_what_was_sent_begins_again_once(script: Script, tmp_path: Path) -> None:
+    refused: list[int] = []
+    parts = [{"part_number": number, "size": PART, "etag": sha256(b"x" * PART)} for number in (1, 2)]
+
+    def answer(method: str, path: str, _headers: dict[str, str]) -> Answer:
+        if path.endswith("/mpu/create/0/run/artifacts"):
+            return 200, {}, json.dumps({"upload_id": "u", "parts": [] if refused else parts}).encode()
+        if method == "PUT":
+            return 200, {}, b'{"etag": "e"}'
+        if most > len(refused):
+            refused.append(1)
+            return 400, {}, WRONG
+        return 200, {}, b"{}"
+
+    script.answer = answer
+    source = written(tmp_path, "f", b"x" * 3 * PART)
+    most, told = 1, list[int]()
+    of(script).put_file(source, at("f"), told.append)
+    sent = [path.partition("mpu/")[2].partition("/")[0] for path in script.paths()]
+    assert sent == ["create", "part", "complete", "create", "part", "part", "part", "complete"]
+    assert sum(told) == 3 * PART
+    assert -3 * PART in told
+    most = 3
+    with pytest.raises(InvalidValue, match="another"):
+        of(script).put_file(source, at("f"))
+    assert len(refused) == 3
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_that_cannot_be_gone_on_with_is_ended(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's server takes parts past itself only, and a person may want none to go there."""
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "false")
+    begun = {"upload_id": "u", "credentials": [{"url": "http://127.0.0.1:1/", "part_number": n} for n in (1, 2, 3)]}
+    script.answer = lambda _method, path, _headers: (200, {}, json.dumps(begun).encode() if "create" in path else b"")
+    of(script).put_file(written(tmp_path, "f", b"x" * 3 * PART), at("f"))
+    assert [path.split("/artifacts/")[0].rsplit("/0")[0].rsplit("/mlflow-")[1] for path in script.paths()] == [
+        "artifacts/mpu/create",
+        "artifacts/mpu/abort",
+        "artifacts",
+    ]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_one_path_that_is_refused_says_nothing_of_parts(script: Script, tmp_path: Path) -> None:
+    script.answer = lambda *_: (400, {}, WRONG)
+    found = of(script)
+    with pytest.raises(InvalidValue):
+        found.put_file(written(tmp_path, "f", b"x" * 3 * PART), at("f"))
+    assert found._server.takes_parts
+
+
+def test_a_file_that_becomes_shorter_is_no_matter_of_trying_again(
+    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = written(tmp_path, "f", b"x" * (2**20 + 1))
+    monkeypatch.setattr("os.fstat", lambda *_: os.stat_result((0,) * 6 + (2**21, 0, 0, 0)))
+    with pytest.raises(StorageFailed, match="shorter"):
+        of(script).put_file(source, at("f"))
+
+
+ADDRESSES = (
+    {"url": "http://127.0.0.1:1/a b"},
+    {"url": "http://127.0.0.1:1/한글"},
+    {"url": "http://user:pw@127.0.0.1:1/x"},
+    {"url": "file:///etc/passwd"},
+    {"url": "http://127.0.0.1:1/", "headers": {"X": "y\r\nHost: evil"}},
+    {"url": "http://127.0.0.1:1/", "headers": {"X\r\nY": "y"}},
+)
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=str)
+def test_an_address_that_is_none_leads_nowhere(script: Script, tmp_path: Path, address: dict[str, Any]) -> None:
+    said = json.dumps({**address, "file_size": "2000000"}).encode()
+    script.answer = lambda _method, path, _headers: (200, {}, said if "presigned" in path else b"through the server")
+    found = of(script)
+    found._server._signs = True
+    with found.open(at("f")) as file:
+        assert file.read() == b"through the server"
+    assert not found._server.direct
+
+
+@pytest.mark.parametrize("said", [b"<html>", b"[]", b'{"url": 5}'])
+def test_addresses_in_words_of_its_own(script: Script, said: bytes) -> None:
+    script.answer = lambda *_: (200, {}, said)
+    found = of(script)
+    assert not found._server.signs(), "it says 404"
+    found._server._signs = True
+    with pytest.raises(BadRequest):
+        found.open(at("f"))
 
 
 def test_paths_are_sent_as_they_are(script: Script) -> None:

@@ -6,13 +6,17 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
 
-from millstream.drivers.rest.client import RestClient
+from millstream.drivers.rest import connection
+from millstream.drivers.rest.client import RestClient, read_all
+from millstream.drivers.rest.connection import Content
+from millstream.drivers.rest.pool import MOST
 from millstream.values.errors import (
     BadRequest,
     EndpointNotFound,
@@ -52,7 +56,8 @@ def script() -> Iterator[Script]:
             for name, value in {"Content-Length": str(len(data)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(data)
+            with suppress(ConnectionError):  # a client that does not want all of it
+                self.wfile.write(data)
             if "Content-Length" in headers:
                 self.close_connection = True
 
@@ -188,7 +193,10 @@ def test_answers_of_every_shape_are_read(answer: bytes, found: dict[str, Any]) -
         b"HTTP/2 200 OK\r\n\r\n",
         b"HTTP/1.1 2x0 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+        b"HTTP/1.1 101 Up\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000_000,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",
@@ -198,6 +206,64 @@ def test_broken_answers_are_asked_for_again_and_named(answer: bytes, monkeypatch
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     with speaking(answer) as client, pytest.raises(Unavailable, match="after 2 tries"):
         client.get("x", {})
+
+
+def test_a_refusal_is_heard_before_all_is_sent() -> None:
+    said = refusal("INVALID_PARAMETER_VALUE", "zu groß")
+    with speaking(b"HTTP/1.1 413 No\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said)) as client:
+        for _ in range(3):
+            with pytest.raises(InvalidValue, match="zu groß"):
+                client.once("PUT", "/x", read_all, body=b"x" * 50_000_000)
+        with TemporaryFile() as file:
+            file.truncate(50_000_000)
+            with pytest.raises(InvalidValue, match="zu groß"):
+                client.once("PUT", "/x", read_all, body=Content(file, 50_000_000))
+
+
+def test_streams_come_in_pieces_and_say_when_they_break_off(script: Script) -> None:
+    data = bytes(range(256)) * 10_000
+    script.answers = [(503, {}, b""), (200, {}, data), (200, {"Content-Length": str(len(data) + 1)}, data)]
+    client = RestClient(script.address, sleep=lambda _: None)
+    with client.open("/get-artifact", {"path": "한 글"}) as stream:
+        assert stream.read(5) + stream.read() + stream.read() == data
+    assert script.requests[-1][1] == "/prefix/get-artifact?path=%ED%95%9C%20%EA%B8%80"
+    assert len(client.pool._free) == 1, "it was read to its end"
+    with client.open("/get-artifact", {}) as stream, pytest.raises(Unavailable, match="/prefix/get-artifact broke off"):
+        stream.read()
+    with client.open("/get-artifact", {}) as stream:
+        stream.read(5)
+    assert client.pool._free == []
+    script.answers = [(404, {}, refusal("RESOURCE_DOES_NOT_EXIST"))]
+    with pytest.raises(NotFound):
+        client.open("/get-artifact", {})
+    client.close()
+
+
+def test_a_long_answer_is_no_matter_of_trying_again(
+    script: Script, client: RestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LONGEST", 100)
+    script.answers = [(200, {}, b'"' + b"x" * 200 + b'"')]
+    with pytest.raises(BadRequest, match="longer than 100"):
+        client.get("x", {})
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize("text", ["5", "0.5", "-1", "nan", "inf", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", ""])
+def test_who_asks_to_wait_is_given_time(script: Script, text: str) -> None:
+    script.answers = [(429, {"Retry-After": text}, b""), (200, {}, b"{}")]
+    pauses: list[float] = []
+    client = RestClient(script.address, sleep=pauses.append)
+    client.get("x", {})
+    client.close()
+    assert {"5": pauses[0] == 5, "inf": pauses[0] == 300}.get(text, 0.3 < pauses[0] < 0.7)
+
+
+def test_idle_connections_are_few(script: Script, client: RestClient) -> None:
+    with ExitStack() as stack:
+        for _ in range(MOST + 5):
+            stack.enter_context(client.pool.connection()).ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").read()
+    assert len(client.pool._free) == MOST
 
 
 @contextmanager
@@ -211,7 +277,7 @@ def speaking(answer: bytes) -> Iterator[RestClient]:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                with connection:
+                with connection, suppress(ConnectionError):
                     connection.recv(65_536)
                     connection.sendall(answer)
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from millstream.drivers.artifacts import local_parts
 from millstream.drivers.artifacts.leftovers import TEMPORARY
 from millstream.formats.digests import parse_digest, print_digest, sha256
 from millstream.server.app import make_app, make_depot
@@ -134,6 +135,28 @@ def test_without_all_parts_there_is_no_file(sender: Sender) -> None:
     assert sender.put(upload, 3, pieces()[3]).status == 404
     assert sender.complete(upload, etags).status in (400, 404)
     assert sender.begin()["parts"] == []
+
+
+def test_who_asks_again_while_the_whole_is_compared_hears_that_it_is_there(
+    local: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that has waited too long for the checksum of a large file, say."""
+    upload = local.begin()["upload_id"]
+    etags = {number: local.put(upload, number, data).json()["etag"] for number, data in pieces().items()}
+    statuses: list[int] = []
+    digest = local_parts._Inside.digest
+
+    def compare(inside: local_parts._Inside, name: str) -> str:
+        found = digest(inside, name)
+        monkeypatch.undo()
+        statuses.append(local.complete(upload, etags).status)
+        return found
+
+    monkeypatch.setattr(local_parts._Inside, "digest", compare)
+    statuses.append(local.complete(upload, etags).status)
+    assert statuses == [200, 200]
+    assert local.get().body == DATA
+    assert local.names() == [NAME]
 
 
 def test_a_whole_that_is_another_is_not_published(local: Sender) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from millstream.drivers.artifacts.base import Progress, Told
 from millstream.drivers.artifacts.beneath import Spot
@@ -36,23 +38,23 @@ class HttpDraft:
     def __init__(self, artifacts: HttpArtifacts, path: RelPath) -> None:
         """Begin the file `path`."""
         self._artifacts, self._path = artifacts, path
-        self._file = tempfile.NamedTemporaryFile(prefix="millstream-")  # noqa: SIM115 (closed in `discard`)
+        with _writing():
+            self._file = tempfile.NamedTemporaryFile(prefix="millstream-")  # noqa: SIM115 (closed in `discard`)
 
     def write(self, data: bytes | bytearray) -> None:
         """Add `data` at the end."""
-        try:
+        with _writing():
             self._file.write(data)
-        except OSError as error:
-            raise failure("write", Path(self._file.name), error) from error
 
     def commit(self) -> None:
         """Send it."""
-        self._file.flush()
+        with _writing():
+            self._file.flush()
         self._artifacts.put_file(Path(self._file.name), self._path)
 
     def discard(self) -> None:
         """Forget it."""
-        self._file.close()
+        _close(self._file)
 
 
 class HttpArtifacts:
@@ -80,16 +82,18 @@ class HttpArtifacts:
         try:
             with open(source, "rb", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
-                if size > LARGE and self._server.takes_parts:
-                    if Upload(self._server, place, source, cast(BinaryIO, file), told).run():
-                        return
-                    self._server.takes_parts = False
+                in_parts = size > LARGE and self._server.takes_parts
+                if in_parts and Upload(self._server, place, source, cast(BinaryIO, file), told).run():
+                    return
                 if size <= _SMALL:
                     data = file.read()
                     self._put(place, data)
                     _tell(told, len(data))
                 else:
                     self._put_long(place, cast(BinaryIO, file), size, told)
+                if in_parts and self._server.direct:
+                    # It took whole what it would not take in parts, and not for a bucket that cannot be reached now.
+                    self._server.takes_parts = False
         except OSError as error:
             raise failure("read", source, error) from error
 
@@ -127,14 +131,16 @@ class HttpArtifacts:
     def open(self, path: RelPath) -> BinaryIO:
         """Open a copy of `path`, which goes when it is closed; NotFound when there is no such file."""
         place = self._file(path)
-        file = tempfile.TemporaryFile(prefix="millstream-")  # noqa: SIM115 (the caller's)
+        with _writing():
+            file = cast(BinaryIO, tempfile.TemporaryFile(prefix="millstream-"))  # noqa: SIM115 (the caller's)
         try:
-            fetch(self._server, place, _Copy(cast(BinaryIO, file)), None, None)
-            file.seek(0)
+            fetch(self._server, place, _Copy(file), None, None)
+            with _writing():
+                file.seek(0)
         except BaseException:
-            file.close()
+            _close(file)
             raise
-        return cast(BinaryIO, file)
+        return file
 
     def delete(self, path: RelPath) -> None:
         """Remove a file, or a directory with all below it."""
@@ -193,11 +199,27 @@ class _Copy:
         self._file = file
 
     def write(self, data: bytes) -> None:
-        self._file.write(data)
+        with _writing():
+            self._file.write(data)
 
     def restart(self) -> None:
-        self._file.seek(0)
-        self._file.truncate()
+        with _writing():
+            self._file.seek(0)
+            self._file.truncate()
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Say in our words what the disk of temporary files refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise failure("write", Path(tempfile.gettempdir()), error) from error
+
+
+def _close(file: IO[bytes]) -> None:
+    with suppress(OSError):  # what a full disk did not take goes anyway
+        file.close()
 
 
 def _make(folder: Path) -> None:

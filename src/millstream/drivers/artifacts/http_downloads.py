@@ -17,7 +17,7 @@ from millstream.drivers.rest.client import RestClient
 from millstream.drivers.rest.connection import Response
 from millstream.drivers.rest.retries import Transient
 from millstream.formats.digests import WANTED, WHOLE, parse_digest
-from millstream.values.errors import InvalidValue
+from millstream.values.errors import BadRequest, InvalidValue, StorageFailed
 from millstream.values.paths import RelPath
 from millstream.values.readers import converter
 
@@ -45,12 +45,14 @@ def fetch(server: Server, path: RelPath, goal: Goal, size: int | None, told: Tol
     it begins anew.
     """
     if (size is None or size >= _WORTH_ASKING) and server.direct and may_go("DIRECT_DOWNLOADS") and server.signs():
-        found = _to_address(server.ask("GET", server.at("presigned", path), good=(200, 501)))
+        found = _ask_address(server, path)
         if found.url and (found.file_size or 0) >= _WORTH_ASKING:
             download = _Download(goal, told)
             try:
                 client, target = straight(found.url)
                 return download.run(client, target, found.headers, patient=False)
+            except StorageFailed:
+                raise  # it came, and cannot be written here
             except NOT_REACHED:
                 server.part()
                 download.restart()
@@ -63,7 +65,15 @@ class _Address(msgspec.Struct):
     file_size: int | None = None
 
 
-_to_address = converter(_Address)
+_to_address = converter(_Address, strict=False)
+
+
+def _ask_address(server: Server, path: RelPath) -> _Address:
+    answer = server.ask("GET", server.at("presigned", path), good=(200, 501))
+    try:
+        return _to_address(answer)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"{server.public} names an address in words of its own: {error}.") from error
 
 
 class _Download:

@@ -7,6 +7,7 @@ next process that sends the same file goes on with it.
 from __future__ import annotations
 
 import hashlib
+import os
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ _MOST_PARTS = 9_000
 _AT_ONCE = 4
 _HELD = 64 * 2**20
 """Most bytes of all parts on their way."""
-_TRIES = 2
+_ANYTHING = (200, 400, 403, 404, 405, 500, 501, 502, 503, 504)
 
 
 class _Address(msgspec.Struct):
@@ -68,13 +69,12 @@ class Upload:
     def __init__(self, server: Server, path: RelPath, source: Path, file: BinaryIO, told: Told | None) -> None:
         """Send `file`, which was opened from `source`; `told` is told how many bytes more are there."""
         self.server, self._path, self._file, self._told = server, path, file, told
-        facts = source.stat()
+        facts = os.fstat(file.fileno())
         self._size = facts.st_size
         part_size = max(PART, -(-self._size // _MOST_PARTS))
         name = f"{server.public} {path} {source.resolve()} {self._size} {facts.st_mtime_ns}"
         self._plan = Plan(sha256(name.encode("utf-8", "surrogateescape"))[:32], self._size, part_size)
         self._etags: dict[int, str] = {}
-        self._counted = 0
 
     def run(self) -> bool:
         """Send it. False when the server takes no parts, and the file has to go as a whole."""
@@ -89,12 +89,20 @@ class Upload:
                 # Somebody ended the upload, or what the server has is not what was sent: once more from the start.
                 if last:
                     raise
+                self._begin_again()
             except _PastFailed:
-                self._ask("abort", {"upload_id": begun.upload_id}, good=(200, 400, 404, 500))
-                self._count(-self._counted)
+                self._abort(begun)
+                self._begin_again()
                 return False
-            self._count(-self._counted)
         return False
+
+    def _begin_again(self) -> None:
+        done, self._etags = self._etags, {}
+        self._tell(-sum(self._plan.stretch(number)[1] for number in done))
+
+    def _abort(self, begun: _Begun) -> None:
+        """Leave nothing where nobody will go on; whatever the server says to that."""
+        self._ask("abort", {"upload_id": begun.upload_id}, good=_ANYTHING)
 
     def _begin(self) -> _Begun | None:
         plan = self._plan
@@ -107,7 +115,10 @@ class Upload:
             begun = _to_begun(answer)
         except msgspec.ValidationError as error:
             raise BadRequest(f"{self.server.public} began an upload in words of its own: {error}.") from error
-        return begun if begun.parts is not None or self._addresses(begun) else None
+        if begun.parts is not None or self._addresses(begun):
+            return begun
+        self._abort(begun)
+        return None
 
     def _addresses(self, begun: _Begun) -> dict[int, _Address]:
         if not (self.server.direct and may_go("DIRECT_UPLOADS")) or len(begun.credentials) != self._plan.count:
@@ -122,7 +133,6 @@ class Upload:
     def _send(self, begun: _Begun) -> None:
         whole = hashlib.sha256()
         sending = _Sending(self, begun.upload_id, self._addresses(begun), begun.parts)
-        self._etags = {}
         self._file.seek(0)
 
         def parts() -> Iterator[tuple[int, bytes]]:
@@ -143,15 +153,14 @@ class Upload:
         fields = {"upload_id": begun.upload_id, "parts": named, "sha256": whole.hexdigest()}
         self._ask("complete", fields)
 
-    def _count(self, count: int) -> None:
-        self._counted += count
+    def _tell(self, count: int) -> None:
         if self._told is not None and count:
             self._told(count)
 
     def stored(self, number: int, etag: str, size: int) -> None:
         """A part is there."""
         self._etags[number] = etag
-        self._count(size)
+        self._tell(size)
 
     def put(self, upload_id: str, number: int, data: bytes) -> str:
         """Send a part through the server: its etag."""
@@ -162,7 +171,7 @@ class Upload:
         answer = server.client.request("PUT", target + query, read_all, headers=headers, body=data)
         try:
             return _read_tag(answer).etag
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadRequest(f"{server.public} took a part in words of its own: {error}.") from error
 
 

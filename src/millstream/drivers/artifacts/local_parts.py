@@ -102,14 +102,18 @@ class LocalParts:
             return _Inside(self._folder, self._spot.directory)
 
     def complete(self, etags: dict[int, str], sha256: str) -> None:
-        """Give the file its name. Done before, and nothing has changed since, it is done."""
+        """Give the file its name. Done before, or meanwhile, and nothing has changed since, it is done."""
         try:
-            inside = self.open()
+            self._complete(etags, sha256)
         except NotFound:
-            if sha256 and self._is_there(sha256):
-                return
-            raise
-        with inside, self.writing():
+            # A client that has waited too long for the checksum of a large file asks again while it is computed.
+            if not sha256 or not self._is_there(sha256):
+                raise
+        else:
+            self.abort()
+
+    def _complete(self, etags: dict[int, str], sha256: str) -> None:
+        with self.open() as inside, self.writing():
             names = inside.names()
             plan = _plan(names)
             if plan is None:
@@ -126,7 +130,6 @@ class LocalParts:
                 src_dir_fd=inside.at(_DATA).directory,
                 dst_dir_fd=self._spot.directory,
             )
-        self.abort()
 
     def _is_there(self, sha256: str) -> bool:
         with suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import time
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from millstream.drivers.rest.client import RestClient
 from millstream.drivers.rest.retries import Transient
 from millstream.formats.wire.calls.call import Message
-from millstream.values.errors import InvalidValue, MillstreamError, NotSupported
+from millstream.values.errors import BadRequest, InvalidValue, MillstreamError, NotSupported
 from millstream.values.paths import Location, RelPath
 from millstream.values.settings import setting, text_setting
 
@@ -55,7 +56,10 @@ class Server:
     def signs(self) -> bool:
         """Whether it hands out addresses at which files are fetched past it."""
         if self._signs is None:
-            self._signs = bool(self.ask("GET", _INFO, good=(200, *_ANY)).get("multipart_downloads_enabled"))
+            info: dict[str, Any] = {}
+            with suppress(BadRequest):  # a page for people, say, where an older server knows no such address
+                info = self.ask("GET", _INFO, good=(200, 400, 401, 403, 404, 405, 501))
+            self._signs = bool(info.get("multipart_downloads_enabled"))
         return self._signs
 
     def ask(self, method: str, target: str, fields: object = None, *, good: tuple[int, ...] = (200,)) -> dict[str, Any]:
@@ -64,7 +68,6 @@ class Server:
         return self.client.ask(Message(method, target, body), good=good)
 
 
-_ANY = (400, 401, 403, 404, 405, 501)
 _servers: dict[tuple[str, str | None, float | None], Server] = {}
 
 
