@@ -13,7 +13,7 @@ from millstream.formats.wire.needs import NARROWED, Needs, read
 from millstream.formats.wire.route import Given, Request, Route
 from millstream.formats.wire.runs import checked_run
 from millstream.server import replies
-from millstream.values import queries
+from millstream.values import outlines, queries
 from millstream.values.entities import Metric, ViewType
 from millstream.values.names import MAX_RESULTS, check_experiment_id
 
@@ -47,6 +47,14 @@ class Facets(Request, frozen=True, kw_only=True):
     filter: str = ""
     view: View = ViewType.ACTIVE_ONLY
     limit: Int64 = 100
+
+
+class Keys(Request, frozen=True, kw_only=True):
+    """Fields of ui/keys: which keys the runs of a search have."""
+
+    experiment_ids: tuple[str, ...] = ()
+    filter: str = ""
+    view: View = ViewType.ACTIVE_ONLY
 
 
 class Series(Request, frozen=True, kw_only=True):
@@ -83,7 +91,7 @@ def _within(name: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def _experiments(request: Runs | Facets) -> tuple[str, ...]:
+def _experiments(request: Runs | Facets | Keys) -> tuple[str, ...]:
     for index, experiment_id in enumerate(request.experiment_ids):
         check(f"experiment_ids[{index}]", experiment_id, check_experiment_id)
     return request.experiment_ids
@@ -109,6 +117,17 @@ def _facets(request: Facets, _given: Given) -> queries.FacetRuns:
         view=read_view(request.view, "view"),
         limit=_within("limit", request.limit, 0, MAX_RESULTS),
     )
+
+
+def _keys(request: Keys, _given: Given) -> outlines.ListKeys:
+    return outlines.ListKeys(
+        experiment_ids=_experiments(request), filter=request.filter, view=read_view(request.view, "view")
+    )
+
+
+def _reply_keys(keys: outlines.RunKeys, _given: Given) -> dict[str, Any]:
+    found: dict[str, Any] = structs.asdict(keys)
+    return found | {name: structs.asdict(found[name]) for name in ("metrics", "params", "tags")}
 
 
 def _reply_facets(facets: list[queries.Facet], _given: Given) -> dict[str, Any]:
@@ -191,6 +210,7 @@ def routes(server: Server) -> tuple[Route, ...]:
         ),
         _posted("runs", NARROWED, Runs, queries.TabulateRuns, _runs, _reply_runs, replies.RunColumns),
         _posted("facets", NARROWED, Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
+        _posted("keys", NARROWED, Keys, outlines.ListKeys, _keys, _reply_keys, replies.Keys),
         _posted(
             "series", read(run="run_ids"), Series, queries.SampledHistories, _series, _reply_series, replies.Series
         ),

@@ -63,6 +63,25 @@ class Facets(Answer, frozen=True, kw_only=True):
     facets: list[FacetObject]
 
 
+class KeyColumns(Answer, frozen=True, kw_only=True):
+    """Keys by name: item i of every list is about key i. What does not vary has one value in all matching runs."""
+
+    key: list[str]
+    runs: list[int]
+    varies: list[bool]
+    numeric: list[bool]
+    value: list[str | None]
+
+
+class Keys(Answer, frozen=True, kw_only=True):
+    """Which keys the `total` matching runs have."""
+
+    total: int
+    metrics: KeyColumns
+    params: KeyColumns
+    tags: KeyColumns
+
+
 class SeriesObject(Answer, frozen=True, kw_only=True):
     """Points of a metric of one run in columns."""
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct, structs
 from sqlalchemy import Connection, Select, select
 
-from millstream.drivers.sql import read, schema, search, tables
+from millstream.drivers.sql import key_lists, read, schema, search, tables
 from millstream.drivers.sql.conditions import of_seen
 from millstream.drivers.sql.facets import Facets
 from millstream.formats.filters import (
@@ -24,7 +24,7 @@ from millstream.formats.filters import (
     parse_order,
 )
 from millstream.formats.tokens import decode_token, next_token
-from millstream.values import names, queries
+from millstream.values import names, outlines, queries
 from millstream.values.entities import ACTIVE, Experiment, Page, Run, ViewType
 from millstream.values.errors import InvalidValue
 from millstream.values.refusals import no_run
@@ -55,6 +55,7 @@ class Searches:
             queries.TabulateRuns: self._tabulate_runs,
             queries.CountRuns: self._count_runs,
             queries.FacetRuns: self._facet_runs,
+            outlines.ListKeys: self._list_keys,
         }
 
     def _search_experiments(self, query: queries.SearchExperiments) -> Page[Experiment]:
@@ -122,6 +123,17 @@ class Searches:
             rids = connection.execute(select(schema.runs.c.rid).where(*matching)).scalars().all()
             found = Facets(connection, rids)
             return [found.facet(key, name, query.limit) for key, name in zip(asked.order, query.keys, strict=True)]
+
+    def _list_keys(self, query: outlines.ListKeys) -> outlines.RunKeys:
+        asked = _Asked.of(query)
+        with self._reading() as connection:
+            asked = asked.settled(connection)
+            total = asked.count(connection)
+            matching = search.run_conditions(asked.ids, asked.node, asked.stages)
+            params, tags = (
+                key_lists.texts(connection, table, matching, total) for table in (schema.params, schema.tags)
+            )
+            return outlines.RunKeys(total, key_lists.metrics(connection, matching, total), params, tags)
 
 
 class _Asked(Struct, frozen=True):

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from millstream.stores.base import Store
-from millstream.values import ops, queries
+from millstream.values import ops, outlines, queries
 from millstream.values.entities import ViewType
 from millstream.values.errors import InvalidValue, MillstreamError, NotFound
 from millstream.values.paths import RelPath
@@ -191,6 +191,31 @@ class SearchSuite:
         for bad in ({"keys": ("nothing",)}, {"keys": ("status",), "limit": -1}, {"keys": ("status",) * 101}):
             with pytest.raises(InvalidValue):
                 store.read(queries.FacetRuns(experiment_ids=("0",), **bad))
+
+    @covers(outlines.ListKeys)
+    def test_keys_say_how_many_runs_have_them_and_whether_these_differ(self, store: Store) -> None:
+        for number in range(3):
+            params = {"same": "값", "lr": str(number / 10), "word": "ab"[number % 2]}
+            run = new_run(store)
+            log(store, run, [("m", float(number)), ("flat", 1.0), ("nan", math.nan)], params, {"t": "x"})
+            if number:
+                log(store, run, [("flat", 2.0, 1), ("some", math.nan if number == 1 else 7.0)], {"rare": "1"})
+        log(store, new_run(store, new_experiment(store)), params={"elsewhere": "1"})
+        found = store.read(outlines.ListKeys(experiment_ids=("0",)))
+        columns = outlines.KeyColumns
+        assert (found.total, found.metrics) == (
+            3,
+            columns(["flat", "m", "nan", "some"], [3, 3, 3, 2], [True, True, False, True], [True] * 4, [None] * 4),
+        )
+        names, runs, varies = ["lr", "rare", "same", "word"], [3, 2, 3, 3], [True, True, False, True]
+        assert found.params == columns(names, runs, varies, [True, True, False, False], [None, None, "값", None])
+        place = found.tags.key.index("t")
+        assert (found.tags.runs[place], found.tags.varies[place], found.tags.value[place]) == (3, False, "x")
+        some = store.read(outlines.ListKeys(experiment_ids=("0",), filter="params.rare = '1'"))
+        assert (some.total, some.params.value) == (2, [None, "1", "값", None])
+        assert store.read(outlines.ListKeys(experiment_ids=("0",), view=ViewType.DELETED_ONLY)).params.key == []
+        with pytest.raises(InvalidValue):
+            store.read(outlines.ListKeys(experiment_ids=("0",), filter="params."))
 
     def test_parts_of_a_series_are_searched_and_sorted(self, store: Store) -> None:
         down, up, nan = (new_run(store, run_name=name) for name in ("down", "up", "nan"))

@@ -5,6 +5,7 @@ import { onReach } from "../core/api";
 import { matchRoute, type Route } from "../core/router";
 import { ExperimentsPage } from "../pages/experiments/ExperimentsPage";
 import { WorkspacePage } from "../pages/workspace/WorkspacePage";
+import { MenuHost } from "../parts/MenuHost";
 import { about, refreshAbout } from "./about";
 import { crumbs } from "./crumbs";
 import { repeat } from "./load";
@@ -34,6 +35,7 @@ export function Shell(): JSX.Element {
           </Suspense>
         </ErrorBoundary>
       </main>
+      <Suspense><MenuHost /></Suspense>
       <ToastBar />
     </>
   );

@@ -6,13 +6,14 @@ from typing import Any
 
 from millstream.formats.wire.calls.call import Call, Fields
 from millstream.formats.wire.calls.experiments import view_word
-from millstream.values import queries
+from millstream.values import outlines, queries
 from millstream.values.entities import Metric
 from millstream.values.readers import converter
 
 PREFIX = "/api/ui/"
 _to_table = converter(queries.RunTable)
 _to_facet = converter(queries.Facet)
+_to_keys = converter(outlines.RunKeys)
 _to_envelope = converter(queries.Envelope)
 _to_facts = converter(queries.StoreFacts)
 
@@ -45,6 +46,14 @@ def _facets(query: queries.FacetRuns) -> Fields:
         "filter": query.filter,
         "view": view_word(query.view),
         "limit": query.limit,
+    }
+
+
+def _keys(query: outlines.ListKeys) -> Fields:
+    return {
+        "experiment_ids": list(query.experiment_ids),
+        "filter": query.filter,
+        "view": view_word(query.view),
     }
 
 
@@ -112,6 +121,7 @@ CALLS: tuple[Call, ...] = (
     _row(queries.TabulateRuns, "runs", _runs, _read_table),
     _row(queries.CountRuns, "runs", _count, lambda reply, _: int(reply["total"])),
     _row(queries.FacetRuns, "facets", _facets, _read_facets),
+    _row(outlines.ListKeys, "keys", _keys, lambda reply, _: _to_keys(reply)),
     _row(queries.MetricEnvelope, "envelope", _envelope, _read_envelope),
     _row(queries.DescribeStore, "about", lambda _query: {}, _read_facts, "GET"),
 )
