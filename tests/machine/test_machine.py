@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from millstream.drivers.files import runs
-from millstream.values import changes, queries, rules
+from millstream.values import changes, outlines, queries, rules
 from tests import servers
 from tests.machine.machine import StoreMachine
 from tests.machine.places import Place, Postgresql, Sqlite, Tree
@@ -30,6 +30,8 @@ ENOUGH_FOR_ALL = 5000
 OF_FILES = {queries.ListArtifacts, queries.ListModelArtifacts, queries.SignArtifact}
 # What servers ask for themselves; the suite is about these too.
 OF_SERVERS = {changes.ReadChanges, changes.CountPoints, changes.ReadSteps, queries.WasDone}
+# How tables of runs are laid out: made of what is asked here by other questions; the suite is about these too.
+OF_TABLES = {outlines.ListKeys}
 SETTINGS = settings(
     stateful_step_count=STEPS_OF_A_STORE,
     deadline=None,
@@ -50,7 +52,7 @@ def stand(place: Place, steps: int = STEPS) -> None:
         run_state_machine_as_test(StoreMachine, settings=settings(SETTINGS, max_examples=examples))
     if steps >= ENOUGH_FOR_ALL:
         assert set(rules.RULES) - StoreMachine.ops_made == set()
-        assert every(queries.Query) - StoreMachine.queries_asked == OF_FILES | OF_SERVERS
+        assert every(queries.Query) - StoreMachine.queries_asked == OF_FILES | OF_SERVERS | OF_TABLES
 
 
 def test_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
