@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import struct
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,52 +11,15 @@ from typing import Any
 
 import pytest
 
-from millstream.server.static import PAGES
 from millstream.tracking.client import MlflowClient
+from tests.journeys.pages import Watched, in_browser, serving, watching
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
 expect = sync_api.expect
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-    pytest.mark.skipif(not (PAGES / "index.html").is_file(), reason="the pages are not built: npm run build in ui/"),
-]
-COMMAND = Path(sys.executable).with_name("millstream")
-
+pytestmark = in_browser
 
 everywhere = pytest.mark.parametrize("watched", ["", "/lab/ms"], ids=["at the root", "below a prefix"], indirect=True)
-
-
-class Watched:
-    """A page with everything that went wrong on it: console errors, exceptions, requests to other hosts."""
-
-    def __init__(self, page: Any, address: str) -> None:
-        self.page = page
-        self.address = address
-        self.errors: list[str] = []
-        self.strangers: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on("request", self._request)
-
-    def _request(self, request: Any) -> None:
-        if not request.url.startswith((self.address, "data:", "blob:")):
-            self.strangers.append(request.url)
-
-    def open(self, path: str = "") -> Any:
-        self.page.goto(f"{self.address}/{path}")
-        return self.page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -71,20 +31,8 @@ def store(tmp_path: Path) -> Path:
 def watched(request: pytest.FixtureRequest, browser: Any, store: Path) -> Iterator[Watched]:
     """A page of a fresh browser profile on a fresh server of `store`, which need not exist yet."""
     prefix = getattr(request, "param", "")
-    command = [str(COMMAND), "ui", "--port", "0", "--no-open", "--backend-store-uri", str(store)]
-    if prefix:
-        command += ["--static-prefix", prefix]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 800})
-    try:
-        assert server.stdout is not None
-        address = server.stdout.readline().strip()
-        assert address.startswith("http://"), address
-        yield Watched(context.new_page(), address.removesuffix(prefix).rstrip("/") + prefix)
-    finally:
-        context.close()
-        server.kill()
-        server.communicate()
+    with serving(store, prefix) as address, watching(browser, address) as found:
+        yield found
 
 
 def log_runs(store: Path) -> list[str]:
@@ -154,9 +102,9 @@ def test_from_the_list_to_a_run(watched: Watched, store: Path, tmp_path: Path) -
     page = watched.open()
     page.get_by_role("link", name="시험 one").click()
     expect_names(page, ["third", "tenth", "half"])
-    page.get_by_role("button", name="val/loss").click()
+    page.get_by_role("button", name="val/loss", exact=True).click()
     expect_names(page, ["tenth", "third", "half"])
-    page.get_by_role("button", name="val/loss").click()
+    page.get_by_role("button", name="val/loss", exact=True).click()
     expect_names(page, ["half", "third", "tenth"])
     assert "sort=-m:val/loss" in page.url
 

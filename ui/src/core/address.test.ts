@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { appPath, basePath, browserPath, fromOldHash, withQuery } from "./base";
 import { matchRoute, runPath } from "./router";
-import { EMPTY_STATE, formatState, nextSort, orderBy, parseState, type TableState } from "./url_state";
+import {
+  canGroup, EMPTY_STATE, formatLayout, formatState, hasNoLayout, nextSort, orderBy, parseState, withSort, type TableState,
+} from "./url_state";
 
 describe("below any prefix", () => {
   test.each([
@@ -45,11 +47,13 @@ describe("state of the table in the address", () => {
   test.each<Partial<TableState>>([
     {},
     { filter: "metrics.`a b` < 1 and params.x = '한글'" },
-    { sort: { column: "m:val/acc", descending: true } },
-    { sort: { column: "name", descending: false }, view: "DELETED_ONLY" },
+    { sort: [{ column: "m:val/acc", descending: true }, { column: "min:a b", descending: false }] },
+    { sort: [{ column: "name", descending: false }], view: "DELETED_ONLY" },
     { columns: ["status", "p:a,b", "m:x y"] },
     { columns: [] },
     { metric: "" },
+    { pinned: ["m:a~b", "status"], widths: { name: 300, "max:val/acc~1": 99 } },
+    { group: ["p:lr", "t:팀 이름", "user_id"], open: ['["0.1",null]', "0af3"], flat: true },
   ])("survives %j", (part) => {
     const state = { ...EMPTY_STATE, ...part };
     expect(parseState(formatState(state))).toEqual(state);
@@ -62,17 +66,45 @@ describe("state of the table in the address", () => {
   });
 
   test("keys that are no plain words are quoted for the server", () => {
-    expect(orderBy({ column: "m:val/acc", descending: true })).toEqual(["metrics.`val/acc` DESC"]);
-    expect(orderBy({ column: "p:lr", descending: false })).toEqual(["params.lr ASC"]);
-    expect(orderBy({ column: "name", descending: false })).toEqual(["attributes.run_name ASC"]);
-    expect(orderBy(null)).toEqual([]);
+    expect(orderBy([{ column: "m:val/acc", descending: true }])).toEqual(["metrics.`val/acc` DESC"]);
+    expect(orderBy([{ column: "p:lr", descending: false }])).toEqual(["params.lr ASC"]);
+    expect(orderBy([{ column: "p:lr", descending: true }, { column: "min:loss", descending: false }], new Set(["lr"]))).toEqual([
+      "number(params.lr) DESC", "metrics.`loss`.min ASC",
+    ]);
+    expect(orderBy([{ column: "name", descending: false }])).toEqual(["attributes.run_name ASC"]);
+    expect(orderBy([])).toEqual([]);
   });
 
   test("clicks go up, down, none", () => {
-    const up = nextSort(null, "m:a");
+    const up = nextSort([], "m:a");
     const down = nextSort(up, "m:a");
-    expect([up, down, nextSort(down, "m:a")]).toEqual([{ column: "m:a", descending: false }, { column: "m:a", descending: true }, null]);
-    expect(nextSort(down, "m:b")).toEqual({ column: "m:b", descending: false });
+    expect([up, down, nextSort(down, "m:a")]).toEqual([[{ column: "m:a", descending: false }], [{ column: "m:a", descending: true }], []]);
+    expect(nextSort(down, "m:b")).toEqual([{ column: "m:b", descending: false }]);
+  });
+
+  test("with Shift a column joins the others, turns, and leaves them", () => {
+    const one = nextSort([], "m:a");
+    const two = nextSort(one, "p:b", true);
+    expect(two.map((each) => each.column)).toEqual(["m:a", "p:b"]);
+    const turned = nextSort(two, "m:a", true);
+    expect(turned.map((each) => each.descending)).toEqual([true, false]);
+    expect(nextSort(turned, "m:a", true)).toEqual([{ column: "p:b", descending: false }]);
+    expect(withSort(two, "m:a", true, true)).toEqual(turned);
+    expect(withSort(two, "name", false)).toEqual([{ column: "name", descending: false }]);
+  });
+
+  test("only what tells runs apart by few values makes groups", () => {
+    expect(["p:lr", "t:x", "status", "user_id"].every(canGroup)).toBe(true);
+    expect(["m:loss", "start_time", "run_id", "nope"].some(canGroup)).toBe(false);
+    expect(parseState("?group=m:loss&group=p:lr&w=p:lr~5&w=zzz~100&w=status~x").group).toEqual(["p:lr"]);
+    expect(parseState("?w=p:lr~5&w=zzz~100&w=status~x").widths).toEqual({});
+  });
+
+  test("a layout is remembered by itself", () => {
+    const state = { ...EMPTY_STATE, columns: ["m:a"], pinned: ["m:a"], widths: { "m:a": 80 }, filter: "x" };
+    expect(hasNoLayout(state)).toBe(false);
+    expect(parseState(formatLayout(state))).toEqual({ ...state, filter: "" });
+    expect(hasNoLayout(parseState(formatLayout(EMPTY_STATE)))).toBe(true);
   });
 });
 

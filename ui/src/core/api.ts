@@ -1,7 +1,9 @@
 /** Calls to the server. Every failure becomes an `ApiError` that says what was asked and what came back. */
 
 import { basePath, loginAddress, withQuery } from "./base";
-import type { About, ArtifactFile, Experiment, Run, RunsRequest, RunTable, Series, ViewType } from "./wire";
+import type {
+  About, ArtifactFile, Experiment, Facet, OutlineRequest, Run, RunKeys, RunOutline, RunsRequest, RunTable, Series, ViewType,
+} from "./wire";
 
 const REST = "ajax-api/2.0/mlflow/";
 
@@ -79,6 +81,24 @@ export const getAbout = (signal?: AbortSignal): Promise<About> => get("api/ui/ab
 
 export const getRuns = (request: RunsRequest, signal?: AbortSignal): Promise<RunTable> =>
   post("api/ui/runs", request, signal);
+
+export const getOutline = (request: OutlineRequest, signal?: AbortSignal): Promise<RunOutline> =>
+  post("api/ui/outline", request, signal);
+
+export interface WhichRuns {
+  experiment_ids: string[];
+  filter: string;
+  view: ViewType;
+}
+
+export const getKeys = (which: WhichRuns, signal?: AbortSignal): Promise<RunKeys> => post("api/ui/keys", which, signal);
+
+export const getFacets = async (request: WhichRuns & { keys: string[]; limit: number }, signal?: AbortSignal): Promise<Facet[]> =>
+  (await post<{ facets: Facet[] }>("api/ui/facets", request, signal)).facets;
+
+/** How many runs match. */
+export const countRuns = async (which: WhichRuns, signal?: AbortSignal): Promise<number> =>
+  (await getRuns({ ...which, order_by: [], offset: 0, limit: 0, columns: [] }, signal)).total;
 
 export interface SeriesRequest {
   run_ids: string[];

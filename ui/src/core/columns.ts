@@ -2,45 +2,59 @@
 
 import { formatNumber, exactNumber } from "./format";
 import { byName } from "./order";
-import { toNumber, type RunTable } from "./wire";
+import { toNumber, type KeyColumns, type RunKeys, type RunTable } from "./wire";
 
 export type ColumnKind = "attribute" | "metric" | "param" | "tag";
+/** Which number of a metric's points. */
+export type Part = "last" | "min" | "max" | "first" | "mean";
 
 export interface Column {
-  /** `status`, `start_time`, … or `m:loss`, `p:lr`, `t:team`. */
+  /** `status`, `start_time`, … or `m:loss` (its last value), `min:loss`, `p:lr`, `t:team`. */
   id: string;
   kind: ColumnKind;
   key: string;
+  part: Part;
   /** Key of `order_by`, or null where the server cannot sort. */
   order: string | null;
+  /** What to ask the server for; null for what comes with every run. */
+  wanted: string | null;
+  /** Under which name its values come. */
+  name: string;
   width: number;
 }
 
 export const ATTRIBUTES = ["status", "start_time", "duration", "user_id", "end_time", "run_id"] as const;
+export const PARTS: readonly Part[] = ["last", "min", "max", "first", "mean"];
 
 const WIDTHS: Record<string, number> = {
   status: 108, start_time: 128, end_time: 128, duration: 88, user_id: 104, run_id: 132,
 };
-const PREFIX: Record<Exclude<ColumnKind, "attribute">, string> = { metric: "m:", param: "p:", tag: "t:" };
+const PREFIX = { m: "metric", min: "metric", max: "metric", first: "metric", mean: "metric", p: "param", t: "tag" } as const;
 const DEFAULT_METRICS = 6;
 const DEFAULT_PARAMS = 8;
 const CHARACTER = 7;
+const SIGNS = 46;
 
-export function columnId(kind: Exclude<ColumnKind, "attribute">, key: string): string {
-  return PREFIX[kind] + key;
+export function columnId(kind: Exclude<ColumnKind, "attribute">, key: string, part: Part = "last"): string {
+  const prefix = kind === "metric" ? (part === "last" ? "m" : part) : kind[0];
+  return `${prefix}:${key}`;
 }
 
 /** The column of an id, or null for an id that means nothing (an old or hand-written address). */
 export function columnOf(id: string): Column | null {
   if ((ATTRIBUTES as readonly string[]).includes(id)) {
-    return { id, kind: "attribute", key: id, order: id === "duration" ? null : `attributes.${id}`, width: WIDTHS[id] ?? 110 };
+    const order = id === "duration" ? null : `attributes.${id}`;
+    return { id, kind: "attribute", key: id, part: "last", order, wanted: null, name: id, width: WIDTHS[id] ?? 110 };
   }
-  const key = id.slice(2);
-  const kind = (["metric", "param", "tag"] as const).find((each) => PREFIX[each] === id.slice(0, 2));
-  if (!kind || !key) return null;
-  const widest = kind === "metric" ? 180 : 220;
-  const width = Math.min(widest, Math.max(88, Math.round(key.length * CHARACTER + 34)));
-  return { id, kind, key, order: `${kind}s.${quoteKey(key)}`, width };
+  const colon = id.indexOf(":");
+  const [prefix, key] = [id.slice(0, colon), id.slice(colon + 1)];
+  if (colon < 0 || !key || !(prefix in PREFIX)) return null;
+  const kind = PREFIX[prefix as keyof typeof PREFIX];
+  const part: Part = kind === "metric" && prefix !== "m" ? (prefix as Part) : "last";
+  const own = `${kind}s.${part === "last" ? quoteKey(key) : `\`${key}\`.${part}`}`;
+  const letters = key.length + (part === "last" ? 0 : part.length + 1);
+  const width = Math.min(kind === "metric" ? 190 : 230, Math.max(80, Math.round(letters * CHARACTER + SIGNS)));
+  return { id, kind, key, part, order: own, wanted: own, name: part === "last" ? key : `${key}.${part}`, width };
 }
 
 /** A key as the filter and sort grammar takes it: quoted with backticks unless it is a plain word. */
@@ -49,50 +63,71 @@ export function quoteKey(key: string): string {
 }
 
 export interface KeyFacts {
+  /** Runs that were looked at. */
+  total: number;
+  /** Of each key in how many of them it is. */
   metrics: Map<string, number>;
   params: Map<string, { runs: number; differs: boolean }>;
   tags: Map<string, number>;
+  /** Columns (by id) that show the same for every run, with what they show where that is a text. */
+  same: Map<string, string | null>;
+  /** Parameters that are numbers in all runs. */
+  numeric: Set<string>;
 }
 
-/** Which keys the rows have, in how many of them, and whether a parameter has more than one value. */
-export function keyFacts(tables: readonly RunTable[]): KeyFacts {
-  const facts: KeyFacts = { metrics: new Map(), params: new Map(), tags: new Map() };
-  const firsts = new Map<string, string | null>();
-  for (const table of tables) {
-    for (const [key, values] of Object.entries(table.metrics)) addCount(facts.metrics, key, values);
-    for (const [key, values] of Object.entries(table.tags)) addCount(facts.tags, key, values);
-    for (const [key, values] of Object.entries(table.params)) {
-      const known = facts.params.get(key) ?? { runs: 0, differs: false };
-      if (!firsts.has(key)) firsts.set(key, values[0] ?? null);
-      const first = firsts.get(key) ?? null;
-      for (const value of values) {
-        if ((value ?? null) !== first) known.differs = true;
-        if (value !== null && value !== undefined) known.runs += 1;
-      }
-      facts.params.set(key, known);
-    }
+export const NO_FACTS: KeyFacts = {
+  total: 0, metrics: new Map(), params: new Map(), tags: new Map(), same: new Map(), numeric: new Set(),
+};
+
+/** What the server says of the keys of all matching runs. */
+export function factsOf(keys: RunKeys): KeyFacts {
+  const { metrics, params, tags } = keys;
+  const counts = (columns: KeyColumns): [string, number][] => columns.key.map((key, i) => [key, columns.runs[i] ?? 0]);
+  const same = new Map<string, string | null>();
+  for (const [kind, columns] of [["metric", metrics], ["param", params], ["tag", tags]] as const) {
+    columns.key.forEach((key, i) => { if (!columns.varies[i]) same.set(columnId(kind, key), columns.value[i] ?? null); });
   }
-  return facts;
+  return {
+    total: keys.total,
+    metrics: new Map(counts(metrics)),
+    params: new Map(params.key.map((key, i) => [key, { runs: params.runs[i] ?? 0, differs: params.varies[i] ?? true }])),
+    tags: new Map(counts(tags)),
+    same,
+    numeric: new Set(params.key.filter((_, i) => params.numeric[i])),
+  };
 }
 
-function addCount(counts: Map<string, number>, key: string, values: readonly unknown[]): void {
-  let count = counts.get(key) ?? 0;
-  for (const value of values) if (value !== null && value !== undefined) count += 1;
-  counts.set(key, count);
-}
-
-/** Status and times, the parameters that differ (of a single run: all), and the metrics that most runs have. */
-export function defaultColumns(table: RunTable): string[] {
-  const facts = keyFacts([table]);
-  const users = new Set(table.user_id.filter(Boolean));
-  const params = [...facts.params].filter(([, fact]) => fact.differs || table.run_id.length === 1).sort(([a, x], [b, y]) => y.runs - x.runs || byName(a, b));
-  const metrics = [...facts.metrics].filter(([, runs]) => runs > 0).sort(([a, n], [b, m]) => m - n || byName(a, b));
+/** Status and times, the metrics that most runs have, and the parameters that differ; of a single run all it has. */
+export function defaultColumns(facts: KeyFacts, severalUsers = false): string[] {
+  const few = facts.total < 2;
+  const params = [...facts.params].filter(([, fact]) => few || fact.differs).sort(([a, x], [b, y]) => y.runs - x.runs || byName(a, b));
+  const metrics = [...facts.metrics].filter(([key]) => few || !facts.same.has(columnId("metric", key))).sort(([a, n], [b, m]) => m - n || byName(a, b));
   return [
     "status", "start_time", "duration",
-    ...(users.size > 1 ? ["user_id"] : []),
-    ...params.slice(0, DEFAULT_PARAMS).map(([key]) => columnId("param", key)),
+    ...(severalUsers ? ["user_id"] : []),
     ...metrics.slice(0, DEFAULT_METRICS).map(([key]) => columnId("metric", key)),
+    ...params.slice(0, DEFAULT_PARAMS).map(([key]) => columnId("param", key)),
   ];
+}
+
+/** The shown columns with one more, which goes behind the last of its kind, or behind `after`. */
+export function withColumn(shown: readonly string[], id: string, after?: string): string[] {
+  if (shown.includes(id)) return [...shown];
+  const kind = columnOf(id)?.kind;
+  const at = after === undefined ? -1 : shown.indexOf(after);
+  const place = at >= 0 ? at : shown.findLastIndex((each) => columnOf(each)?.kind === kind);
+  const next = [...shown];
+  next.splice(place < 0 ? shown.length : place + 1, 0, id);
+  return next;
+}
+
+/** The shown columns with `id` moved to stand before `before`, or to the end for null. */
+export function withMoved(shown: readonly string[], id: string, before: string | null): string[] {
+  if (id === before) return [...shown];
+  const next = shown.filter((each) => each !== id);
+  const at = before === null ? -1 : next.indexOf(before);
+  next.splice(at < 0 ? next.length : at, 0, id);
+  return next;
 }
 
 export interface Cell {
@@ -106,10 +141,10 @@ const EMPTY: Cell = { text: "", title: "" };
 /** What a metric, parameter or tag column shows for row `at`. Attributes have their own cells. */
 export function valueCell(table: RunTable, at: number, column: Column): Cell {
   if (column.kind === "metric") {
-    const value = toNumber(table.metrics[column.key]?.[at]);
+    const value = toNumber(table.metrics[column.name]?.[at]);
     return value === null ? EMPTY : { text: formatNumber(value), title: exactNumber(value) };
   }
-  const values = column.kind === "param" ? table.params[column.key] : table.tags[column.key];
+  const values = column.kind === "param" ? table.params[column.name] : table.tags[column.name];
   const value = values?.[at];
   return value === null || value === undefined ? EMPTY : { text: firstLine(value), title: value };
 }

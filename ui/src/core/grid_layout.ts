@@ -46,3 +46,11 @@ export function scrollTo(row: number, scrollTop: number, height: number, rowHeig
   const bottom = top + rowHeight;
   return bottom > scrollTop + height ? bottom - height : scrollTop;
 }
+
+/** Before which column something falls that is let go at `x`; the number of columns for the end. */
+export function placeAt(at: readonly number[], x: number): number {
+  const count = at.length - 1;
+  let place = 0;
+  while (place < count && x > ((at[place] ?? 0) + (at[place + 1] ?? 0)) / 2) place += 1;
+  return place;
+}

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { columnOf, defaultColumns, durationOf, keyFacts, valueCell } from "./columns";
-import { columnSpan, edges, rowOfSlot, rowSpan, scrollTo } from "./grid_layout";
-import { BLOCK, inOldPlaces, RunWindow, sameRows } from "./run_window";
-import type { RunTable } from "./wire";
+import { columnId, columnOf, defaultColumns, durationOf, factsOf, valueCell, withColumn, withMoved } from "./columns";
+import { columnSpan, edges, placeAt, rowOfSlot, rowSpan, scrollTo } from "./grid_layout";
+import { Block, BLOCK, inOldPlaces, RunWindow, sameRows } from "./run_window";
+import type { RunKeys, RunOutline, RunTable } from "./wire";
 
 function table(ids: string[], part: Partial<RunTable> = {}): RunTable {
   const all = <T>(value: T): T[] => ids.map(() => value);
@@ -20,21 +20,44 @@ describe("columns", () => {
     tags: { note: ["first\nsecond", null, null] },
   });
 
-  test("parameters that differ and metrics by coverage show first", () => {
-    expect(defaultColumns(rows)).toEqual(["status", "start_time", "duration", "p:lr", "p:some", "m:loss", "m:rare"]);
+  const keys: RunKeys = {
+    total: 3,
+    metrics: { key: ["flat", "loss", "rare"], runs: [3, 3, 1], varies: [false, true, true], numeric: [true, true, true], value: [null, null, null] },
+    params: { key: ["lr", "same", "some"], runs: [2, 3, 1], varies: [true, false, true], numeric: [true, true, false], value: [null, "1", null] },
+    tags: { key: ["team"], runs: [3], varies: [false], numeric: [false], value: ["b"] },
+  };
+
+  test("parameters that differ and metrics by coverage show first; what is equal everywhere does not", () => {
+    expect(defaultColumns(factsOf(keys))).toEqual(["status", "start_time", "duration", "m:loss", "m:rare", "p:lr", "p:some"]);
+    expect(factsOf(keys).same).toEqual(new Map([["m:flat", null], ["p:same", "1"], ["t:team", "b"]]));
+    expect(factsOf(keys).numeric).toEqual(new Set(["lr", "same"]));
   });
 
-  test("a single run shows its parameters", () => {
-    expect(defaultColumns(table(["a"], { params: { lr: ["0.1"] } }))).toContain("p:lr");
+  test("a single run shows its parameters and metrics", () => {
+    expect(defaultColumns(factsOf({ ...keys, total: 1 }))).toEqual(expect.arrayContaining(["p:same", "m:flat"]));
   });
 
   test("the user shows only where there is more than one", () => {
-    expect(defaultColumns({ ...rows, user_id: ["a", "b", "a"] })).toContain("user_id");
+    expect(defaultColumns(factsOf(keys), true)).toContain("user_id");
+    expect(defaultColumns(factsOf(keys))).not.toContain("user_id");
   });
 
-  test("a parameter that differs between blocks differs", () => {
-    const facts = keyFacts([table(["a"], { params: { lr: ["1"] } }), table(["b"], { params: { lr: ["2"] } })]);
-    expect(facts.params.get("lr")).toEqual({ runs: 2, differs: true });
+  test("parts of a metric have columns of their own", () => {
+    const least = columnOf("min:val/loss")!;
+    expect([least.key, least.part, least.order, least.name]).toEqual(["val/loss", "min", "metrics.`val/loss`.min", "val/loss.min"]);
+    expect(columnId("metric", "val/loss", "min")).toBe("min:val/loss");
+    expect(columnOf("m:loss.min")!.order).toBe("metrics.`loss.min`");
+    expect(["", ":x", "q:x", "m:", "duration2"].map(columnOf)).toEqual([null, null, null, null, null]);
+    expect(valueCell(table(["a"], { metrics: { "val/loss.min": [2] } }), 0, least).text).toBe("2");
+  });
+
+  test("columns come behind their kind and move where they are put", () => {
+    const shown = ["status", "p:a", "p:b", "m:x"];
+    expect(withColumn(shown, "p:c")).toEqual(["status", "p:a", "p:b", "p:c", "m:x"]);
+    expect(withColumn(shown, "min:x", "m:x")).toEqual([...shown, "min:x"]);
+    expect(withColumn(shown, "t:z")).toEqual([...shown, "t:z"]);
+    expect(withMoved(shown, "m:x", "p:a")).toEqual(["status", "m:x", "p:a", "p:b"]);
+    expect(withMoved(shown, "status", null)).toEqual(["p:a", "p:b", "m:x", "status"]);
   });
 
   test("cells: five digits, the exact value on hover, first lines, nothing for nothing", () => {
@@ -66,6 +89,11 @@ describe("what is in sight", () => {
     expect(columnSpan(edges([]), 0, 100)).toEqual({ first: 0, last: 0 });
   });
 
+  test("where a dragged column falls", () => {
+    const at = edges([100, 50, 200]);
+    expect([-5, 49, 51, 124, 126, 251, 900].map((x) => placeAt(at, x))).toEqual([0, 0, 1, 1, 2, 3, 3]);
+  });
+
   test("scrolling by one row refills one element, and every row in sight has exactly one", () => {
     const rowsOf = (span: { first: number; last: number }): (number | null)[] =>
       Array.from({ length: 8 }, (_, slot) => rowOfSlot(slot, 8, span));
@@ -83,23 +111,53 @@ describe("what is in sight", () => {
 });
 
 describe("blocks of rows", () => {
+  const block = (ids: string[], part: Partial<RunTable> = {}, columns: string[] = []): Block => new Block(table(ids, part), new Set(columns));
+  const many = (offset: number): string[] => Array.from({ length: BLOCK }, (_, i) => `${offset + i}`);
+
   test("only missing blocks within the total are asked for", () => {
     const rows = new RunWindow();
-    rows.put(0, table(["a"], { total: 2500 }));
-    expect(rows.missing(990, 2100)).toEqual([1000, 2000]);
-    expect(rows.missing(0, 40)).toEqual([]);
-    expect(rows.missing(2400, 9000)).toEqual([2000]);
-    expect(rows.at(0)?.at).toBe(0);
-    expect(rows.at(1)).toBeUndefined();
+    rows.put(0, block(many(0)), 2.5 * BLOCK);
+    expect(rows.missing(BLOCK - 10, 2 * BLOCK + 100, []).map((each) => each.offset)).toEqual([BLOCK, 2 * BLOCK]);
+    expect(rows.missing(0, 40, [])).toEqual([]);
+    expect(rows.missing(2 * BLOCK, 9 * BLOCK, ["a"])).toEqual([{ offset: 2 * BLOCK, columns: ["a"] }]);
+    expect(rows.at(7)?.at).toBe(7);
+    expect(rows.at(BLOCK)).toBeUndefined();
+  });
+
+  test("columns that are not here yet are asked for alone and join the others", () => {
+    const rows = new RunWindow();
+    rows.put(0, block(["a", "b"], { metrics: { x: [1, 2] } }, ["metrics.x"]), 2);
+    expect(rows.missing(0, 2, ["metrics.x", "params.p"])).toEqual([{ offset: 0, columns: ["params.p"] }]);
+    rows.put(0, block(["a", "b"], { params: { p: ["1", null] } }, ["params.p"]), 2);
+    expect(rows.missing(0, 2, ["metrics.x", "params.p"])).toEqual([]);
+    expect([rows.at(1)?.table.metrics, rows.at(1)?.table.params]).toEqual([{ x: [1, 2] }, { p: ["1", null] }]);
+    rows.put(0, block(["b", "a"], {}, ["params.p"]), 2);
+    expect(rows.missing(0, 2, ["metrics.x"])).toEqual([{ offset: 0, columns: ["metrics.x"] }]);
   });
 
   test("long scrolling drops what was seen longest ago, but never the first block", () => {
     const rows = new RunWindow();
-    for (let i = 0; i < 60; i++) rows.put(i * BLOCK, table(["a"], { total: 60 * BLOCK }));
-    expect(rows.tables().length).toBeLessThan(30);
+    for (let i = 0; i < 100; i++) rows.put(i * BLOCK, block(["a"]), 100 * BLOCK);
+    expect(rows.tables().length).toBeLessThan(70);
     expect(rows.block(0)).toBeDefined();
-    expect(rows.block(59 * BLOCK)).toBeDefined();
+    expect(rows.block(99 * BLOCK)).toBeDefined();
     expect(rows.block(BLOCK)).toBeUndefined();
+  });
+
+  test("rows of an outline are runs and groups, with what is below them", () => {
+    const outline: RunOutline = {
+      total: 3, runs: 5, run: [null, 0, 1], depth: [0, 1, 2], below: [4, 1, 0], table: table(["a", "b"]),
+      groups: {
+        id: ['["0.1"]'], runs: [4], values: { "params.lr": ["0.1"] },
+        metrics: { loss: { count: [3], mean: [2], std: [null], min: ["-Infinity"], max: [3] } },
+      },
+    };
+    const rows = new RunWindow();
+    rows.put(0, new Block(outline.table, new Set(), outline), outline.total);
+    const [group, first, second] = [0, 1, 2].map((row) => rows.at(row)!);
+    expect([group!.group!.runs, group!.group!.values, group!.group!.stats("loss")!.min, group!.group!.stats("none")]).toEqual([4, { "params.lr": "0.1" }, "-Infinity", null]);
+    expect([first!.at, first!.depth, first!.below, second!.at, second!.depth]).toEqual([0, 1, 1, 1, 2]);
+    expect([0, 1, 2, 3].map((row) => rows.id(row))).toEqual(['group ["0.1"]', "a", "b", ""]);
   });
 
   test("fresh values come to runs where they stand; other runs keep theirs", () => {
@@ -110,7 +168,7 @@ describe("blocks of rows", () => {
     expect(merged.metrics).toEqual({ loss: [1, 1.5], extra: [null, 2] });
     expect(merged.status).toEqual(["RUNNING", "FINISHED"]);
     expect(merged.total).toBe(2);
-    expect(sameRows(old, fresh)).toBe(false);
-    expect(sameRows(old, { ...old })).toBe(true);
+    expect(sameRows(new Block(old, new Set()), new Block(fresh, new Set()))).toBe(false);
+    expect(sameRows(new Block(old, new Set()), new Block({ ...old }, new Set()))).toBe(true);
   });
 });

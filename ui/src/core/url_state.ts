@@ -8,62 +8,139 @@ export interface Sort {
   descending: boolean;
 }
 
-export interface TableState {
-  filter: string;
-  sort: Sort | null;
+/** How the columns stand; this part of the state is remembered too. */
+export interface Layout {
   /** Shown columns in order, or null for the ones the data suggests. */
   columns: string[] | null;
+  /** Columns that stay in place sideways, in order. */
+  pinned: string[];
+  /** Widths in pixels, of columns that were resized; `name` is that of the names. */
+  widths: Record<string, number>;
+}
+
+export interface TableState extends Layout {
+  filter: string;
+  /** The weightiest first. */
+  sort: Sort[];
   view: ViewType;
   /** The charted metric, or null for the first shown one. */
   metric: string | null;
+  /** Columns (parameters, tags, attributes) whose values make groups. */
+  group: string[];
+  /** Whether child runs stand by themselves instead of below their parents. */
+  flat: boolean;
+  /** Rows that are open: ids of runs and groups. */
+  open: string[];
 }
 
-export const EMPTY_STATE: TableState = { filter: "", sort: null, columns: null, view: "ACTIVE_ONLY", metric: null };
+export const NO_LAYOUT: Layout = { columns: null, pinned: [], widths: {} };
+export const EMPTY_STATE: TableState = {
+  ...NO_LAYOUT, filter: "", sort: [], view: "ACTIVE_ONLY", metric: null, group: [], flat: false, open: [],
+};
+
+export const LEAST_WIDTH = 56;
+export const MOST_WIDTH = 900;
 
 const VIEWS: Record<string, ViewType> = { deleted: "DELETED_ONLY", all: "ALL" };
+const UNGROUPABLE = ["start_time", "end_time", "duration", "run_id"];
 
 /** The state an address's query means; unknown parts are left out. */
 export function parseState(search: string): TableState {
   const query = new URLSearchParams(search);
-  const columns = query.getAll("col").filter((id) => columnOf(id));
+  const known = (name: string): string[] => [...new Set(query.getAll(name))].filter((id) => columnOf(id));
   return {
     filter: query.get("q") ?? "",
-    sort: parseSort(query.get("sort")),
-    columns: query.has("col") ? columns : null,
+    sort: query.getAll("sort").map(parseSort).filter((each) => each !== null),
+    columns: query.has("col") ? known("col") : null,
+    pinned: known("pin"),
+    widths: Object.fromEntries(query.getAll("w").map(parseWidth).filter((each) => each !== null)),
     view: VIEWS[query.get("view") ?? ""] ?? "ACTIVE_ONLY",
     metric: query.get("m"),
+    group: known("group").filter(canGroup),
+    flat: query.has("flat"),
+    open: query.getAll("open"),
   };
 }
 
-function parseSort(text: string | null): Sort | null {
-  if (!text) return null;
+/** Whether runs can be grouped by a column: not by numbers that differ in every run. */
+export function canGroup(id: string): boolean {
+  const column = columnOf(id);
+  return column !== null && column.kind !== "metric" && !UNGROUPABLE.includes(id);
+}
+
+function parseSort(text: string): Sort | null {
   const descending = text.startsWith("-");
   const column = descending ? text.slice(1) : text;
   return column === "name" || columnOf(column)?.order ? { column, descending } : null;
+}
+
+function parseWidth(text: string): [string, number] | null {
+  const at = text.lastIndexOf("~");
+  const [id, width] = [text.slice(0, at), Number(text.slice(at + 1))];
+  return (id === "name" || columnOf(id)) && width >= LEAST_WIDTH && width <= MOST_WIDTH ? [id, width] : null;
 }
 
 /** The query of a state, empty for the state a page starts with. */
 export function formatState(state: TableState): string {
   const query = new URLSearchParams();
   if (state.filter) query.set("q", state.filter);
-  if (state.sort) query.set("sort", (state.sort.descending ? "-" : "") + state.sort.column);
+  for (const { column, descending } of state.sort) query.append("sort", (descending ? "-" : "") + column);
   const view = Object.keys(VIEWS).find((name) => VIEWS[name] === state.view);
   if (view) query.set("view", view);
   if (state.metric !== null) query.set("m", state.metric);
-  if (state.columns) for (const id of state.columns.length ? state.columns : [""]) query.append("col", id);
+  for (const id of state.group) query.append("group", id);
+  if (state.flat) query.set("flat", "1");
+  for (const id of state.open) query.append("open", id);
+  addLayout(query, state);
+  return asSearch(query);
+}
+
+function addLayout(query: URLSearchParams, layout: Layout): void {
+  if (layout.columns) for (const id of layout.columns.length ? layout.columns : [""]) query.append("col", id);
+  for (const id of layout.pinned) query.append("pin", id);
+  for (const [id, width] of Object.entries(layout.widths)) query.append("w", `${id}~${Math.round(width)}`);
+}
+
+function asSearch(query: URLSearchParams): string {
   const text = query.toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
   return text ? `?${text}` : "";
 }
 
-/** What the server sorts by. */
-export function orderBy(sort: Sort | null): string[] {
-  if (!sort) return [];
-  const key = sort.column === "name" ? "attributes.run_name" : columnOf(sort.column)?.order;
-  return key ? [`${key} ${sort.descending ? "DESC" : "ASC"}`] : [];
+/** A layout as a text to remember. */
+export function formatLayout(layout: Layout): string {
+  const query = new URLSearchParams();
+  addLayout(query, layout);
+  return asSearch(query);
 }
 
-/** The sort after a click on a column: up, down, none. */
-export function nextSort(sort: Sort | null, column: string): Sort | null {
-  if (sort?.column !== column) return { column, descending: false };
-  return sort.descending ? null : { column, descending: true };
+/** Whether an address says nothing of columns, so that the remembered ones hold. */
+export function hasNoLayout(state: Layout): boolean {
+  return state.columns === null && state.pinned.length === 0 && Object.keys(state.widths).length === 0;
+}
+
+/** What the server sorts by; `numeric` says which parameters are numbers. */
+export function orderBy(sorts: readonly Sort[], numeric: ReadonlySet<string> = new Set()): string[] {
+  return sorts.flatMap(({ column: id, descending }) => {
+    const column = columnOf(id);
+    const key = id === "name" ? "attributes.run_name" : column?.order;
+    if (!key) return [];
+    const by = column?.kind === "param" && numeric.has(column.key) ? `number(${key})` : key;
+    return [`${by} ${descending ? "DESC" : "ASC"}`];
+  });
+}
+
+/** The sort after a click on a column: up, down, none. With `add` it joins the columns that are sorted by already. */
+export function nextSort(sorts: readonly Sort[], column: string, add = false): Sort[] {
+  const mine = sorts.find((each) => each.column === column);
+  if (!add) return mine && sorts[0] === mine ? (mine.descending ? [] : [{ column, descending: true }]) : [{ column, descending: false }];
+  if (!mine) return [...sorts, { column, descending: false }];
+  if (mine.descending) return sorts.filter((each) => each !== mine);
+  return sorts.map((each) => (each === mine ? { column, descending: true } : each));
+}
+
+/** With a column sorted in a direction: alone, or with `add` as the last of several. */
+export function withSort(sorts: readonly Sort[], column: string, descending: boolean, add = false): Sort[] {
+  if (!add) return [{ column, descending }];
+  const there = sorts.some((each) => each.column === column);
+  return there ? sorts.map((each) => (each.column === column ? { column, descending } : each)) : [...sorts, { column, descending }];
 }

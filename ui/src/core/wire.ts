@@ -42,6 +42,71 @@ export interface RunsRequest {
   view: ViewType;
   offset: number;
   limit: number;
+  /** The metrics, params and tags that are wanted; all when not given. */
+  columns?: string[];
+}
+
+/** Runs in groups, or child runs below their parents, as one list of rows. */
+export interface OutlineRequest extends RunsRequest {
+  group_by: string[];
+  nested: boolean;
+  /** Rows that are open: ids of runs and groups. */
+  open: string[];
+}
+
+export interface MetricStats {
+  count: number[];
+  mean: (WireNumber | null)[];
+  std: (WireNumber | null)[];
+  min: (WireNumber | null)[];
+  max: (WireNumber | null)[];
+}
+
+export interface RunGroups {
+  id: string[];
+  runs: number[];
+  /** By key of `group_by` what the group's runs have there. */
+  values: Record<string, (string | null)[]>;
+  metrics: Record<string, MetricStats>;
+}
+
+/** A window of rows: row i is run `run[i]` of the table, or the next group where that is null. */
+export interface RunOutline {
+  /** Rows, with what is below open ones. */
+  total: number;
+  /** Matching runs. */
+  runs: number;
+  run: (number | null)[];
+  depth: number[];
+  /** Rows directly below, also of rows that are not open. */
+  below: number[];
+  table: RunTable;
+  groups: RunGroups;
+}
+
+export interface KeyColumns {
+  key: string[];
+  runs: number[];
+  varies: boolean[];
+  numeric: boolean[];
+  value: (string | null)[];
+}
+
+export interface RunKeys {
+  total: number;
+  metrics: KeyColumns;
+  params: KeyColumns;
+  tags: KeyColumns;
+}
+
+export interface Facet {
+  key: string;
+  present: number;
+  distinct: number;
+  values: [string, number][];
+  minimum: WireNumber | null;
+  maximum: WireNumber | null;
+  undefined: number;
 }
 
 export interface Series {

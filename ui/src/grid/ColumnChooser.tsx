@@ -2,15 +2,13 @@
 
 import { createMemo, createSignal, For, onCleanup, Show, type JSX } from "solid-js";
 import { t } from "../app/prefs";
-import { ATTRIBUTES, columnId, type KeyFacts } from "../core/columns";
+import { ATTRIBUTES, columnId, PARTS, withColumn, type KeyFacts } from "../core/columns";
 import { byName } from "../core/order";
 
 const MOST_SHOWN = 200;
 
 interface Props {
   facts: KeyFacts;
-  /** Rows that `facts` counted. */
-  loaded: number;
   shown: string[];
   chosen: boolean;
   onChange: (columns: string[] | null) => void;
@@ -20,6 +18,8 @@ interface Choice {
   id: string;
   label: string;
   runs: number | null;
+  /** What all runs have there; undefined where they differ. */
+  same: string | null | undefined;
 }
 
 export function ColumnChooser(props: Props): JSX.Element {
@@ -50,21 +50,24 @@ function Choices(props: Props): JSX.Element {
   const groups = createMemo(() => {
     const wanted = search().trim().toLowerCase();
     const fits = (choice: Choice): boolean => !wanted || choice.label.toLowerCase().includes(wanted);
-    const byKey = (kind: "metric" | "param" | "tag", keys: [string, number][]): Choice[] =>
-      keys.map(([key, runs]) => ({ id: columnId(kind, key), label: key, runs })).sort((a, b) => byName(a.label, b.label));
+    const byKey = (kind: "metric" | "param" | "tag", keys: [string, number][]): Choice[] => keys.map(([key, runs]) => {
+      const id = columnId(kind, key);
+      return { id, label: key, runs, same: props.facts.same.get(id) };
+    }).sort((a, b) => Number(a.same !== undefined) - Number(b.same !== undefined) || byName(a.label, b.label));
     return [
-      { title: t("columns.attributes"), all: ATTRIBUTES.map((id): Choice => ({ id, label: t(`column.${id}`), runs: null })) },
+      { title: t("columns.attributes"), all: ATTRIBUTES.map((id): Choice => ({ id, label: t(`column.${id}`), runs: null, same: undefined })) },
       { title: t("run.metrics"), all: byKey("metric", [...props.facts.metrics]) },
       { title: t("run.params"), all: byKey("param", [...props.facts.params].map(([key, fact]) => [key, fact.runs])) },
       { title: t("run.tags"), all: byKey("tag", [...props.facts.tags]) },
     ].map((group) => ({ ...group, all: group.all.filter(fits) })).filter((group) => group.all.length > 0);
   });
   const shown = createMemo(() => new Set(props.shown));
+  const parts = (id: string): string[] => (id.startsWith("m:") ? PARTS.map((part) => columnId("metric", id.slice(2), part)) : [id]);
   const set = (ids: string[], on: boolean): void => {
-    const kept = props.shown.filter((id) => on || !ids.includes(id));
-    for (const id of ids) if (on && !kept.includes(id)) kept.splice(placeFor(kept, id), 0, id);
-    props.onChange(kept);
+    const gone = new Set(ids.flatMap(parts));
+    props.onChange(on ? ids.reduce((list, id) => withColumn(list, id), props.shown) : props.shown.filter((id) => !gone.has(id)));
   };
+  const constants = (): string[] => [...props.facts.same.keys()].filter((id) => id.startsWith("p:") && !shown().has(id));
   return (
     <div class="popover" role="dialog" aria-label={t("columns.title")}>
       <input type="search" autofocus ref={(field) => queueMicrotask(() => field.focus())} placeholder={t("columns.search")}
@@ -81,10 +84,13 @@ function Choices(props: Props): JSX.Element {
               <For each={group.all.slice(0, MOST_SHOWN)}>
                 {(choice) => (
                   <label>
-                    <input type="checkbox" checked={shown().has(choice.id)} onChange={(event) => set([choice.id], event.currentTarget.checked)} />
+                    <input type="checkbox" checked={parts(choice.id).some((id) => shown().has(id))} onChange={(event) => set([choice.id], event.currentTarget.checked)} />
                     <span class="choice-name">{choice.label}</span>
-                    <Show when={choice.runs !== null && choice.runs < props.loaded}>
-                      <span class="quiet">{t("columns.in_runs", { n: choice.runs ?? 0, all: props.loaded })}</span>
+                    <Show when={choice.same !== undefined}>
+                      <span class="quiet same" title={t("columns.same")}>{choice.same === null || choice.same === undefined ? t("columns.same_short") : `= ${choice.same}`}</span>
+                    </Show>
+                    <Show when={choice.runs !== null && choice.runs < props.facts.total}>
+                      <span class="quiet">{t("columns.in_runs", { n: choice.runs ?? 0, all: props.facts.total })}</span>
                     </Show>
                   </label>
                 )}
@@ -96,14 +102,10 @@ function Choices(props: Props): JSX.Element {
           )}
         </For>
       </div>
+      <Show when={constants().length}>
+        <button type="button" onClick={() => set(constants(), true)}>{t("columns.show_same", { n: constants().length })}</button>
+      </Show>
       <button type="button" disabled={!props.chosen} onClick={() => props.onChange(null)}>{t("columns.reset")}</button>
     </div>
   );
-}
-
-/** After the last shown column of the same kind, else at the end. */
-function placeFor(shown: readonly string[], id: string): number {
-  const kind = (each: string): string => (each[1] === ":" ? each.slice(0, 2) : "");
-  const last = shown.findLastIndex((each) => kind(each) === kind(id));
-  return last < 0 ? shown.length : last + 1;
 }

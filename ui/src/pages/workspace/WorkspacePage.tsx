@@ -5,20 +5,23 @@ import { about } from "../../app/about";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
 import { load } from "../../app/load";
+import { marksOf } from "../../app/marks";
 import { go, place } from "../../app/nav";
 import { Failure } from "../../app/notices";
-import { recall, remember, t, theme } from "../../app/prefs";
+import { recall, remember, t } from "../../app/prefs";
 import { ApiError, getExperiment } from "../../core/api";
-import { assignColors } from "../../core/color";
-import { columnOf, defaultColumns, keyFacts, type Column } from "../../core/columns";
 import type { Span } from "../../core/grid_layout";
 import { experimentPath, runPath } from "../../core/router";
 import { formatState, nextSort, orderBy, parseState, type TableState } from "../../core/url_state";
 import { ColumnChooser } from "../../grid/ColumnChooser";
 import { Grid } from "../../grid/Grid";
+import { openMenu } from "../../parts/menu";
 import { NothingLogged } from "../experiments/NothingLogged";
 import { ChartPane, MOST_CHARTED } from "./ChartPane";
+import { columnMenu } from "./column_menu";
+import { createFacts, sameIds } from "./facts";
 import { FilterBar } from "./FilterBar";
+import { createColumns } from "./layout";
 import { createRuns } from "./runs";
 import { createSelection } from "./selection";
 import { SelectionBar } from "./SelectionBar";
@@ -26,16 +29,6 @@ import { SelectionBar } from "./SelectionBar";
 const FIRST_CHARTED = 10;
 /** What a reader who comes back finds as it was left: ticked runs and scroll position, by experiment. */
 const memory = new Map<string, { search: string; ids: ReadonlySet<string>; top: number }>();
-const columnCache = new Map<string, Column | null>();
-
-/** The same object for the same id, so that columns that stay keep their elements. */
-function column(id: string): Column | null {
-  const known = columnCache.get(id);
-  if (known !== undefined) return known;
-  const made = columnOf(id);
-  columnCache.set(id, made);
-  return made;
-}
 
 export function WorkspacePage(props: { experiment: string }): JSX.Element {
   const path = (): string => experimentPath(props.experiment);
@@ -45,19 +38,22 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
 
   const mine = createMemo((last: string) => (place().path.startsWith("/e/") ? place().search : last), place().search);
   const state = createMemo(() => parseState(mine()));
-  const change = (part: Partial<TableState>): void => go(path() + formatState({ ...state(), ...part }));
+  const change = (part: Partial<TableState>, replace = false): void => go(path() + formatState({ ...state(), ...part }), replace);
 
   const [span, setSpan] = createSignal<Span>({ first: 0, last: 0 });
   const [held, setHeld] = createSignal(false);
   const [active, setActive] = createSignal(-1);
   const [hot, setHot] = createSignal<string | null>(null);
   const [charted, setCharted] = createSignal(recall("chart") !== "off" && !(recall("chart") === null && innerWidth < 700));
-  const query = createMemo(
-    () => ({ experiment: props.experiment, filter: state().filter, order: orderBy(state().sort), view: state().view }),
-    undefined,
-    { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) },
-  );
-  const runs = createRuns(query, span, held);
+  const marks = marksOf(props.experiment);
+  const severalUsers = (): boolean => new Set(runs.tables().flatMap((table) => table.user_id).filter(Boolean)).size > 1;
+  const { facts, suggested, nests } = createFacts(props.experiment, () => state().view, () => [runs.beat(), runs.count()], severalUsers);
+  const columns = createColumns(props.experiment, state, change, suggested);
+  const query = createMemo(() => ({
+    experiment: props.experiment, filter: state().filter, order: orderBy(state().sort, facts().numeric), view: state().view,
+    group: state().group, nested: nests() && !state().flat, open: state().open,
+  }), undefined, { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
+  const runs = createRuns(query, span, columns.wanted, held);
   const before = memory.get(props.experiment);
   const stayed = before?.search === mine() ? before : undefined;
   const selection = createSelection(runs.row, stayed?.ids);
@@ -65,22 +61,14 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
   onCleanup(() => memory.set(props.experiment, { search: mine(), ids: selection.ids(), top }));
   createEffect(on(query, () => { setActive(-1); selection.clear(); top = 0; }, { defer: true }));
 
-  const facts = createMemo(() => keyFacts(runs.tables()));
-  // A filter must not take away the columns it speaks of, so filtered rows suggest none once there are some.
-  const suggested = createMemo((last: string[]) => {
-    const first = runs.tables()[0];
-    return !first || (last.length > 0 && (runs.loading() || state().filter !== "")) ? last : defaultColumns(first);
-  }, [] as string[], { equals: sameIds });
-  const shown = createMemo(() => state().columns ?? suggested(), undefined, { equals: sameIds });
-  const columns = createMemo(() => shown().map(column).filter((each) => each !== null));
   const loaded = createMemo(() => runs.tables().reduce((sum, table) => sum + table.run_id.length, 0));
 
-  const firstRuns = createMemo(() => (runs.tables()[0]?.run_id ?? []).slice(0, FIRST_CHARTED), undefined, { equals: sameIds });
+  const firstRuns = createMemo(() => (runs.tables()[0]?.run_id ?? []).filter(marks.visible).slice(0, FIRST_CHARTED), undefined, { equals: sameIds });
   const chartRuns = createMemo(() => {
     const picked = selection.ids();
-    return picked.size ? [...picked].slice(0, MOST_CHARTED) : firstRuns();
+    return picked.size ? [...picked].filter(marks.visible).slice(0, MOST_CHARTED) : firstRuns();
   }, undefined, { equals: sameIds });
-  const colors = createMemo(() => assignColors(chartRuns(), theme()));
+  const colors = createMemo(() => new Map(chartRuns().map((run) => [run, marks.color(run)])));
   const toggleChart = (): void => {
     setCharted(!charted());
     remember("chart", charted() ? "on" : "off");
@@ -110,7 +98,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
 
   const badFilter = (): ApiError | null => {
     const error = runs.error();
-    return error instanceof ApiError && error.status === 400 && (state().filter !== "" || state().sort !== null) ? error : null;
+    return error instanceof ApiError && error.status === 400 && (state().filter !== "" || state().sort.length > 0) ? error : null;
   };
   const nothing = (): boolean => runs.total() === 0 && !runs.error() && state().filter === "" && state().view === "ACTIVE_ONLY";
   return (
@@ -118,16 +106,16 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
       <h1 class="hidden">{name()}</h1>
       <div class="toolbar">
         <FilterBar ref={(field) => (filterField = field)} filter={state().filter} error={badFilter()} onApply={(filter) => change({ filter })}
-          onDropSort={badFilter() && state().sort ? () => change({ sort: null }) : undefined} />
+          onDropSort={badFilter() && state().sort.length ? () => change({ sort: [] }) : undefined} />
         <select aria-label={t("view.label")} value={state().view} onChange={(event) => change({ view: event.currentTarget.value as TableState["view"] })}>
           <option value="ACTIVE_ONLY">{t("view.active")}</option>
           <option value="DELETED_ONLY">{t("view.deleted")}</option>
           <option value="ALL">{t("view.all")}</option>
         </select>
-        <ColumnChooser facts={facts()} loaded={loaded()} shown={shown()} chosen={state().columns !== null} onChange={(next) => change({ columns: next })} />
+        <ColumnChooser facts={facts()} shown={columns.shown()} chosen={columns.chosen()} onChange={(next) => (next ? columns.show(next) : columns.reset())} />
         <button type="button" aria-pressed={charted()} onClick={toggleChart}>{t("chart.button")}</button>
         <span class="count" role="status">
-          <Show when={runs.total() !== null} fallback={runs.loading() ? t("state.loading") : ""}>{t(state().filter ? "count.match" : "count.runs", { n: runs.total() ?? 0 })}</Show>
+          <Show when={runs.total() !== null} fallback={runs.loading() ? t("state.loading") : ""}>{t(state().filter ? "count.match" : "count.runs", { n: runs.count() ?? 0 })}</Show>
         </span>
       </div>
       <Show when={experiment.error()}><Failure what={t("error.experiment", { id: props.experiment })} error={experiment.error()} retry={experiment.reload} /></Show>
@@ -156,17 +144,16 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
         </div>
       </Show>
       <Show when={(runs.total() ?? 0) > 0}>
-        <Grid total={runs.total() ?? 0} row={runs.row} columns={columns()} sort={state().sort}
-          onSort={(id) => change({ sort: nextSort(state().sort, id) })}
-          selected={selection.ids()} onSelect={selection.toggle} allSelected={selection.ids().size > 0 && selection.ids().size >= loaded()}
+        <Grid total={runs.total() ?? 0} row={runs.row} columns={columns.moving()} pinned={columns.pinned()} width={columns.width} sort={state().sort}
+          onSort={(id, add) => change({ sort: nextSort(state().sort, id, add) })} onWidth={columns.resize} onMove={columns.move}
+          onMenu={(id, anchor) => openMenu(anchor, columnMenu(id, state(), change, columns))}
+          selected={(run) => selection.ids().has(run)} onSelect={selection.toggle} allSelected={selection.ids().size > 0 && selection.ids().size >= loaded()}
+          someSelected={selection.ids().size > 0}
           onSelectAll={() => (selection.ids().size ? selection.clear() : selection.take(runs.tables().flatMap((table) => table.run_id)))}
-          active={active()} onActive={setActive} marked={charted()} color={(run) => (charted() ? colors().get(run) : undefined)} hot={hot()} onHot={setHot}
+          active={active()} onActive={setActive} onToggle={() => undefined} isOpen={() => false} nested={false} groupedBy={[]} onRowMenu={() => undefined}
+          marks={marks} eyes={charted()} hot={hot()} onHot={setHot} onSideways={columns.sideways}
           firstTop={top} onTop={(now) => (top = now)} onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
       </Show>
     </section>
   );
-}
-
-function sameIds(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((id, i) => id === b[i]);
 }

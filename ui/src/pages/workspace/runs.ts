@@ -1,31 +1,38 @@
-/** The rows of the runs table: loaded by blocks, kept fresh without moving what the reader points at. */
+/** The rows of the runs table: loaded by blocks and columns, kept fresh without moving what the reader points at. */
 
 import { createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
 import { refreshAbout } from "../../app/about";
 import { follow } from "../../app/live";
-import { getRuns } from "../../core/api";
+import { getOutline, getRuns } from "../../core/api";
 import type { Span } from "../../core/grid_layout";
-import { BLOCK, inOldPlaces, RunWindow, sameRows, type RowPlace } from "../../core/run_window";
+import { Block, BLOCK, inOldPlaces, RunWindow, type RowPlace } from "../../core/run_window";
 import type { RunTable, ViewType } from "../../core/wire";
 
 const BUSY_PAUSE = 2000;
 const IDLE_PAUSE = 5000;
 /** Milliseconds between two looks at rows that change all the time. */
 const PACE = 1000;
-const LOOK_PAUSE = 100;
+const LOOK_PAUSE = 60;
 /** Rows beyond those in sight that are loaded before they are needed. */
-const AHEAD = 150;
+const AHEAD = 60;
 
 export interface RunsQuery {
   experiment: string;
   filter: string;
   order: string[];
   view: ViewType;
+  /** What makes groups, as the server names it. */
+  group: string[];
+  /** Whether child runs stand below their parents. */
+  nested: boolean;
+  open: string[];
 }
 
 export interface Runs {
-  /** Matching runs, or null before the first answer. */
+  /** Rows, or null before the first answer. */
   total: Accessor<number | null>;
+  /** Matching runs; more than rows where some stand in closed groups or below closed parents. */
+  count: Accessor<number | null>;
   row: (row: number) => RowPlace | undefined;
   tables: Accessor<RunTable[]>;
   /** Why the newest question has no answer; the rows then belong to the one before. */
@@ -34,31 +41,49 @@ export interface Runs {
   /** New runs that wait to be shown because showing them would move rows; 0 when only the order changed; else null. */
   waiting: Accessor<number | null>;
   showWaiting: () => void;
-  reload: () => void;
+  reload: () => Promise<void>;
   /** Counts refreshes, for what else shows these runs. */
   beat: Accessor<number>;
+  /** Shows other values of some runs at once, until the server's come. */
+  patch: (change: (table: RunTable) => RunTable) => void;
 }
 
-export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, held: Accessor<boolean>): Runs {
+interface Answer {
+  block: Block;
+  total: number;
+  runs: number;
+}
+
+async function ask(query: RunsQuery, offset: number, limit: number, columns: readonly string[], signal: AbortSignal): Promise<Answer> {
+  const { experiment, filter, order, view, group, nested, open } = query;
+  const request = { experiment_ids: [experiment], filter, order_by: order, view, offset, limit, columns: [...columns] };
+  const here = new Set(columns);
+  if (group.length === 0 && !nested) {
+    const table = await getRuns(request, signal);
+    return { block: new Block(table, here), total: table.total, runs: table.total };
+  }
+  const outline = await getOutline({ ...request, group_by: group, nested, open }, signal);
+  return { block: new Block(outline.table, here, outline), total: outline.total, runs: outline.runs };
+}
+
+export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, columns: Accessor<string[]>, held: Accessor<boolean>): Runs {
   const rows = new RunWindow();
   const [version, setVersion] = createSignal(0);
   const [total, setTotal] = createSignal<number | null>(null);
+  const [count, setCount] = createSignal<number | null>(null);
   const [error, setError] = createSignal<unknown>();
   const [loading, setLoading] = createSignal(true);
   const [waiting, setWaiting] = createSignal<number | null>(null);
   const [beat, setBeat] = createSignal(0);
-  const onTheWay = new Set<number>();
+  const onTheWay = new Set<string>();
   let asked = new AbortController();
   /** The store's count before the rows were last looked at; unknown at first, so the first look is always taken. */
   let knownRuns: number | undefined;
   onCleanup(() => asked.abort());
 
-  const ask = (offset: number, limit: number, signal: AbortSignal): Promise<RunTable> => {
-    const { experiment, filter, order, view } = query();
-    return getRuns({ experiment_ids: [experiment], filter, order_by: order, view, offset, limit }, signal);
-  };
-  const changed = (): void => {
+  const changed = (runs: number): void => {
     setTotal(rows.total);
+    setCount(runs);
     setVersion((n) => n + 1);
   };
   /** Asks anew; the old rows stay until the answer is here. */
@@ -67,34 +92,37 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, hel
     const own = (asked = new AbortController());
     onTheWay.clear();
     setLoading(true);
-    const offsets = new Set([0, ...rows.touched(span().first, span().last)]);
+    const offsets = [...new Set([0, ...rows.touched(span().first, span().last)])];
+    const wanted = columns();
     try {
-      const answers = await Promise.all([...offsets].map(async (at) => [at, await ask(at, BLOCK, own.signal)] as const));
+      const answers = await Promise.all(offsets.map((at) => ask(query(), at, BLOCK, wanted, own.signal)));
       if (own.signal.aborted) return;
       rows.clear();
-      for (const [at, table] of answers) rows.put(at, table);
+      answers.forEach((answer, i) => rows.put(offsets[i] ?? 0, answer.block, answer.total));
       setError(undefined);
       setWaiting(null);
-      changed();
+      changed(answers[0]?.runs ?? 0);
     } catch (cause) {
       if (own.signal.aborted) return;
       setError(() => cause);
     }
     setLoading(false);
   };
-  const fill = async (offset: number): Promise<void> => {
+  const fill = async (offset: number, wanted: string[]): Promise<void> => {
     const own = asked;
-    onTheWay.add(offset);
+    const what = `${offset} ${wanted.join("\n")}`;
+    if (onTheWay.has(what)) return;
+    onTheWay.add(what);
     try {
-      const table = await ask(offset, BLOCK, own.signal);
+      const answer = await ask(query(), offset, BLOCK, wanted, own.signal);
       if (own.signal.aborted) return;
-      rows.put(offset, table);
-      changed();
+      rows.put(offset, answer.block, answer.total);
+      changed(answer.runs);
     } catch (cause) {
       if (own.signal.aborted) return;
       setError(() => cause);
     }
-    onTheWay.delete(offset);
+    onTheWay.delete(what);
   };
   const seesRunning = (): boolean => {
     version();
@@ -108,18 +136,20 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, hel
   const refresh = async (signal: AbortSignal): Promise<void> => {
     const { first, last } = span();
     const own = asked;
-    const fresh = await ask(first, Math.max(1, Math.min(BLOCK, last - first)), signal);
+    const fresh = await ask(query(), first, Math.max(1, Math.min(BLOCK, last - first)), columns(), signal);
     if (own.signal.aborted || own !== asked) return;
     setBeat((n) => n + 1);
-    if (!sameRows(slice(rows, first, fresh.run_id.length), fresh) || fresh.total !== rows.total) {
-      if (!held()) return reload();
-      setWaiting(Math.max(0, fresh.total - rows.total));
+    const same = fresh.total === rows.total && Array.from({ length: fresh.block.size }, (_, i) => i).every((i) => fresh.block.id(i) === rows.id(first + i));
+    // The figures of groups change with every point.
+    if (!same || fresh.block.outline?.groups.id.length) {
+      if (!held() || same) return reload();
+      setWaiting(Math.max(0, fresh.runs - (count() ?? 0)));
     } else setWaiting(null);
     for (const offset of rows.touched(first, last)) {
       const block = rows.block(offset);
-      if (block) rows.put(offset, inOldPlaces(block, fresh));
+      if (block) rows.replace(offset, block.with(inOldPlaces(block.table, fresh.block.table), block.columns));
     }
-    changed();
+    changed(count() ?? fresh.runs);
   };
 
   createEffect(on(query, () => void reload()));
@@ -127,13 +157,16 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, hel
   let look: ReturnType<typeof setTimeout> | undefined;
   const lookAround = (): void => {
     look = undefined;
-    for (const offset of rows.missing(Math.max(0, span().first - AHEAD), span().last + AHEAD)) {
-      if (!onTheWay.has(offset)) void fill(offset);
+    if (loading() || error() !== undefined) return;
+    for (const { offset, columns: lacking } of rows.missing(Math.max(0, span().first - AHEAD), span().last + AHEAD, columns())) {
+      void fill(offset, lacking);
     }
   };
   createEffect(() => {
     version();
     span();
+    columns();
+    loading();
     look ??= setTimeout(lookAround, LOOK_PAUSE);
   });
   onCleanup(() => clearTimeout(look));
@@ -153,24 +186,16 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, hel
   }, () => (seesRunning() ? BUSY_PAUSE : IDLE_PAUSE), PACE);
 
   return {
-    total, error, loading, waiting, beat,
+    total, count, error, loading, waiting, beat, reload,
     row: (row) => { version(); return rows.at(row); },
     tables: () => { version(); return rows.tables(); },
     showWaiting: () => void reload(),
-    reload: () => void reload(),
+    patch: (change) => {
+      for (const offset of rows.touched(0, rows.total)) {
+        const block = rows.block(offset);
+        if (block) rows.replace(offset, block.with(change(block.table), block.columns));
+      }
+      setVersion((n) => n + 1);
+    },
   };
 }
-
-/** Ids of loaded rows as a table that can be compared; rows not loaded never equal anything. */
-function slice(rows: RunWindow, first: number, count: number): RunTable {
-  const ids = Array.from({ length: Math.min(count, Math.max(0, rows.total - first)) }, (_, i) => {
-    const place = rows.at(first + i);
-    return place?.table.run_id[place.at] ?? "";
-  });
-  return { ...EMPTY, total: rows.total, run_id: ids };
-}
-
-const EMPTY: RunTable = {
-  total: 0, run_id: [], experiment_id: [], run_name: [], status: [], lifecycle_stage: [], user_id: [], start_time: [],
-  end_time: [], artifact_uri: [], metrics: {}, params: {}, tags: {},
-};

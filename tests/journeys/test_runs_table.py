@@ -1,0 +1,193 @@
+"""The runs table in a real browser: columns, sorting, filters, trees, groups, and what is done with many runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from millstream.tracking.client import MlflowClient
+from tests.journeys.pages import Watched, in_browser, serving, watching
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
+expect = sync_api.expect
+pytestmark = in_browser
+
+RATES = ("0.1", "0.01", "0.0003", "10")
+
+
+def log_table(client: MlflowClient, experiment: str, count: int = 24) -> list[str]:
+    """Runs r0, r1 …: four rates, three seeds, one batch size; loss goes 2 + i, i / 10, 1 + i."""
+    ids = []
+    for number in range(count):
+        run = client.create_run(experiment, run_name=f"r{number}", start_time=1_700_000_000_000 + number).info.run_id
+        for key, value in {"lr": RATES[number % 4], "seed": number % 3, "batch": 32}.items():
+            client.log_param(run, key, value)
+        for step, value in enumerate((2.0 + number, number / 10, 1.0 + number)):
+            client.log_metric(run, "val/loss", value, step=step)
+        client.log_metric(run, "flat", 1.0)
+        client.set_tag(run, "팀 이름", "가" if number % 2 else "나")
+        client.set_terminated(run, "FAILED" if number % 8 == 7 else "FINISHED")
+        ids.append(run)
+    return ids
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of an experiment "1" that tests only read."""
+    store = tmp_path_factory.mktemp("table") / "mlruns"
+    client = MlflowClient(str(store))
+    global experiment
+    experiment = client.create_experiment("표 table")
+    log_table(client, experiment)
+    with serving(store) as found:
+        yield found
+
+
+experiment = ""
+
+
+@pytest.fixture
+def watched(browser: Any, address: str) -> Iterator[Watched]:
+    with watching(browser, address) as found:
+        yield found
+    assert (found.strangers, [error for error in found.errors if "400" not in error]) == ([], [])
+
+
+def heads(page: Any) -> list[str]:
+    """Names of the columns from left to right."""
+    return [label.inner_text() for label in page.locator(".grid-head .sort-label").all()]
+
+
+def names(page: Any, count: int = 3) -> list[str]:
+    """Names of the first rows."""
+    return [page.locator(f'[aria-rowindex="{row + 2}"] .run-name').inner_text() for row in range(count)]
+
+
+def expect_first(page: Any, *wanted: str) -> None:
+    for row, name in enumerate(wanted):
+        expect(page.locator(f'[aria-rowindex="{row + 2}"] .run-name')).to_have_text(name)
+
+
+def expect_heads(page: Any, wanted: list[str]) -> None:
+    expect(page.locator(".grid-head .sort-label")).to_have_text(wanted)
+
+
+def choose(page: Any, column: str, *items: str) -> None:
+    """An item of a column's menu."""
+    page.locator(".grid-head .cell").filter(has_text=re.compile(f"^{re.escape(column)}")).hover()
+    page.get_by_role("button", name=f"Menu of column {column}", exact=True).click()
+    for item in items[:-1]:
+        page.get_by_role("menuitem", name=item).click()
+    page.locator('[role^="menuitem"]').filter(has_text=re.compile(f"^✓?{re.escape(items[-1])}")).first.click()
+
+
+def opened(watched: Watched, query: str = "") -> Any:
+    page = watched.open(f"e/{experiment}{query}")
+    expect(page.locator(".count")).not_to_have_text("Loading…")
+    return page
+
+
+FIRST = ["Name", "Status", "Created", "Duration", "val/loss", "lr", "seed"]
+
+
+def test_columns_that_differ_show_first_and_the_others_can_be_seen(watched: Watched) -> None:
+    page = opened(watched)
+    expect_heads(page, FIRST)
+    page.get_by_role("button", name="Columns").click()
+    chooser = page.get_by_role("dialog", name="Columns of the table")
+    expect(chooser.locator("label").filter(has_text="batch")).to_contain_text("= 32")
+    chooser.get_by_role("button", name="Show the parameter that is equal in all runs").click()
+    expect_heads(page, [*FIRST, "batch"])
+    chooser.get_by_role("searchbox").fill("팀")
+    chooser.get_by_role("checkbox").check()
+    expect_heads(page, [*FIRST, "batch", "팀 이름"])
+    page.keyboard.press("Escape")
+    expect(page.locator('[aria-rowindex="2"]')).to_contain_text("가")
+    assert "col=t:" in page.url
+
+
+def test_columns_are_hidden_pinned_moved_and_remembered(watched: Watched) -> None:
+    page = opened(watched)
+    choose(page, "Duration", "Hide column")
+    choose(page, "seed", "Pin")
+    wanted = ["Name", "seed", "Status", "Created", "val/loss", "lr"]
+    expect_heads(page, wanted)
+    page.get_by_role("button", name="lr", exact=True).focus()
+    page.keyboard.press("Alt+ArrowLeft")
+    wanted = ["Name", "seed", "Status", "Created", "lr", "val/loss"]
+    expect_heads(page, wanted)
+    page.keyboard.press("Alt+ArrowLeft")
+    wanted = ["Name", "seed", "Status", "lr", "Created", "val/loss"]
+    expect_heads(page, wanted)
+    loss = page.locator('[data-column="m:val/loss"]')
+    box, target = loss.bounding_box(), page.locator('[data-column="status"]').bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(target["x"] + 60, box["y"] + 10, steps=4)
+    page.mouse.move(target["x"] + 12, box["y"] + 10, steps=4)
+    expect(page.locator(".drop-line")).to_be_visible()
+    page.mouse.up()
+    wanted = ["Name", "seed", "val/loss", "Status", "lr", "Created"]
+    expect_heads(page, wanted)
+    # What was dragged is not sorted by.
+    assert "sort=" not in page.url
+    sent = page.url
+    page = opened(watched)
+    expect_heads(page, wanted)
+    assert page.url == sent
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("button", name="Suggested columns").click()
+    expect_heads(page, FIRST)
+    assert "col=" not in page.url
+
+
+def test_columns_get_another_width(watched: Watched) -> None:
+    page = opened(watched)
+    cell = page.locator('[data-column="p:lr"]')
+    before = cell.bounding_box()
+    page.mouse.move(before["x"] + before["width"] - 3, before["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(before["x"] + before["width"] + 57, before["y"] + 10, steps=5)
+    page.mouse.up()
+    expect(cell).to_have_css("width", f"{before['width'] + 60}px")
+    assert f"w=p:lr%7E{before['width'] + 60:.0f}" in page.url
+    page.get_by_role("button", name="lr", exact=True).focus()
+    page.keyboard.press("Alt+Shift+ArrowLeft")
+    expect(cell).to_have_css("width", f"{before['width'] + 44}px")
+    page.reload()
+    expect(cell).to_have_css("width", f"{before['width'] + 44}px")
+    cell.locator(".resize").dblclick()
+    expect(cell).to_have_css("width", f"{before['width']}px")
+
+
+def test_a_metric_shows_more_than_its_last_value(watched: Watched) -> None:
+    page = opened(watched)
+    choose(page, "val/loss", "Show of this metric", "min")
+    expect_heads(page, ["Name", "Status", "Created", "Duration", "val/loss", "val/loss min", "lr", "seed"])
+    row = page.locator('[aria-rowindex="2"]')
+    expect(row.locator('[data-cell="min:val/loss"]')).to_have_text("2.3")
+    expect(row.locator('[data-cell="m:val/loss"]')).to_have_text("24")
+    choose(page, "val/loss min", "Sort ascending")
+    expect_first(page, "r0", "r1", "r2")
+    choose(page, "val/loss min", "Show of this metric", "mean")
+    expect(row.locator('[data-cell="mean:val/loss"]')).to_have_text("1")
+
+
+def test_sorting_by_several_columns(watched: Watched) -> None:
+    page = opened(watched)
+    page.get_by_role("button", name="lr", exact=True).click()
+    # As numbers: 10 comes last.
+    expect_first(page, "r22", "r18", "r14")
+    page.get_by_role("button", name="val/loss", exact=True).click(modifiers=["Shift"])
+    expect_first(page, "r2", "r6", "r10")
+    expect(page.locator('[data-column="m:val/loss"] .sort-sign')).to_have_text("↑2")
+    choose(page, "lr", "Then descending")
+    expect_first(page, "r3", "r7", "r11")
+    assert "sort=-p:lr&sort=m:val/loss" in page.url
+    page.go_back()
+    expect_first(page, "r2", "r6", "r10")
+    choose(page, "lr", "Do not sort by it")
+    expect_first(page, "r0", "r1", "r2")
