@@ -191,3 +191,76 @@ def test_sorting_by_several_columns(watched: Watched) -> None:
     expect_first(page, "r2", "r6", "r10")
     choose(page, "lr", "Do not sort by it")
     expect_first(page, "r0", "r1", "r2")
+
+
+def suggestions(page: Any) -> Any:
+    return page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+
+
+def test_the_filter_completes_keys_operators_and_values(watched: Watched) -> None:
+    page = opened(watched)
+    field = page.get_by_label("Filter runs")
+    page.keyboard.press("/")
+    page.keyboard.type("lo")
+    expect(suggestions(page).first).to_contain_text("metrics.val/loss")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("metrics.`val/loss` ")
+    page.keyboard.type("<")
+    page.keyboard.type(" ")
+    expect(suggestions(page)).to_have_text([re.compile(r"^1 "), re.compile("^24 ")])
+    page.keyboard.type("9 and par")
+    expect(suggestions(page)).to_have_text(
+        [re.compile("params.batch"), re.compile("params.lr"), re.compile("params.seed")]
+    )
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.type("= ")
+    expect(suggestions(page).first).to_contain_text("0.0003")
+    suggestions(page).filter(has_text="0.01").click()
+    expect(field).to_have_value("metrics.`val/loss` < 9 and params.lr = '0.01' ")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page.locator(".count")).to_have_text("2 runs match")
+    expect_first(page, "r5", "r1")
+
+
+def test_a_wrong_filter_shows_its_character(watched: Watched) -> None:
+    page = opened(watched)
+    field = page.get_by_label("Filter runs")
+    field.fill("params.lr = '1' AND metrics.loss < abc")
+    field.press("Enter")
+    expect(page.get_by_role("alert").locator("mark")).to_have_text("a")
+    expect(page.get_by_role("alert")).to_contain_text("character 36")
+    assert field.evaluate("field => field.selectionStart") == 35
+    # Also when more is asked than what stands in the field.
+    page.get_by_role("button", name="Status", exact=True).first.click()
+    page.get_by_role("menuitemcheckbox", name="Failed").click()
+    expect(page.get_by_role("alert").locator("mark")).to_have_text("a")
+
+
+def test_status_and_time_filter_with_one_click(watched: Watched) -> None:
+    page = opened(watched)
+    page.locator(".chip").first.click()
+    page.get_by_role("menuitemcheckbox", name="Failed").click()
+    expect(page.locator(".count")).to_have_text("3 runs match")
+    expect_first(page, "r23", "r15", "r7")
+    page.locator(".chip").nth(1).click()
+    page.get_by_role("menuitemcheckbox", name="Last 7 days").click()
+    expect(page.get_by_role("heading", name="No run matches")).to_be_visible()
+    assert page.url.endswith("?status=FAILED&since=7d")
+    page.go_back()
+    expect(page.locator(".count")).to_have_text("3 runs match")
+
+
+def test_when_nothing_matches_each_clause_tells_its_count(watched: Watched) -> None:
+    page = opened(watched, "?q=metrics.`val/loss` < 9 and params.lr = 'none' and params.seed = 1")
+    clauses = page.locator(".clauses li")
+    expect(clauses).to_have_count(3)
+    expect(clauses.nth(0)).to_contain_text("8 runs match")
+    expect(clauses.nth(1)).to_contain_text("0 runs match")
+    expect(clauses.nth(2)).to_contain_text("8 runs match")
+    clauses.nth(1).get_by_role("button").click()
+    expect(page.locator(".count")).to_have_text("3 runs match")
+    expect(page.get_by_label("Filter runs")).to_have_value("metrics.`val/loss` < 9 AND params.seed = 1")

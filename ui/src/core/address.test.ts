@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { appPath, basePath, browserPath, fromOldHash, withQuery } from "./base";
 import { matchRoute, runPath } from "./router";
 import {
-  canGroup, EMPTY_STATE, formatLayout, formatState, hasNoLayout, nextSort, orderBy, parseState, withSort, type TableState,
+  canGroup, EMPTY_STATE, formatLayout, formatState, hasNoLayout, nextSort, orderBy, parseState, quickClauses, withSort, type TableState,
 } from "./url_state";
 
 describe("below any prefix", () => {
@@ -52,6 +52,7 @@ describe("state of the table in the address", () => {
     { columns: ["status", "p:a,b", "m:x y"] },
     { columns: [] },
     { metric: "" },
+    { status: ["FAILED", "KILLED"], since: "7d" },
     { pinned: ["m:a~b", "status"], widths: { name: 300, "max:val/acc~1": 99 } },
     { group: ["p:lr", "t:팀 이름", "user_id"], open: ['["0.1",null]', "0af3"], flat: true },
   ])("survives %j", (part) => {
@@ -98,6 +99,14 @@ describe("state of the table in the address", () => {
     expect(["m:loss", "start_time", "run_id", "nope"].some(canGroup)).toBe(false);
     expect(parseState("?group=m:loss&group=p:lr&w=p:lr~5&w=zzz~100&w=status~x").group).toEqual(["p:lr"]);
     expect(parseState("?w=p:lr~5&w=zzz~100&w=status~x").widths).toEqual({});
+  });
+
+  test("status and time are clauses", () => {
+    expect(quickClauses({ status: ["FAILED", "KILLED"], since: "1h" }, 3_600_005)).toEqual([
+      "(attributes.status = 'FAILED' OR attributes.status = 'KILLED')", "attributes.start_time >= 5",
+    ]);
+    expect(quickClauses(EMPTY_STATE, 7)).toEqual([]);
+    expect(parseState("?status=NOPE&since=9y")).toEqual(EMPTY_STATE);
   });
 
   test("a layout is remembered by itself", () => {

@@ -20,6 +20,10 @@ export interface Layout {
 
 export interface TableState extends Layout {
   filter: string;
+  /** Only runs of these; all for none. */
+  status: string[];
+  /** Only runs that started so long ago at most, such as `24h`. */
+  since: string | null;
   /** The weightiest first. */
   sort: Sort[];
   view: ViewType;
@@ -35,13 +39,15 @@ export interface TableState extends Layout {
 
 export const NO_LAYOUT: Layout = { columns: null, pinned: [], widths: {} };
 export const EMPTY_STATE: TableState = {
-  ...NO_LAYOUT, filter: "", sort: [], view: "ACTIVE_ONLY", metric: null, group: [], flat: false, open: [],
+  ...NO_LAYOUT, filter: "", status: [], since: null, sort: [], view: "ACTIVE_ONLY", metric: null, group: [], flat: false, open: [],
 };
 
 export const LEAST_WIDTH = 56;
 export const MOST_WIDTH = 900;
 
 const VIEWS: Record<string, ViewType> = { deleted: "DELETED_ONLY", all: "ALL" };
+export const STATUSES: readonly string[] = ["RUNNING", "FINISHED", "FAILED", "KILLED", "SCHEDULED"];
+export const SINCES = ["1h", "24h", "7d", "30d"] as const;
 const UNGROUPABLE = ["start_time", "end_time", "duration", "run_id"];
 
 /** The state an address's query means; unknown parts are left out. */
@@ -50,6 +56,8 @@ export function parseState(search: string): TableState {
   const known = (name: string): string[] => [...new Set(query.getAll(name))].filter((id) => columnOf(id));
   return {
     filter: query.get("q") ?? "",
+    status: [...new Set(query.getAll("status"))].filter((each) => STATUSES.includes(each)),
+    since: SINCES.find((each) => each === query.get("since")) ?? null,
     sort: query.getAll("sort").map(parseSort).filter((each) => each !== null),
     columns: query.has("col") ? known("col") : null,
     pinned: known("pin"),
@@ -84,6 +92,8 @@ function parseWidth(text: string): [string, number] | null {
 export function formatState(state: TableState): string {
   const query = new URLSearchParams();
   if (state.filter) query.set("q", state.filter);
+  for (const status of state.status) query.append("status", status);
+  if (state.since) query.set("since", state.since);
   for (const { column, descending } of state.sort) query.append("sort", (descending ? "-" : "") + column);
   const view = Object.keys(VIEWS).find((name) => VIEWS[name] === state.view);
   if (view) query.set("view", view);
@@ -116,6 +126,16 @@ export function formatLayout(layout: Layout): string {
 /** Whether an address says nothing of columns, so that the remembered ones hold. */
 export function hasNoLayout(state: Layout): boolean {
   return state.columns === null && state.pinned.length === 0 && Object.keys(state.widths).length === 0;
+}
+
+/** The clauses that status and time make; `now` in ms. */
+export function quickClauses(state: Pick<TableState, "status" | "since">, now: number): string[] {
+  const status = state.status.map((each) => `attributes.status = '${each}'`).join(" OR ");
+  const hours = state.since ? Number.parseInt(state.since, 10) * (state.since.endsWith("d") ? 24 : 1) : 0;
+  return [
+    ...(status ? [state.status.length > 1 ? `(${status})` : status] : []),
+    ...(hours ? [`attributes.start_time >= ${now - hours * 3_600_000}`] : []),
+  ];
 }
 
 /** What the server sorts by; `numeric` says which parameters are numbers. */

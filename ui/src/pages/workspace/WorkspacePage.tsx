@@ -11,8 +11,9 @@ import { Failure } from "../../app/notices";
 import { recall, remember, t } from "../../app/prefs";
 import { ApiError, getExperiment } from "../../core/api";
 import type { Span } from "../../core/grid_layout";
+import { bothFilters } from "../../core/query";
 import { experimentPath, runPath } from "../../core/router";
-import { formatState, nextSort, orderBy, parseState, type TableState } from "../../core/url_state";
+import { formatState, nextSort, orderBy, parseState, quickClauses, type TableState } from "../../core/url_state";
 import { ColumnChooser } from "../../grid/ColumnChooser";
 import { Grid } from "../../grid/Grid";
 import { openMenu } from "../../parts/menu";
@@ -22,6 +23,8 @@ import { columnMenu } from "./column_menu";
 import { createFacts, sameIds } from "./facts";
 import { FilterBar } from "./FilterBar";
 import { createColumns } from "./layout";
+import { NoneMatch } from "./NoneMatch";
+import { QuickFilters } from "./QuickFilters";
 import { createRuns } from "./runs";
 import { createSelection } from "./selection";
 import { SelectionBar } from "./SelectionBar";
@@ -49,8 +52,11 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
   const severalUsers = (): boolean => new Set(runs.tables().flatMap((table) => table.user_id).filter(Boolean)).size > 1;
   const { facts, suggested, nests } = createFacts(props.experiment, () => state().view, () => [runs.beat(), runs.count()], severalUsers);
   const columns = createColumns(props.experiment, state, change, suggested);
+  // The moment at which a span of time is asked for is that of the question.
+  const asked = createMemo(() => JSON.stringify([state().status, state().since]));
+  const quick = createMemo(on(asked, () => quickClauses(state(), Date.now())));
   const query = createMemo(() => ({
-    experiment: props.experiment, filter: state().filter, order: orderBy(state().sort, facts().numeric), view: state().view,
+    experiment: props.experiment, filter: bothFilters(state().filter, quick()), order: orderBy(state().sort, facts().numeric), view: state().view,
     group: state().group, nested: nests() && !state().flat, open: state().open,
   }), undefined, { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
   const runs = createRuns(query, span, columns.wanted, held);
@@ -96,17 +102,20 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
     },
   });
 
+  const filtered = (): boolean => state().filter !== "" || quick().length > 0;
   const badFilter = (): ApiError | null => {
     const error = runs.error();
     return error instanceof ApiError && error.status === 400 && (state().filter !== "" || state().sort.length > 0) ? error : null;
   };
-  const nothing = (): boolean => runs.total() === 0 && !runs.error() && state().filter === "" && state().view === "ACTIVE_ONLY";
+  const nothing = (): boolean => runs.total() === 0 && !runs.error() && !filtered() && state().view === "ACTIVE_ONLY";
   return (
     <section class="workspace">
       <h1 class="hidden">{name()}</h1>
       <div class="toolbar">
-        <FilterBar ref={(field) => (filterField = field)} filter={state().filter} error={badFilter()} onApply={(filter) => change({ filter })}
+        <FilterBar ref={(field) => (filterField = field)} filter={state().filter} error={badFilter()} shifted={quick().length && state().filter ? 1 : 0}
+          which={{ experiment_ids: [props.experiment], filter: "", view: state().view }} facts={facts()} onApply={(filter) => change({ filter })}
           onDropSort={badFilter() && state().sort.length ? () => change({ sort: [] }) : undefined} />
+        <QuickFilters state={state()} onChange={change} />
         <select aria-label={t("view.label")} value={state().view} onChange={(event) => change({ view: event.currentTarget.value as TableState["view"] })}>
           <option value="ACTIVE_ONLY">{t("view.active")}</option>
           <option value="DELETED_ONLY">{t("view.deleted")}</option>
@@ -115,7 +124,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
         <ColumnChooser facts={facts()} shown={columns.shown()} chosen={columns.chosen()} onChange={(next) => (next ? columns.show(next) : columns.reset())} />
         <button type="button" aria-pressed={charted()} onClick={toggleChart}>{t("chart.button")}</button>
         <span class="count" role="status">
-          <Show when={runs.total() !== null} fallback={runs.loading() ? t("state.loading") : ""}>{t(state().filter ? "count.match" : "count.runs", { n: runs.count() ?? 0 })}</Show>
+          <Show when={runs.total() !== null} fallback={runs.loading() ? t("state.loading") : ""}>{t(filtered() ? "count.match" : "count.runs", { n: runs.count() ?? 0 })}</Show>
         </span>
       </div>
       <Show when={experiment.error()}><Failure what={t("error.experiment", { id: props.experiment })} error={experiment.error()} retry={experiment.reload} /></Show>
@@ -134,14 +143,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
       </Show>
       <Show when={nothing() && about()}>{(now) => <NothingLogged about={now()} experiment={name()} />}</Show>
       <Show when={runs.total() === 0 && !nothing() && !runs.error()}>
-        <div class="empty">
-          <h2>{t("runs.none_match")}</h2>
-          <Show when={state().filter}>
-            <p><code>{state().filter}</code></p>
-            <p><button type="button" onClick={() => change({ filter: "" })}>{t("runs.drop_filter")}</button></p>
-          </Show>
-          <Show when={!state().filter && state().view === "DELETED_ONLY"}><p class="quiet">{t("runs.none_deleted")}</p></Show>
-        </div>
+        <NoneMatch experiment={props.experiment} state={state()} onChange={change} />
       </Show>
       <Show when={(runs.total() ?? 0) > 0}>
         <Grid total={runs.total() ?? 0} row={runs.row} columns={columns.moving()} pinned={columns.pinned()} width={columns.width} sort={state().sort}
