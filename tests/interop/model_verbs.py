@@ -141,3 +141,30 @@ def log_named_classifier(library: Any, store: str) -> Any:
         )
     predictions = [int(value) for value in model.predict(frame)]
     return [run.info.run_id, logged.model_id, logged.model_uri, predictions]
+
+
+def measure_and_log(library: Any, store: str) -> Any:
+    """Points of some steps, then two models, which the client logs points for; what the run and the models have."""
+    library.set_tracking_uri(store)
+    library.set_experiment("두 번")
+    model, _ = verbs.classifier()
+    with library.start_run() as run:
+        for step in range(4):
+            library.log_metrics({"깊은/loss": 1 / (step + 1), "nan": float("nan")}, step=step, timestamp=step + 1)
+        made = [
+            library.sklearn.log_model(model, name=name, step=step, pip_requirements=["scikit-learn"]).model_id
+            for name, step in (("first", 0), ("again", 0), ("last", 3))
+        ]
+    speaker = library.MlflowClient()
+    found: dict[str, Any] = {
+        key: [
+            [point.step, point.timestamp, str(point.value)]
+            for point in speaker.get_metric_history(run.info.run_id, key)
+        ]
+        for key in ("깊은/loss", "nan")
+    }
+    for model_id in made:
+        points = speaker.get_logged_model(model_id).metrics
+        assert {point.run_id for point in points} == {run.info.run_id}
+        found[speaker.get_logged_model(model_id).name] = sorted([p.key, p.step, str(p.value)] for p in points)
+    return found

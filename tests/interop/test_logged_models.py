@@ -62,3 +62,15 @@ def test_the_real_client_logs_a_model_on_our_server(mlflow: Peer, millstream: Pe
     (model,) = millstream("describe_models", store=server.root, experiment="분류").values()
     assert (model["id"], model["source"], model["status"]) == (model_id, run_id, "READY")
     assert model["metrics"] == [["acc", 0.5, 0, None, None]]
+
+
+def test_points_that_the_real_client_logs_for_a_model_are_the_runs_once(
+    mlflow: Peer, served: Server, tmp_path: Path
+) -> None:
+    over_http = mlflow("measure_and_log", store=served.address)
+    theirs = mlflow("measure_and_log", store=f"sqlite:///{tmp_path}/theirs.db")
+    for key in ("nan", "깊은/loss"):
+        assert over_http[key] == theirs[key]
+        assert [point[0] for point in over_http[key]] == [0, 1, 2, 3]
+    assert over_http["first"] == over_http["again"] == [["nan", 0, "nan"], ["깊은/loss", 0, "1.0"]]
+    assert over_http["last"] == [["nan", 3, "nan"], ["깊은/loss", 3, "0.25"]]  # of a NaN MLflow's database makes 0.0

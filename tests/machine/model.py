@@ -244,7 +244,10 @@ class Model:
                 record.points[place] = structs.replace(metric, run_id=op.run_id)
         run.params |= {param.key: param.value for param in op.params}
         for metric in op.metrics:
-            run.points.setdefault(metric.key, []).append((metric.timestamp, metric.value, metric.step))
+            point = metric.timestamp, metric.value, metric.step
+            if metric.model_id and repr(point) in map(repr, run.points.get(metric.key, ())):
+                continue
+            run.points.setdefault(metric.key, []).append(point)
         for tag in op.tags:
             run.tags[tag.key] = tag.value
             if tag.key == names.RUN_NAME_TAG:

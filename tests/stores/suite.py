@@ -12,6 +12,7 @@ from tests.stores.suites.experiments import ExperimentSuite
 from tests.stores.suites.imports import ImportSuite
 from tests.stores.suites.life import LifeSuite
 from tests.stores.suites.metrics import MetricSuite
+from tests.stores.suites.model_points import ModelPointSuite
 from tests.stores.suites.models import ModelSuite
 from tests.stores.suites.registry import RegistrySuite
 from tests.stores.suites.registry_searches import RegistrySearchSuite
@@ -27,6 +28,7 @@ class StoreSuite(
     EnvelopeSuite,
     SearchSuite,
     ModelSuite,
+    ModelPointSuite,
     RegistrySuite,
     RegistrySearchSuite,
     LifeSuite,

@@ -343,10 +343,11 @@ class EmbeddedStore:
         return self._models.create(op, self._experiment_to_write(op.experiment_id, op.time))
 
     def _log_for_models(self, op: ops.LogBatch) -> None:
-        """The run's own points first; those that name a logged model go to it too."""
+        """The run's points first; those that name a logged model go to it too, and to the run unless they are there."""
         self._runs.require_writable(op.run_id)
         self._models.require_all(op.metrics)
-        self._runs.log_batch(op)
+        new = self._runs.leave_out_repeats(op.run_id, op.metrics)
+        self._runs.log_batch(structs.replace(op, metrics=new))
         self._models.append(op.run_id, op.metrics)
         for model_id in {metric.model_id for metric in op.metrics if metric.model_id}:
             self._tree.touch_model(model_id)

@@ -159,8 +159,11 @@ class KeyedWrites:
             self._tree.touch_model(model_id)
 
     def _plan(self, op: ops.LogBatch) -> list[Append]:
+        new = op.metrics
+        if any(metric.model_id for metric in new):
+            new = self._runs.leave_out_repeats(op.run_id, new)
         return [
-            *(Append(op.run_id, False, key, 0, text) for key, text in self._runs.lines_of(op.metrics).items()),
+            *(Append(op.run_id, False, key, 0, text) for key, text in self._runs.lines_of(new).items()),
             *(
                 Append(model_id, True, key, 0, text)
                 for (model_id, key), text in self._models.lines_of(op.run_id, op.metrics).items()

@@ -18,6 +18,7 @@ from millstream.drivers.files.appender import Appender
 from millstream.drivers.files.atomic import create_file, failure, is_gone, replace_file, rewriting
 from millstream.drivers.files.keys import add_params, keeping_key, key_path, remove_key
 from millstream.drivers.files.places import make_place
+from millstream.drivers.files.repeats import Repeats
 from millstream.drivers.files.stamps import file_stamp
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
@@ -63,6 +64,7 @@ class RunFiles:
         self._tree = tree
         self._appender = appender
         self._handles: dict[str, Handle] = {}
+        self._repeats = Repeats()
         # Re-entrant, because a signal may end a run in the middle of a call of the same thread.
         self._lock = RLock()
 
@@ -187,6 +189,10 @@ class RunFiles:
     def metrics(self, run_id: str) -> str:
         """The directory of the run's metric files."""
         return self._handle(run_id).metrics
+
+    def leave_out_repeats(self, run_id: str, metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+        """`metrics` without points that name a model and that the run has already."""
+        return self._following(run_id, lambda handle: self._repeats.leave_out(handle.metrics, metrics))
 
     def lines_of(self, metrics: tuple[Metric, ...]) -> dict[str, bytes]:
         """What points are in the files of their keys."""

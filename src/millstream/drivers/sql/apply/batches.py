@@ -10,10 +10,11 @@ from sqlalchemy import Connection, update
 from millstream.drivers.sql import changelog, ledger, schema
 from millstream.drivers.sql.apply.models import take_points
 from millstream.drivers.sql.apply.points import Series, Stretch, append
+from millstream.drivers.sql.apply.repeats import find_repeats, mark_of
 from millstream.drivers.sql.plain import Delete, Find, Plain, Put, PutNew
 from millstream.drivers.sql.write import param_row
 from millstream.values import names, ops, refusals
-from millstream.values.entities import ACTIVE, RunStatus
+from millstream.values.entities import ACTIVE, Metric, RunStatus
 from millstream.values.errors import MillstreamError
 
 _RUNS = schema.runs.c
@@ -55,14 +56,16 @@ class Batches:
             value = self._params.get((rid, param.key), param.value)
             if value != param.value:
                 raise refusals.param_changed(op.run_id, param.key, value, param.value)
-        if any(metric.model_id for metric in op.metrics):
+        metrics: Sequence[Metric] = op.metrics
+        if any(metric.model_id for metric in metrics):
             # A model may be missing after another one has had its points.
             with self._tables.connection.begin_nested():
-                take_points(self._tables.connection, op.run_id, op.metrics, self._place)
+                take_points(self._tables.connection, op.run_id, metrics, self._place)
+            metrics = self._new(rid, metrics)
         for param in op.params:
             if (rid, param.key) not in self._params:
                 self._params[rid, param.key] = self._new_params[rid, param.key] = param.value
-        for metric in op.metrics:
+        for metric in metrics:
             stretch = self._points.get((rid, metric.key))
             if stretch is None:
                 stretch = self._points[rid, metric.key] = Stretch()
@@ -84,6 +87,25 @@ class Batches:
         if self._points:
             append(tables, self._points)
         changelog.put_runs(tables, self._changed)
+
+    def _new(self, rid: int, metrics: Sequence[Metric]) -> list[Metric]:
+        """`metrics` without points that name a model and that the run has already, or has by those before them."""
+        asked: dict[str, list[Metric]] = {}
+        for metric in metrics:
+            if metric.model_id:
+                asked.setdefault(metric.key, []).append(metric)
+        known = {key: find_repeats(self._tables.connection, rid, key, points) for key, points in asked.items()}
+        new: list[Metric] = []
+        for metric in metrics:
+            marks = known.get(metric.key)
+            if marks is not None:
+                mark = mark_of(metric.timestamp, metric.value, metric.step)
+                stretch = self._points.get((rid, metric.key))
+                if metric.model_id and (mark in marks or (stretch is not None and stretch.holds(mark))):
+                    continue
+                marks.add(mark)
+            new.append(metric)
+        return new
 
     def _writable(self, run_id: str) -> Any:
         row = self._runs.get(run_id)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from millstream.drivers.sql import ledger, schema
+from millstream.drivers.sql.apply.repeats import Mark, mark_of
 from millstream.drivers.sql.apply.segments import chunk_rows as made_rows
 from millstream.drivers.sql.plain import Find, Plain, Put
 from millstream.drivers.sql.write import insert_rows, series_row, summary_of
@@ -65,6 +66,8 @@ class Stretch:
         self.points: list[Point] = []
         # Of a point, by its place, that was measured with a model or a dataset.
         self.sources: dict[int, str] = {}
+        self._marks: set[Mark] = set()
+        self._marked = 0
 
     def add(self, metric: Metric) -> None:
         """One more point."""
@@ -72,6 +75,13 @@ class Stretch:
             text = source_text(metric.model_id, metric.dataset_name, metric.dataset_digest)
             self.sources[len(self.points)] = text
         self.points.append((metric.timestamp, metric.value, metric.step))
+
+    def holds(self, mark: Mark) -> bool:
+        """Whether a point of this mark was added."""
+        # Marked only where somebody asks: most points name no model.
+        self._marks.update(mark_of(*point) for point in self.points[self._marked :])
+        self._marked = len(self.points)
+        return mark in self._marks
 
 
 def append_metrics(connection: Connection, rid: int, metrics: Iterable[Metric]) -> None:
