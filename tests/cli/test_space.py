@@ -9,6 +9,8 @@ import pytest
 
 from millstream.cli.output import size_text
 from millstream.values.errors import InvalidValue
+from millstream.values.names import new_model_id
+from millstream.values.ops import CreateLoggedModel, DeleteLoggedModel
 from millstream.values.paths import RelPath
 from millstream.values.space import parse_age
 from tests.cli.conftest import Cli, Filled
@@ -42,6 +44,34 @@ def test_gc_of_an_experiment_takes_its_runs(cli: Cli, filled: Filled, tmp_path: 
     assert (done["removed"]["experiments"], done["removed"]["runs"]) == (1, 2)
     assert not (tmp_path / "mlruns" / ".trash" / filled.experiment_id).exists()
     cli("experiments", "create", "-n", "실험 하나")
+
+
+def test_gc_removes_logged_models(cli: Cli, filled: Filled, tmp_path: Path) -> None:
+    made = []
+    for name in ("하나", "둘"):
+        op = CreateLoggedModel(model_id=new_model_id(), experiment_id=filled.experiment_id, time=1, name=name)
+        made.append(filled.store.write(op).model_id)
+        filled.store.model_artifacts(made[-1]).put_bytes(b"x" * 5000, RelPath.parse("a.bin"))
+    gone, kept = made
+    (model, other) = json.loads(cli("du", "--json").stdout)["models"]
+    assert {model["model_id"], other["model_id"]} == set(made)
+    assert "in 2 runs and 2 logged models." in cli("du").stdout
+    lines = cli("du", "--models", "--max-results", "1").stdout.splitlines()
+    assert model["model_id"] in lines[2]
+    assert other["model_id"] not in "".join(lines)
+    assert "not deleted" in cli("gc", "--logged-model-ids", gone, code=1).stderr
+    filled.store.write(DeleteLoggedModel(model_id=gone, time=1))
+    folder = tmp_path / "mlruns" / filled.experiment_id / "models" / gone
+    said = json.loads(cli("gc", "--dry-run", "--logged-model-ids", gone, "--json").stdout)
+    assert [item["model_id"] for item in said["models"]] == [gone]
+    assert said["bytes"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert f"Logged model {gone} (하나)" in cli("gc", "--dry-run").stdout
+    assert folder.is_dir()
+    done = json.loads(cli("gc", "--older-than", "1h", "--json").stdout)
+    assert (done["bytes"], done["removed"]["models"], done["errors"], done["kept"]) == (said["bytes"], 1, [], [])
+    assert not folder.exists()
+    assert (folder.parent / kept / "artifacts" / "a.bin").exists()
+    assert "Removed 0 runs and 0 experiments" in cli("gc").stdout
 
 
 def test_gc_makes_a_database_file_smaller(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ AT_THE_STORE = {
     ops.MoveRuns,
     ops.PurgeRun,
     ops.PurgeExperiment,
+    ops.PurgeLoggedModel,
     ops.FinishPurges,
     ops.Compact,
     ops.ImportExperiment,

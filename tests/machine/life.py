@@ -69,7 +69,15 @@ class Life:
             run_id: sum(map(len, run.points.values())) for run_id, run in self.model.runs.items()
         }
         assert {item.experiment_id for item in space.experiments} == set(self.model.experiments)
+        assert {(item.model_id, item.lifecycle_stage) for item in space.models} == {
+            (model_id, record.stage) for model_id, record in self.model.models.items()
+        }
         deleted = self.read(hand, queries.FindDeleted())
+        assert {item.model_id for item in deleted.models} == {
+            model_id
+            for model_id, record in self.model.models.items()
+            if DELETED in (record.stage, self.model.experiments[record.experiment_id].stage)
+        }
         assert {run.run_id for run in deleted.runs} == {
             run_id for run_id, run in self.model.runs.items() if run.stage == DELETED
         }

@@ -81,6 +81,11 @@ class LoggedModels:
         self.step()
         self.write(hand, ops.DeleteLoggedModel(model_id=_model_id(self.model, which), time=time))
 
+    @rule(hand=HAND, which=WHICH)
+    def purge_model(self: Machine, hand: int, which: int) -> None:
+        self.step()
+        self.write(hand, ops.PurgeLoggedModel(model_id=_model_id(self.model, which)))
+
     @rule(
         hand=HAND, which=WHICH, model=WHICH, step=st.integers(0, 3),
         value=st.sampled_from([0.5, float("nan"), float("inf")]), data=st.booleans(),

@@ -88,6 +88,7 @@ class Model:
             ops.DeleteLoggedModel: self._delete_model,
             ops.MoveRuns: self._move_runs,
             ops.PurgeRun: self._purge_run,
+            ops.PurgeLoggedModel: self._purge_model,
             ops.PurgeExperiment: self._purge_experiment,
             ops.FinishPurges: lambda op: None,
             ops.Compact: lambda op: None,
@@ -308,6 +309,13 @@ class Model:
         if self._run(op.run_id).stage != DELETED:
             raise InvalidState(op.run_id)
         del self.runs[op.run_id]
+
+    def _purge_model(self, op: ops.PurgeLoggedModel) -> None:
+        if op.model_id not in self.models:
+            raise NotFound(op.model_id)
+        if self.models[op.model_id].stage != DELETED:
+            raise InvalidState(op.model_id)
+        del self.models[op.model_id]
 
     def _purge_experiment(self, op: ops.PurgeExperiment) -> None:
         if self._experiment(op.experiment_id).stage != DELETED:

@@ -12,6 +12,7 @@ from tests.stores.suites.experiments import ExperimentSuite
 from tests.stores.suites.imports import ImportSuite
 from tests.stores.suites.life import LifeSuite
 from tests.stores.suites.metrics import MetricSuite
+from tests.stores.suites.model_life import ModelLifeSuite
 from tests.stores.suites.model_points import ModelPointSuite
 from tests.stores.suites.models import ModelSuite
 from tests.stores.suites.registry import RegistrySuite
@@ -29,6 +30,7 @@ class StoreSuite(
     SearchSuite,
     ModelSuite,
     ModelPointSuite,
+    ModelLifeSuite,
     RegistrySuite,
     RegistrySearchSuite,
     LifeSuite,

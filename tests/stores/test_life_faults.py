@@ -23,6 +23,7 @@ from millstream.values.errors import AlreadyExists, StorageFailed, Unavailable
 from tests.kills import killed_at
 from tests.stores.calls import T0, get, history, log, new_experiment, new_run, search
 from tests.stores.suites.life import artifact_place, delete, filled_run
+from tests.stores.suites.model_life import filled_model, model_place
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and signals")
 
@@ -65,6 +66,41 @@ def test_a_purge_of_files_may_be_killed_anywhere(open_tree: Opener, root: Path, 
 @pytest.mark.parametrize("database_uri", ["sqlite", "postgresql"], indirect=True)
 def test_a_purge_of_rows_may_be_killed_anywhere(open_database: Opener, tmp_path: Path) -> None:
     purge_is_killed_everywhere(open_database, tmp_path)
+
+
+def purge_of_a_model_is_killed_everywhere(open_store: Opener, tmp_path: Path) -> None:
+    """At every step: the model is whole or invisible, the other one untouched, and the next gc completes it."""
+    store = open_store()
+    made = new_experiment(store, artifact_location=str(tmp_path / "밖 files"))
+    other = filled_model(store, made, "bleibt")
+    number, ended = 0, False
+    while not ended:
+        number += 1
+        model = filled_model(store, made)
+        place = model_place(store, model)
+        store.write(ops.DeleteLoggedModel(model_id=model, time=T0))
+        store.close()
+        ended = not killed_at(number, lambda id=model: open_store().write(ops.PurgeLoggedModel(model_id=id)))  # type: ignore[misc]
+        fresh = open_store()
+        if fresh.read(queries.FindDeleted()).models:
+            assert fresh.read(queries.GetLoggedModel(model_id=model, deleted=True)).params == {"p": "값"}
+            assert place.joinpath("MLmodel").exists()
+            fresh.write(ops.PurgeLoggedModel(model_id=model))
+        fresh.write(ops.FinishPurges(time=T0))
+        assert not place.parent.exists()
+        assert [space.model_id for space in fresh.read(queries.MeasureSpace()).models] == [other]
+        assert model_place(fresh, other).joinpath("MLmodel").exists()
+    assert number > 5
+
+
+def test_a_purge_of_a_models_files_may_be_killed_anywhere(open_tree: Opener, root: Path, tmp_path: Path) -> None:
+    purge_of_a_model_is_killed_everywhere(open_tree, tmp_path)
+    assert [path for path in root.rglob("*") if path.name.startswith(".millstream-")] == []
+
+
+@pytest.mark.parametrize("database_uri", ["sqlite"], indirect=True)
+def test_a_purge_of_a_models_rows_may_be_killed_anywhere(open_database: Opener, tmp_path: Path) -> None:
+    purge_of_a_model_is_killed_everywhere(open_database, tmp_path)
 
 
 def test_a_purge_of_an_experiment_may_be_killed_anywhere(open_tree: Opener, root: Path) -> None:

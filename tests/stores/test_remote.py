@@ -213,6 +213,7 @@ def test_what_is_done_with_a_store_itself_is_refused(remote_store: RemoteStore) 
         ops.MoveRuns(run_ids=(run,), experiment_id="0"),
         ops.PurgeRun(run_id=run),
         ops.PurgeExperiment(experiment_id="0"),
+        ops.PurgeLoggedModel(model_id="m-1"),
         ops.FinishPurges(time=T0),
         ops.Compact(),
     ):

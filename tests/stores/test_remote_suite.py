@@ -32,7 +32,10 @@ UNSAID = {
         only_what_is_deleted_can_be_purged age_counts_from_the_deletion
         a_purged_experiment_takes_its_runs_along_and_frees_its_name artifacts_that_are_not_the_runs_alone_are_kept
         a_moved_run_is_whole_in_its_new_experiment a_move_that_cannot_be_leaves_everything
-        space_is_that_of_runs_and_experiments the_default_experiment_comes_back_for_what_goes_there
+        space_is_that_of_runs_and_experiments
+        a_purged_model_is_gone_with_its_artifacts_and_as_large_as_was_said the_id_of_a_purged_model_can_be_used_again
+        only_deleted_models_can_be_purged artifacts_that_are_not_the_models_alone_are_kept
+        models_take_up_space_of_their_own the_default_experiment_comes_back_for_what_goes_there
         before_the_first_experiment_comes_the_default_one""",
     "what somebody may see is the server's to say, by who logs in": """
         lists_and_counts_know_only_what_is_seen lists_know_only_of_models_that_are_seen

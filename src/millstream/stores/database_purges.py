@@ -1,4 +1,4 @@
-"""Removing deleted runs and experiments of a database for good.
+"""Removing deleted runs, logged models and experiments of a database for good.
 
 A run's rows go in one transaction, which notes the directory of its artifacts; then the directory goes, then the
 note. So nobody sees half a run, and what is cut off can be completed.
@@ -43,6 +43,7 @@ class DatabasePurges:
         self._place = place
         self.writers: dict[type, Callable[[Any], Any]] = {
             ops.PurgeRun: self._purge_run,
+            ops.PurgeLoggedModel: self._purge_model,
             ops.PurgeExperiment: self._purge_experiment,
             ops.FinishPurges: self._finish,
             ops.Compact: self._compact,
@@ -57,35 +58,44 @@ class DatabasePurges:
         row, size = self._opened.change(work)
         return Freed(runs=1, size=size) + self._remove_artifacts(op.run_id, row.artifact_uri)
 
-    def _remove_artifacts(self, run_id: str, uri: str) -> Freed:
-        """Remove the artifacts of a run that is gone, if it was noted that they are its own."""
-        noted = self._opened.change(lambda connection: dict(removal.unfinished(connection))).get(run_id)
+    def _remove_artifacts(self, owner_id: str, uri: str) -> Freed:
+        """Remove the artifacts of a run or logged model that is gone, if it was noted that they are its own."""
+        noted = self._opened.change(lambda connection: dict(removal.unfinished(connection))).get(owner_id)
         place = local_place(uri)
+        doubtful = Freed(kept=(f"{uri}: not certainly the artifacts of {owner_id} alone",))
         if noted is None or place is None:
             missing = place is not None and not place.exists()
-            return Freed() if missing else Freed(kept=(f"{uri}: not certainly the artifacts of run {run_id} alone",))
-        freed = Freed()
-        if self._opened.change(lambda connection: read.rid_of(connection, run_id)) is not None:
-            freed = Freed(kept=(f"{uri}: there is a run {run_id} again, which has them now",))
+            return Freed() if missing else doubtful
+        if self._opened.change(lambda connection: removal.is_there(connection, owner_id)):
+            freed = Freed(kept=(f"{uri}: {owner_id} is there again, and has them now",))
         elif not disk.is_own(place):
-            freed = Freed(kept=(f"{uri}: not certainly the artifacts of run {run_id} alone",))
+            freed = doubtful
         else:
             freed = Freed(size=disk.measure(place)[0])
             disk.remove_own(place)
-        self._opened.change(lambda connection: removal.finish(connection, run_id))
+        self._opened.change(lambda connection: removal.finish(connection, owner_id))
         return freed
+
+    def _purge_model(self, op: ops.PurgeLoggedModel, *, whatever: bool = False) -> Freed:
+        def work(connection: Connection) -> tuple[str, int]:
+            size = sizes.of_models(connection, [op.model_id]).get(op.model_id, 0)
+            return removal.take_model(connection, op, self._place, whatever=whatever), size
+
+        uri, size = self._opened.change(work)
+        return Freed(models=1, size=size) + self._remove_artifacts(op.model_id, uri)
 
     def _purge_experiment(self, op: ops.PurgeExperiment) -> Freed:
         freed = Freed()
         while True:
             size = self._opened.change(lambda connection: sizes.of_experiment(connection, op.experiment_id))
-            location, ids = self._opened.change(lambda connection: removal.take_experiment(connection, op, self._place))
-            if not ids:
+            taken = self._opened.change(lambda connection: removal.take_experiment(connection, op, self._place))
+            location, runs, models = taken
+            if not runs and not models:
                 break
-            for run_id in ids:
+            for run_id in runs:
                 freed += self._purge_run(ops.PurgeRun(run_id=run_id))
-        for model_id, uri in self._opened.change(removal.unfinished):
-            freed += self._remove_artifacts(model_id, uri)
+            for model_id in models:
+                freed += self._purge_model(ops.PurgeLoggedModel(model_id=model_id), whatever=True)
         place: Path | None = local_place(location)
         if place is not None:
             with suppress(OSError):

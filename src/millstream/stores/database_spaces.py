@@ -1,4 +1,4 @@
-"""What runs of a database take up: rows in SQL, artifacts where they lie."""
+"""What runs and logged models of a database take up: rows in SQL, artifacts where they lie."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from sqlalchemy import Connection, select
 
 from millstream.drivers.artifacts.disk import is_own, measure
 from millstream.drivers.sql import ledger, removal, schema, sizes
+from millstream.drivers.sql.models import model_infos
 from millstream.stores.spaces import Known
+from millstream.values.entities import LoggedModel
 from millstream.values.errors import InvalidValue
 from millstream.values.paths import Location
-from millstream.values.space import RunSpace, is_named_after, own_artifacts
+from millstream.values.space import ModelSpace, RunSpace, is_named_after, model_facts, own_artifacts
 
 _METRICS = tuple(table for table in removal.OF_RUN if table.name == "series" or table in ledger.metadata.sorted_tables)
 _TEXTS = tuple(table for table in removal.OF_RUN if table not in _METRICS)
@@ -47,30 +49,51 @@ class DatabaseScale:
                 points=known.points.get(row.rid, 0),
                 metric_bytes=metrics.get(row.rid, 0),
                 text_bytes=texts.get(row.rid, 0),
-                **_weigh_artifacts(row, locations, doomed=known.doomed),
+                **_weigh_artifacts(row.artifact_uri, row.run_id, locations, doomed=known.doomed),
             )
             for row in runs
         ]
 
-    def weigh_experiment(self, connection: Connection, experiment: Any, runs: Sequence[RunSpace]) -> int:
-        """Bytes of its tags, and of the files of its logged models on this machine."""
-        models = schema.logged_models.c
-        statement = select(models.model_id, models.artifact_location).where(
-            models.experiment_id == experiment.experiment_id
-        )
-        places = [(row.model_id, local_place(row.artifact_location)) for row in connection.execute(statement).all()]
-        files = sum(measure(place)[0] for model_id, place in places if place and is_named_after(place, model_id))
-        return sizes.of_experiment(connection, experiment.experiment_id) + files
+    def models(
+        self, connection: Connection, experiment_ids: Sequence[str] | None, model_ids: Sequence[str]
+    ) -> list[LoggedModel]:
+        """Logged models without their data."""
+        return model_infos(connection, experiment_ids, model_ids)
+
+    def weigh_models(self, connection: Connection, models: Sequence[LoggedModel], *, doomed: bool) -> list[ModelSpace]:
+        """Bytes of rows, and of the files where the models say."""
+        rows = sizes.of_models(connection, [model.model_id for model in models])
+        homes: dict[str, str] = {}
+        if doomed:
+            experiments = schema.experiments.c
+            found = connection.execute(select(experiments.experiment_id, experiments.artifact_location)).all()
+            homes = {row.experiment_id: removal.model_home(row.artifact_location) for row in found}
+        return [
+            ModelSpace(
+                **model_facts(model),
+                text_bytes=rows.get(model.model_id, 0),
+                **_weigh_artifacts(
+                    model.artifact_location, model.model_id, [homes.get(model.experiment_id, "")], doomed=doomed
+                ),
+            )
+            for model in models
+        ]
+
+    def weigh_experiment(
+        self, connection: Connection, experiment: Any, runs: Sequence[RunSpace], models: Sequence[ModelSpace]
+    ) -> int:
+        """Bytes of its tags."""
+        return sizes.of_experiment(connection, experiment.experiment_id)
 
 
-def _weigh_artifacts(row: Any, locations: list[str], *, doomed: bool) -> dict[str, Any]:
-    place = local_place(row.artifact_uri)
+def _weigh_artifacts(uri: str, owner_id: str, locations: list[str], *, doomed: bool) -> dict[str, Any]:
+    place = local_place(uri)
     if place is not None and not place.exists():
         return {"artifact_bytes": 0, "artifact_files": 0}
-    if place is None or not is_named_after(place, row.run_id):
-        return {"artifact_bytes": None, "artifact_files": 0, "kept": row.artifact_uri if doomed else ""}
-    if doomed and (own_artifacts(row.artifact_uri, row.run_id, locations) is None or not is_own(place)):
-        return {"artifact_bytes": 0, "artifact_files": 0, "kept": row.artifact_uri}
+    if place is None or not is_named_after(place, owner_id):
+        return {"artifact_bytes": None, "artifact_files": 0, "kept": uri if doomed else ""}
+    if doomed and (own_artifacts(uri, owner_id, locations) is None or not is_own(place)):
+        return {"artifact_bytes": 0, "artifact_files": 0, "kept": uri}
     size, files = measure(place)
     return {"artifact_bytes": size, "artifact_files": files}
 

@@ -53,6 +53,7 @@ _ON_MODELS = (
     | ops.DeleteLoggedModelTag
     | ops.LogLoggedModelParams
     | ops.DeleteLoggedModel
+    | ops.PurgeLoggedModel
 )
 _parents: list[object] = []
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Connection, func, select
@@ -12,8 +13,10 @@ from millstream.drivers.sql import schema
 from millstream.drivers.sql.read import batches
 from millstream.stores.searches import Reading
 from millstream.values import names, queries, refusals
-from millstream.values.entities import ACTIVE
-from millstream.values.space import ExperimentSpace, RunSpace, StoreSpace, is_older
+from millstream.values.entities import ACTIVE, LoggedModel
+from millstream.values.space import ExperimentSpace, ModelSpace, RunSpace, StoreSpace, is_older
+
+T = TypeVar("T", RunSpace, ModelSpace)
 
 RUNS, EXPERIMENTS = schema.runs, schema.experiments
 
@@ -41,8 +44,20 @@ class Scale(Protocol):
         """What the runs take up."""
         ...
 
-    def weigh_experiment(self, connection: Connection, experiment: Any, runs: Sequence[RunSpace]) -> int:
-        """Bytes of an experiment without those of its `runs`, which are all that it has."""
+    def models(
+        self, connection: Connection, experiment_ids: Sequence[str] | None, model_ids: Sequence[str]
+    ) -> list[LoggedModel]:
+        """Logged models, without their data: those with `model_ids`, and all of some experiments, or of all (None)."""
+        ...
+
+    def weigh_models(self, connection: Connection, models: Sequence[LoggedModel], *, doomed: bool) -> list[ModelSpace]:
+        """What the models take up; of `doomed` ones only what would go."""
+        ...
+
+    def weigh_experiment(
+        self, connection: Connection, experiment: Any, runs: Sequence[RunSpace], models: Sequence[ModelSpace]
+    ) -> int:
+        """Bytes of an experiment without those of its `runs` and `models`, which are all that it has."""
         ...
 
 
@@ -64,17 +79,21 @@ class Spaces:
             experiments = self._experiments(connection, query.experiment_ids or None)
             ids = [row.experiment_id for row in experiments]
             runs = _rows(connection, RUNS, RUNS.c.experiment_id, ids)
-            return self._weigh(connection, experiments, runs, doomed=False)
+            models = self._scale.models(connection, ids, ())
+            return self._weigh(connection, experiments, runs, models, doomed=False)
 
     def _find_deleted(self, query: queries.FindDeleted) -> StoreSpace:
-        everything = not query.run_ids and not query.experiment_ids
+        everything = not query.run_ids and not query.experiment_ids and not query.model_ids
         with self._reading() as connection:
             experiments = self._deleted_experiments(connection, query, everything=everything)
             ids = [row.experiment_id for row in experiments]
             runs = {row.rid: row for row in _rows(connection, RUNS, RUNS.c.experiment_id, ids)}
             for row in self._deleted_runs(connection, query, everything=everything):
                 runs.setdefault(row.rid, row)
-            return self._weigh(connection, experiments, list(runs.values()), doomed=True)
+            models = {item.model_id: item for item in self._scale.models(connection, ids, ())}
+            for item in self._deleted_models(connection, query, everything=everything):
+                models.setdefault(item.model_id, item)
+            return self._weigh(connection, experiments, list(runs.values()), list(models.values()), doomed=True)
 
     def _deleted_experiments(
         self, connection: Connection, query: queries.FindDeleted, *, everything: bool
@@ -107,6 +126,24 @@ class Spaces:
                 raise refusals.deleted_too_recently("Run", run_id)
         return list(rows.values())
 
+    def _deleted_models(
+        self, connection: Connection, query: queries.FindDeleted, *, everything: bool
+    ) -> Sequence[LoggedModel]:
+        if everything:
+            found = self._scale.models(connection, None, ())
+            gone = (item for item in found if item.lifecycle_stage != ACTIVE)
+            return [item for item in gone if is_older(item.last_updated_timestamp, query.before)]
+        wanted = [names.check_model_id(model_id) for model_id in query.model_ids]
+        models = {item.model_id: item for item in self._scale.models(connection, (), wanted)}
+        for model_id in wanted:
+            if model_id not in models:
+                raise refusals.no_model(model_id, self._place)
+            if models[model_id].lifecycle_stage == ACTIVE:
+                raise refusals.model_not_deleted(model_id)
+            if not is_older(models[model_id].last_updated_timestamp, query.before):
+                raise refusals.deleted_too_recently("Logged model", model_id)
+        return list(models.values())
+
     def _experiments(self, connection: Connection, ids: Sequence[str] | None) -> Sequence[Any]:
         if ids is None:
             return connection.execute(select(EXPERIMENTS)).all()
@@ -118,25 +155,37 @@ class Spaces:
         return list(rows.values())
 
     def _weigh(
-        self, connection: Connection, experiments: Sequence[Any], runs: Sequence[Any], *, doomed: bool
+        self,
+        connection: Connection,
+        experiments: Sequence[Any],
+        runs: Sequence[Any],
+        models: Sequence[LoggedModel],
+        *,
+        doomed: bool,
     ) -> StoreSpace:
         times = self._scale.run_times(connection, [row for row in runs if row.lifecycle_stage != ACTIVE])
         known = Known(_points(connection, [row.rid for row in runs]), times, doomed)
         spaces = self._scale.weigh_runs(connection, runs, known)
-        of: dict[str, list[RunSpace]] = {}
-        for space in spaces:
-            of.setdefault(space.experiment_id, []).append(space)
+        weighed = self._scale.weigh_models(connection, models, doomed=doomed)
+        of, made = _by_experiment(spaces), _by_experiment(weighed)
         owners = [
             ExperimentSpace(
                 experiment_id=row.experiment_id,
                 name=row.name,
                 lifecycle_stage=row.lifecycle_stage,
                 deleted_time=None if row.lifecycle_stage == ACTIVE else self._scale.experiment_time(row),
-                own_bytes=self._scale.weigh_experiment(connection, row, of.get(row.experiment_id, [])),
+                own_bytes=self._scale.weigh_experiment(connection, row, of[row.experiment_id], made[row.experiment_id]),
             )
             for row in experiments
         ]
-        return StoreSpace(tuple(spaces), tuple(owners))
+        return StoreSpace(tuple(spaces), tuple(owners), tuple(weighed))
+
+
+def _by_experiment(spaces: Sequence[T]) -> defaultdict[str, list[T]]:
+    found: defaultdict[str, list[T]] = defaultdict(list)
+    for space in spaces:
+        found[space.experiment_id].append(space)
+    return found
 
 
 def _points(connection: Connection, rids: Sequence[int]) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""Removing deleted runs and experiments of a tree for good.
+"""Removing deleted runs, logged models and experiments of a tree for good.
 
 First the directory is renamed to a hidden name: from then on nobody sees it. Then artifacts go that lie outside of it,
 then the directory, whose meta.yaml says until then where those artifacts are. So what is cut off can be completed.
@@ -7,7 +7,7 @@ then the directory, whose meta.yaml says until then where those artifacts are. S
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from typing import Any
 from millstream.drivers.artifacts import disk
 from millstream.drivers.files import reader
 from millstream.drivers.files.atomic import failure
-from millstream.drivers.files.models import model_ids
+from millstream.drivers.files.models import read_model_info
 from millstream.drivers.files.tree import Tree
 from millstream.formats.mlruns import layout, meta
-from millstream.stores.tree_spaces import artifact_location, deleted_time, is_removable
+from millstream.stores.tree_spaces import artifact_location, deleted_time, is_removable, is_removable_model, model_dir
 from millstream.values import ops, refusals
 from millstream.values.entities import ACTIVE
 from millstream.values.errors import DataDamaged, InvalidValue, NotFound
@@ -38,6 +38,7 @@ class TreePurges:
         self._let_go = let_go
         self.writers: dict[type, Callable[[Any], Any]] = {
             ops.PurgeRun: self._purge_run,
+            ops.PurgeLoggedModel: self._purge_model,
             ops.PurgeExperiment: self._purge_experiment,
             ops.FinishPurges: self._finish,
             ops.Compact: lambda _op: Compacted(),
@@ -52,6 +53,19 @@ class TreePurges:
                 raise refusals.deleted_too_recently("Run", op.run_id)
             gone = self._set_aside(directory)
         return self._remove_run(gone, op.run_id) + Freed(runs=1)
+
+    def _purge_model(self, op: ops.PurgeLoggedModel) -> Freed:
+        with self._tree.changing_places():
+            directory = model_dir(self._tree, op.model_id)
+            if directory is None:
+                raise refusals.no_model(op.model_id, self._tree.root)
+            model = read_model_info(directory)
+            if model.lifecycle_stage == ACTIVE:
+                raise refusals.model_not_deleted(op.model_id)
+            if not is_older(model.last_updated_timestamp, op.before):
+                raise refusals.deleted_too_recently("Logged model", op.model_id)
+            gone = self._set_aside(directory)
+        return self._remove_model(gone, op.model_id, _location_of(gone)) + Freed(models=1)
 
     def _purge_experiment(self, op: ops.PurgeExperiment) -> Freed:
         with self._tree.changing_places():
@@ -83,6 +97,7 @@ class TreePurges:
             else:
                 freed += self._remove_experiment(gone) + Freed(experiments=1)
         for _, directory, _ in self._tree.experiment_dirs():
+            freed += self._remove_models(directory, _gone_in(os.path.join(directory, layout.MODELS)))
             freed += _remove_unused_datasets(self._tree, directory, op.time)
         return freed + self._remove_registered()
 
@@ -100,17 +115,16 @@ class TreePurges:
         """Directories that an interrupted purge left."""
         homes = [self._tree.root, self._tree.trash, *(directory for _, directory, _ in self._tree.experiment_dirs())]
         for home in homes:
-            with suppress(OSError):
-                yield from (os.path.join(home, name) for name in os.listdir(home) if _is_gone(name))
+            yield from (os.path.join(home, name) for name in _gone_in(home))
 
     def _remove_experiment(self, gone: str) -> Freed:
         freed = Freed()
         own = artifact_location(gone)
-        for name in [*self._tree.run_ids(gone), *(name for name in os.listdir(gone) if _is_gone(name))]:
-            run_id = _name(name) if _is_gone(name) else name
+        for name in [*self._tree.run_ids(gone), *_gone_in(gone)]:
+            run_id = _name(name)
             path = os.path.join(gone, name)
             freed += Freed(runs=int(_is_run(path))) + self._remove_run(path, run_id)
-        freed += self._remove_models(gone, own)
+        freed += self._remove_models(gone, _entries(os.path.join(gone, layout.MODELS)))
         freed += Freed(size=disk.measure(gone)[0])
         disk.remove(gone)
         place = _local(own)
@@ -149,19 +163,36 @@ class TreePurges:
         disk.remove_own(place)
         return Freed(size=size)
 
-    def _remove_models(self, gone: str, location: str) -> Freed:
-        """Remove artifacts of logged models that lie in the experiment's artifact location, outside of the tree."""
+    def _remove_models(self, home: str, names: Iterable[str]) -> Freed:
+        """Remove the directories `names` of logged models of the experiment in `home`, whole or set aside."""
         freed = Freed()
-        for model_id in model_ids(gone):
-            uri = artifact_location(os.path.join(gone, layout.MODELS, model_id))
-            place, home = _local(uri), _local(location)
-            if place is None or home is None or not os.path.lexists(place):
-                continue
-            if place == home / layout.MODELS / model_id / layout.ARTIFACTS and disk.is_own(place):
-                freed += Freed(size=disk.measure(place)[0])
+        for name in names:
+            path = os.path.join(home, layout.MODELS, name)
+            if os.path.isdir(path):
+                freed += self._remove_model(path, _name(name), artifact_location(home)) + Freed(models=1)
+        return freed
+
+    def _remove_model(self, gone: str, model_id: str, location: str) -> Freed:
+        """Remove a model's directory, and its artifacts where they lie in its experiment's `location` outside of it."""
+        if os.path.islink(gone):
+            disk.remove(gone)
+            return Freed()
+        uri = artifact_location(gone)
+        place = _local(uri)
+        freed = Freed()
+        if place is None or os.path.lexists(place):
+            if uri and model_dir(self._tree, model_id) not in (None, gone):
+                freed = Freed(kept=(f"{uri}: there is a logged model {model_id} again, which has them now",))
+            elif place is not None and is_removable_model(place, model_id, location):
+                freed = Freed(size=disk.measure(place)[0])
                 disk.remove_own(place)
-            else:
-                freed += Freed(kept=(f"{uri}: not certainly the artifacts of model {model_id} alone",))
+            elif uri:
+                freed = Freed(kept=(f"{uri}: not certainly the artifacts of model {model_id} alone",))
+        elif is_named_after(place, model_id):
+            with suppress(OSError):
+                place.parent.rmdir()
+        freed += Freed(size=disk.measure(gone)[0])
+        disk.remove(gone)
         return freed
 
     def _is_there_again(self, run_id: str) -> bool:
@@ -176,9 +207,26 @@ def _is_gone(name: str) -> bool:
     return name.startswith(layout.GONE_PREFIX)
 
 
+def _gone_in(folder: str) -> list[str]:
+    """Names of directories in a folder that were set aside."""
+    return [name for name in _entries(folder) if _is_gone(name)]
+
+
+def _entries(folder: str) -> list[str]:
+    with suppress(OSError):
+        return os.listdir(folder)
+    return []
+
+
+def _location_of(gone: str) -> str:
+    """Where the artifacts of the experiment go that has a model in the directory `gone`."""
+    return artifact_location(os.path.dirname(os.path.dirname(gone)))
+
+
 def _name(gone: str) -> str:
-    """The id that a directory had before it was set aside."""
-    return os.path.basename(gone).removeprefix(layout.GONE_PREFIX).partition("-")[2]
+    """The id of a directory, which it had before it was set aside."""
+    name = os.path.basename(gone)
+    return name.removeprefix(layout.GONE_PREFIX).partition("-")[2] if _is_gone(name) else name
 
 
 def _is_run(gone: str) -> bool:

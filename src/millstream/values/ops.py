@@ -331,8 +331,18 @@ class PurgeRun(Op[Freed], frozen=True, kw_only=True):
     before: int | None = None
 
 
+class PurgeLoggedModel(Op[Freed], frozen=True, kw_only=True):
+    """Remove a deleted logged model for good, with its artifacts; `before` as in `PurgeRun`.
+
+    Runs go on naming it among what they made and used.
+    """
+
+    model_id: str
+    before: int | None = None
+
+
 class PurgeExperiment(Op[Freed], frozen=True, kw_only=True):
-    """Remove a deleted experiment and its runs for good; `before` as in `PurgeRun`."""
+    """Remove a deleted experiment with its runs and logged models for good; `before` as in `PurgeRun`."""
 
     experiment_id: str
     before: int | None = None

@@ -374,18 +374,19 @@ class DescribeStore(Query[StoreFacts], frozen=True, kw_only=True):
 
 
 class MeasureSpace(Query[StoreSpace], frozen=True, kw_only=True):
-    """What every run and experiment takes up, deleted ones too; of `experiment_ids` only, when there are any."""
+    """What runs, experiments and logged models take up, deleted ones too; of `experiment_ids` or, if none, of all."""
 
     experiment_ids: tuple[str, ...] = ()
 
 
 class FindDeleted(Query[StoreSpace], frozen=True, kw_only=True):
-    """What `PurgeRun` and `PurgeExperiment` may remove, runs of deleted experiments among it.
+    """What may be removed for good, runs and logged models of deleted experiments among it.
 
-    With `run_ids` or `experiment_ids` only these; NotFound or InvalidState when one cannot be removed. `before` (ms):
-    only what was deleted earlier.
+    With `run_ids`, `experiment_ids` or `model_ids` only these; NotFound or InvalidState when one cannot be
+    removed. `before` (ms): only what was deleted earlier.
     """
 
     run_ids: tuple[str, ...] = ()
     experiment_ids: tuple[str, ...] = ()
+    model_ids: tuple[str, ...] = ()
     before: int | None = None

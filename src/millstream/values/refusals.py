@@ -157,6 +157,14 @@ def run_not_deleted(run_id: str) -> InvalidState:
     )
 
 
+def model_not_deleted(model_id: str) -> InvalidState:
+    """Only what was deleted is removed for good."""
+    return InvalidState(
+        f"Logged model {model_id!r} is not deleted; only deleted ones can be removed for good. Delete it first: "
+        f"MlflowClient().delete_logged_model({model_id!r})"
+    )
+
+
 def experiment_still_active(experiment_id: str) -> InvalidState:
     """Only what was deleted is removed for good."""
     return InvalidState(

@@ -331,6 +331,7 @@ RULES: dict[type, Callable[[Any], None]] = {
     **REGISTRY_RULES,
     ops.MoveRuns: _move_runs,
     ops.PurgeRun: _run,
+    ops.PurgeLoggedModel: _delete_logged_model,
     ops.PurgeExperiment: _experiment,
     ops.FinishPurges: _anything,
     ops.Compact: _anything,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
+from typing import Any
 
 from msgspec import Struct
 
+from millstream.values.entities import ACTIVE, LoggedModel
 from millstream.values.errors import InvalidValue
 from millstream.values.paths import Location
 
@@ -42,8 +44,27 @@ class RunSpace(Struct, frozen=True):
         return self.metric_bytes + self.text_bytes + (self.artifact_bytes or 0)
 
 
+class ModelSpace(Struct, frozen=True):
+    """What a logged model takes up; `text_bytes` is all but its files. The rest as in `RunSpace`."""
+
+    model_id: str
+    experiment_id: str
+    name: str
+    lifecycle_stage: str
+    deleted_time: int | None
+    text_bytes: int
+    artifact_bytes: int | None
+    artifact_files: int
+    kept: str = ""
+
+    @property
+    def size(self) -> int:
+        """All bytes that are known of."""
+        return self.text_bytes + (self.artifact_bytes or 0)
+
+
 class ExperimentSpace(Struct, frozen=True):
-    """What an experiment takes up besides its runs: tags, datasets, logged models. `deleted_time` as in `RunSpace`."""
+    """What an experiment takes up besides runs and logged models: tags, datasets. `deleted_time` as in `RunSpace`."""
 
     experiment_id: str
     name: str
@@ -53,15 +74,17 @@ class ExperimentSpace(Struct, frozen=True):
 
 
 class StoreSpace(Struct, frozen=True):
-    """Runs and experiments with what they take up."""
+    """Runs, experiments and logged models with what they take up."""
 
     runs: tuple[RunSpace, ...]
     experiments: tuple[ExperimentSpace, ...]
+    models: tuple[ModelSpace, ...] = ()
 
     @property
     def size(self) -> int:
         """All bytes that are known of."""
-        return sum(run.size for run in self.runs) + sum(item.own_bytes for item in self.experiments)
+        own = sum(item.own_bytes for item in self.experiments)
+        return own + sum(run.size for run in self.runs) + sum(model.size for model in self.models)
 
 
 class Freed(Struct, frozen=True):
@@ -71,6 +94,7 @@ class Freed(Struct, frozen=True):
     experiments: int = 0
     size: int = 0
     kept: tuple[str, ...] = ()
+    models: int = 0
 
     def __add__(self, other: Freed) -> Freed:
         return Freed(
@@ -78,6 +102,7 @@ class Freed(Struct, frozen=True):
             self.experiments + other.experiments,
             self.size + other.size,
             self.kept + other.kept,
+            self.models + other.models,
         )
 
 
@@ -92,6 +117,18 @@ class Compacted(Struct, frozen=True):
 def is_older(time: int | None, before: int | None) -> bool:
     """Whether something deleted at `time` is old enough; what nobody noted the time of never is."""
     return before is None or (time is not None and time <= before)
+
+
+def model_facts(model: LoggedModel) -> dict[str, Any]:
+    """What `ModelSpace` says of a logged model besides sizes. Its deletion was the last change."""
+    active = model.lifecycle_stage == ACTIVE
+    return {
+        "model_id": model.model_id,
+        "experiment_id": model.experiment_id,
+        "name": model.name,
+        "lifecycle_stage": model.lifecycle_stage,
+        "deleted_time": None if active else model.last_updated_timestamp,
+    }
 
 
 def parse_age(text: str) -> int:
@@ -122,7 +159,8 @@ def is_aside(name: str) -> bool:
 def own_artifacts(uri: str, run_id: str, locations: Iterable[str]) -> Location | None:
     """The local directory `uri`, when it is that of exactly the run `run_id` in one of the experiments' `locations`.
 
-    None for everything else: a directory that is not named after the run may hold what belongs to somebody else.
+    The same of a logged model, in one of the folders of models. None for everything else: a directory that is not
+    named after the run may hold what belongs to somebody else.
     """
     try:
         found = Location.parse(uri)

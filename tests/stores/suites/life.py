@@ -136,8 +136,9 @@ class LifeSuite:
         found = store.read(queries.FindDeleted(experiment_ids=(made,)))
         assert [item.experiment_id for item in found.experiments] == [made]
         assert [space.run_id for space in found.runs] == [run]
+        assert [space.model_id for space in found.models] == [model.model_id]
         freed = store.write(ops.PurgeExperiment(experiment_id=made))
-        assert (freed.experiments, freed.runs, freed.size) == (1, 1, found.size)
+        assert (freed.experiments, freed.runs, freed.models, freed.size) == (1, 1, 1, found.size)
         assert freed.size > 7000
         assert not place.exists()
         assert not models_place.exists()

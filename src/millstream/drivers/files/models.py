@@ -180,14 +180,14 @@ class ModelFiles:
 
     def _require(self, model_id: str) -> str:
         directory = self.directory(model_id)
-        if _read_info(directory).lifecycle_stage == DELETED:
+        if read_model_info(directory).lifecycle_stage == DELETED:
             raise refusals.model_deleted(model_id)
         return directory
 
 
 def read_model(directory: str) -> ModelScan:
     """A logged model with its params, tags and latest metrics; DataDamaged when its meta.yaml is not good."""
-    info = _read_info(directory)
+    info = read_model_info(directory)
     problems: list[str] = []
     model = structs.replace(
         info,
@@ -243,7 +243,7 @@ def find_by_name(run_dir: str, name: str) -> str | None:
     found: list[tuple[int, str]] = []
     for model_id in os.listdir(outputs) if os.path.isdir(outputs) else ():
         with suppress(DataDamaged):
-            model = _read_info(_model_dir(run_dir, model_id))
+            model = read_model_info(_model_dir(run_dir, model_id))
             if model.name == name and model.lifecycle_stage != DELETED:
                 found.append((model.creation_timestamp, model_id))
     return max(found)[1] if found else None
@@ -261,7 +261,8 @@ def _model_dir(run_dir: str, model_id: str) -> str:
     return beside
 
 
-def _read_info(directory: str) -> LoggedModel:
+def read_model_info(directory: str) -> LoggedModel:
+    """A logged model as its meta.yaml alone says it; DataDamaged when that is not good."""
     path = os.path.join(directory, layout.META)
     experiment_dir = os.path.dirname(os.path.dirname(directory))
     try:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import Connection, delete, select
 
 from millstream.drivers.sql import schema
@@ -24,10 +25,8 @@ def read_models(connection: Connection, ids: Sequence[str]) -> list[LoggedModel]
         points = _points(connection, batch)
         table = schema.logged_models
         for row in connection.execute(select(table).where(table.c.model_id.in_(batch))).all():
-            facts = dict(row._mapping)
-            facts["status"] = LoggedModelStatus(facts["status"])
-            found[row.model_id] = LoggedModel(
-                **facts,
+            found[row.model_id] = structs.replace(
+                _model(row),
                 tags=tags.get(row.model_id, {}),
                 params=params.get(row.model_id, {}),
                 metrics=tuple(points.get(row.model_id, ())),
@@ -40,6 +39,19 @@ def model_ids(connection: Connection, experiment_id: str) -> list[str]:
     table = schema.logged_models
     statement = select(table.c.model_id).where(table.c.experiment_id == experiment_id)
     return list(connection.execute(statement.order_by(table.c.creation_timestamp, table.c.model_id)).scalars())
+
+
+def model_infos(connection: Connection, experiment_ids: Sequence[str] | None, ids: Sequence[str]) -> list[LoggedModel]:
+    """Logged models without their data, deleted ones too: those of `ids`, and of some experiments, or of all (None)."""
+    table = schema.logged_models
+    if experiment_ids is None:
+        rows = connection.execute(select(table)).all()
+    else:
+        rows = []
+        for column, values in ((table.c.experiment_id, experiment_ids), (table.c.model_id, ids)):
+            for batch in batches(values):
+                rows += connection.execute(select(table).where(column.in_(batch))).all()
+    return [_model(row) for row in rows]
 
 
 def output_location(connection: Connection, rid: int, name: str) -> str | None:
@@ -114,6 +126,12 @@ def point_of(row: Any) -> Metric:
         dataset_name=row.dataset_name or None,
         dataset_digest=row.dataset_digest or None,
     )
+
+
+def _model(row: Any) -> LoggedModel:
+    facts = dict(row._mapping)
+    facts["status"] = LoggedModelStatus(facts["status"])
+    return LoggedModel(**facts)
 
 
 def _points(connection: Connection, ids: list[str]) -> dict[str, list[Metric]]:

@@ -1,4 +1,4 @@
-"""Rows of runs and experiments that go for good."""
+"""Rows of runs, logged models and experiments that go for good."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sqlalchemy import Connection, delete, select
 
 from millstream.drivers.sql import changelog, ledger, schema
 from millstream.drivers.sql.apply.rows import upsert
-from millstream.drivers.sql.models import drop_models
+from millstream.drivers.sql.models import drop_models, model_ids
+from millstream.drivers.sql.read import rid_of
 from millstream.values import ops, refusals
 from millstream.values.entities import ACTIVE
 from millstream.values.paths import Location
@@ -38,8 +39,30 @@ def take_run(connection: Connection, op: ops.PurgeRun, place: str) -> Any:
     return row
 
 
-def take_experiment(connection: Connection, op: ops.PurgeExperiment, place: str) -> tuple[str, list[str]]:
-    """Check that an experiment may go; its artifact location and the ids of runs that it still has.
+def take_model(connection: Connection, op: ops.PurgeLoggedModel, place: str, *, whatever: bool) -> str:
+    """Remove a logged model's rows and note its artifacts as still to be removed, if they are its own; where they are.
+
+    What runs say of it stays. It must be deleted, unless it goes `whatever` it is.
+    """
+    models, experiments = schema.logged_models, schema.experiments
+    row = connection.execute(select(models).where(models.c.model_id == op.model_id).with_for_update()).one_or_none()
+    if row is None:
+        raise refusals.no_model(op.model_id, place)
+    if row.lifecycle_stage == ACTIVE and not whatever:
+        raise refusals.model_not_deleted(op.model_id)
+    if not is_older(row.last_updated_timestamp, op.before):
+        raise refusals.deleted_too_recently("Logged model", op.model_id)
+    location = select(experiments.c.artifact_location).where(experiments.c.experiment_id == row.experiment_id)
+    home, uri = model_home(connection.execute(location).scalar() or ""), str(row.artifact_location)
+    if own_artifacts(uri, op.model_id, [home]) is not None:
+        upsert(connection, ledger.purges, [{"run_id": op.model_id, "artifact_uri": uri, "time": _now()}])
+    drop_models(connection, [op.model_id])
+    changelog.note_experiments(connection, [row.experiment_id])
+    return uri
+
+
+def take_experiment(connection: Connection, op: ops.PurgeExperiment, place: str) -> tuple[str, list[str], list[str]]:
+    """Check that an experiment may go; its artifact location, and the ids of runs and logged models that it still has.
 
     When it has none, its rows are removed.
     """
@@ -53,36 +76,35 @@ def take_experiment(connection: Connection, op: ops.PurgeExperiment, place: str)
     if not is_older(row.last_update_time, op.before):
         raise refusals.deleted_too_recently("Experiment", op.experiment_id)
     ids = list(connection.execute(select(runs.c.run_id).where(runs.c.experiment_id == op.experiment_id)).scalars())
-    if not ids:
-        _take_models(connection, row.artifact_location, op.experiment_id)
+    models = model_ids(connection, op.experiment_id)
+    if not ids and not models:
         for table in (schema.experiment_tags, experiments):
             connection.execute(delete(table).where(table.c.experiment_id == op.experiment_id))
         changelog.note_experiments(connection, [op.experiment_id])
-    return row.artifact_location, ids
+    return row.artifact_location, ids, models
 
 
-def _take_models(connection: Connection, location: str, experiment_id: str) -> None:
-    """Remove the rows of an experiment's logged models, and note their artifacts, if they are their own."""
-    models = schema.logged_models
-    of_it = models.c.experiment_id == experiment_id
-    rows = connection.execute(select(models.c.model_id, models.c.artifact_location).where(of_it)).all()
-    home = str(Location.parse(location) / "models") if location else ""
-    for row in rows:
-        if own_artifacts(row.artifact_location, row.model_id, [home]) is not None:
-            note = {"run_id": row.model_id, "artifact_uri": row.artifact_location, "time": _now()}
-            upsert(connection, ledger.purges, [note])
-    drop_models(connection, [row.model_id for row in rows])
+def model_home(location: str) -> str:
+    """Where artifacts of logged models go in an experiment's artifact `location`."""
+    return str(Location.parse(location) / "models") if location else ""
 
 
 def unfinished(connection: Connection) -> list[tuple[str, str]]:
-    """(run id, artifact URI) of artifacts still to be removed."""
+    """(id of a run or logged model, artifact URI) of artifacts still to be removed."""
     purges = ledger.purges.c
     return [tuple(row) for row in connection.execute(select(purges.run_id, purges.artifact_uri)).all()]
 
 
-def finish(connection: Connection, run_id: str) -> None:
-    """Note that a run's artifacts are gone."""
-    connection.execute(delete(ledger.purges).where(ledger.purges.c.run_id == run_id))
+def is_there(connection: Connection, owner_id: str) -> bool:
+    """Whether there is a run or logged model of this id."""
+    models = schema.logged_models.c
+    named = select(models.model_id).where(models.model_id == owner_id)
+    return rid_of(connection, owner_id) is not None or connection.execute(named).first() is not None
+
+
+def finish(connection: Connection, owner_id: str) -> None:
+    """Note that the artifacts of a run or logged model are gone."""
+    connection.execute(delete(ledger.purges).where(ledger.purges.c.run_id == owner_id))
 
 
 def locations(connection: Connection, first: str) -> list[str]:

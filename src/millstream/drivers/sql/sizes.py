@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, LargeBinary, String, Table, cast, func, select
 from sqlalchemy.exc import DBAPIError
@@ -16,23 +16,35 @@ from millstream.drivers.sql.failures import failure
 from millstream.drivers.sql.read import batches
 from millstream.values.space import Compacted
 
+T = TypeVar("T")
+
 # A row costs about so much besides its texts: numbers, keys, headers.
 ROW_BYTES = 16
 
 
 def of_runs(connection: Connection, tables: Sequence[Table], rids: Sequence[int]) -> dict[int, int]:
     """Bytes that each run has in `tables`, which have a column `rid`: texts, binary data, and something a row."""
-    found: dict[int, int] = {}
+    return _of(connection, tables, "rid", rids)
+
+
+def _of(connection: Connection, tables: Sequence[Table], name: str, owners: Sequence[T]) -> dict[T, int]:
+    found: dict[T, int] = {}
     for table in tables:
         size: Any = func.count() * ROW_BYTES
         for column in table.c:
             if isinstance(column.type, String | LargeBinary):
                 size += func.coalesce(func.sum(_length(connection, column)), 0)
-        for batch in batches(rids):
-            statement = select(table.c.rid, size).where(table.c.rid.in_(batch)).group_by(table.c.rid)
-            for rid, number in connection.execute(statement).all():
-                found[rid] = found.get(rid, 0) + int(number)
+        owner = table.c[name]
+        for batch in batches(owners):
+            statement = select(owner, size).where(owner.in_(batch)).group_by(owner)
+            for one, number in connection.execute(statement).all():
+                found[one] = found.get(one, 0) + int(number)
     return found
+
+
+def of_models(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Bytes of the rows of logged models."""
+    return _of(connection, schema.LOGGED_MODELS, "model_id", ids)
 
 
 def of_experiment(connection: Connection, experiment_id: str) -> int:
