@@ -132,16 +132,7 @@ def _report(
             }
         )
         return
-    rows = [_run_row(run) for run in sorted(found.runs, key=lambda run: run.size, reverse=True)]
-    if rows:
-        echo_table(("Run", "Name", "Experiment", "Deleted", "Points", "Artifacts", "Size"), rows)
-    for model in sorted(found.models, key=lambda model: model.size, reverse=True):
-        when = "" if model.deleted_time is None else f", deleted {local_time(model.deleted_time)}"
-        click.echo(
-            f"Logged model {model.model_id} ({model.name}) of experiment {model.experiment_id}{when}: {_files(model)}"
-        )
-    for item in found.experiments:
-        click.echo(f"Experiment {item.experiment_id} ({item.name}), deleted {local_time(item.deleted_time)}")
+    _echo_found(found)
     if freed is None:
         what = _counts(len(found.runs), len(found.models), len(found.experiments))
         click.echo(f"Would remove {what}, {size_text(found.size)} ({found.size} bytes). Nothing was removed.")
@@ -153,6 +144,19 @@ def _report(
     notes = [f"Kept artifacts: {text}" for text in kept] + ([compacted.note] if compacted.note else [])
     for line in [*notes, *(f"Not removed: {text}" for text in failures)]:
         click.echo(line, err=True)
+
+
+def _echo_found(found: StoreSpace) -> None:
+    rows = [_run_row(run) for run in sorted(found.runs, key=lambda run: run.size, reverse=True)]
+    if rows:
+        echo_table(("Run", "Name", "Experiment", "Deleted", "Points", "Artifacts", "Size"), rows)
+    for model in sorted(found.models, key=lambda model: model.size, reverse=True):
+        when = "" if model.deleted_time is None else f", deleted {local_time(model.deleted_time)}"
+        click.echo(
+            f"Logged model {model.model_id} ({model.name}) of experiment {model.experiment_id}{when}: {_files(model)}"
+        )
+    for item in found.experiments:
+        click.echo(f"Experiment {item.experiment_id} ({item.name}), deleted {local_time(item.deleted_time)}")
 
 
 def _counts(runs: int, models: int, experiments: int) -> str:
