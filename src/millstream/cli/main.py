@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib import import_module
+from types import FrameType
 from typing import Any
 
 import click
@@ -60,6 +63,15 @@ class LazyGroup(click.Group):
             raise click.ClickException(error.message) from error
 
 
+class Terminated(BaseException):
+    """Somebody ended the process with SIGTERM."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
+    raise Terminated
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"max_content_width": 100},
@@ -78,9 +90,17 @@ def millstream(env_file: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage.
+
+    SIGTERM ends it as Ctrl-C does, so that half-written files go, and then as the signal does.
+    """
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its escape, not a traceback.
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    millstream()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        millstream()
+    except Terminated:
+        os.kill(os.getpid(), signal.SIGTERM)

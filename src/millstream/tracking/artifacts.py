@@ -81,7 +81,7 @@ def put_directory_into(
     at_once = MANY if artifacts.local_path(RelPath()) is None else 1
     bar = transfer_bar("Storing")
     meter = Meter(0 if bar is None else sum(_size(file) for file, _ in found), bar)
-    each(found, lambda file: artifacts.put_file(*file, meter.add), at_once=at_once)
+    each(found, lambda file: artifacts.put_file(*file, meter.add), at_once=at_once, meter=meter)
 
 
 def _size(file: Path) -> int:

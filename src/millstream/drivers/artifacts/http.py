@@ -164,7 +164,7 @@ class HttpArtifacts:
         meter = Meter(walk.size, progress)
         for folder in walk.folders or [RelPath()]:
             _make(goal.joinpath(*folder.segments))
-        each(walk.files, lambda file: self._fetch(path, file, goal.joinpath(*file.below.segments), meter.add))
+        each(walk.files, lambda file: self._fetch(path, file, goal.joinpath(*file.below.segments), meter), meter=meter)
         return goal
 
     def _download_one(self, path: RelPath, goal: Path, progress: Progress | None) -> Path:
@@ -175,14 +175,15 @@ class HttpArtifacts:
             return goal
         _make(goal.parent)
         size = None if known is None else known.size
-        self._fetch(path, File(RelPath(), size), goal, Meter(size or 0, progress).add)
+        self._fetch(path, File(RelPath(), size), goal, Meter(size or 0, progress))
         return goal
 
-    def _fetch(self, root: RelPath, file: File, goal: Path, told: Told) -> None:
+    def _fetch(self, root: RelPath, file: File, goal: Path, meter: Meter) -> None:
         draft = LocalDraft(Spot(str(goal)), goal)
         try:
-            fetch(self._server, self._root / root / file.below, draft, file.size, told)
-            draft.commit()
+            with meter.holding(draft.abandon):
+                fetch(self._server, self._root / root / file.below, draft, file.size, meter.add)
+                draft.commit()
         finally:
             draft.discard()
 

@@ -69,6 +69,12 @@ class LocalDraft:
             raise failure("write", self.target, error) from error
         self._there = False
 
+    def abandon(self) -> None:
+        """Remove what was written while another thread may still write; what that one does is in vain."""
+        if self._there:
+            with suppress(OSError):
+                os.unlink(self._temporary, dir_fd=self._spot.directory)
+
     def discard(self) -> None:
         """Remove what was written, unless it was committed."""
         self.file.close()
@@ -241,16 +247,16 @@ class LocalArtifacts:
         meter = Meter(0 if progress is None else disk.measure(source)[0], progress)
 
         def copy(one: str, to: str) -> str:
-            copied: str = shutil.copy2(one, to)
-            meter.add(os.path.getsize(to))
-            return copied
+            _copy_whole(one, Path(to), meter)
+            shutil.copystat(one, to)
+            return to
 
         try:
             goal.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, goal, ignore=self._left_out, dirs_exist_ok=True, copy_function=copy)
             else:
-                shutil.copyfile(source, goal)
+                _copy_whole(source, goal, meter)
         except OSError as error:
             raise failure(f"copy {source} to", goal, error) from error
         return goal
@@ -281,6 +287,19 @@ class LocalArtifacts:
     def _is_below(self, path: str | Path) -> bool:
         real, root = os.path.realpath(path), os.path.realpath(self._root)
         return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _copy_whole(source: str | Path, goal: Path, meter: Meter) -> None:
+    """Copy a file; `goal` is there when it is whole, and what was there before until then."""
+    draft = LocalDraft(Spot(str(goal)), goal)
+    try:
+        with open(source, "rb") as file:
+            while piece := file.read(_PIECE):
+                draft.write(piece)
+                meter.add(len(piece))
+        draft.commit()
+    finally:
+        draft.discard()
 
 
 class _Listing:

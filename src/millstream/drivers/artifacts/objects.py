@@ -242,12 +242,12 @@ class ObjectArtifacts:
         if not files:
             files = [(path, goal, 0 if progress is None else self.facts(path).size)]
         meter = Meter(sum(size for _, _, size in files), progress)
-        each(files, lambda file: self._fetch(*file[:2], meter.add), at_once=MANY)
+        each(files, lambda file: self._fetch(*file[:2], meter), at_once=MANY, meter=meter)
         return goal
 
-    def _fetch(self, path: RelPath, goal: Path, told: Told) -> None:
+    def _fetch(self, path: RelPath, goal: Path, meter: Meter) -> None:
         with self.open(path) as source:
-            _write_whole(source, goal, told)
+            _write_whole(source, goal, meter)
 
     def file_key(self, path: RelPath) -> str:
         """The name of the object `path`."""
@@ -268,7 +268,7 @@ def _parse(name: str) -> RelPath:
         return RelPath()
 
 
-def _write_whole(source: BinaryIO, goal: Path, told: Told) -> None:
+def _write_whole(source: BinaryIO, goal: Path, meter: Meter) -> None:
     """Copy `source` to `goal`, which is there when it is whole."""
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
@@ -276,10 +276,11 @@ def _write_whole(source: BinaryIO, goal: Path, told: Told) -> None:
     except OSError as error:
         raise StorageFailed(f"Cannot write {str(goal)!r}: {error.strerror or error}.") from error
     try:
-        while piece := source.read(_CHUNK):
-            draft.write(piece)
-            told(len(piece))
-        draft.commit()
+        with meter.holding(draft.abandon):
+            while piece := source.read(_CHUNK):
+                draft.write(piece)
+                meter.add(len(piece))
+            draft.commit()
     finally:
         draft.discard()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from millstream.drivers.artifacts.base import Progress
@@ -13,15 +14,27 @@ T = TypeVar("T")
 
 MANY = 16
 """Files that are on their way at once."""
+_PARTING_SECONDS = 1.0
+"""How long those under way are waited for when somebody wants to stop at once."""
+
+
+class Halted(Exception):
+    """Somebody wanted to stop: what is under way is given up."""
 
 
 def each(
-    items: Iterable[T], do: Callable[[T], object], *, at_once: int = MANY, progress: Progress | None = None
+    items: Iterable[T],
+    do: Callable[[T], object],
+    *,
+    at_once: int = MANY,
+    progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> None:
     """Do `do` for all items, `at_once` at a time; the first failure is raised once those under way have ended.
 
     An item is asked for when there is a thread for it, so that `items` may make them one by one. `progress` is told
-    (done, all) after each, where `items` knows how many there are.
+    (done, all) after each, where `items` knows how many there are. Interrupted (Ctrl-C), it ends at once, and `meter`
+    is halted: it is for those under way that have something to leave behind.
     """
     total = len(items) if isinstance(items, Sized) else 0
     work = _Work(iter(items), do, total, progress)
@@ -29,14 +42,24 @@ def each(
     if threads < 2:
         work.run()
         return
-    with ThreadPoolExecutor(threads, thread_name_prefix="millstream-files") as hands:
-        under_way = [hands.submit(work.run) for _ in range(threads)]
-        try:
-            wait(under_way)
-        finally:
-            work.stop()
-    for one in under_way:
-        one.result()
+    # Daemons: one that waits for an answer must not keep the program from ending.
+    hands = [threading.Thread(target=work.try_all, name="millstream-files", daemon=True) for _ in range(threads)]
+    try:
+        for hand in hands:
+            hand.start()
+        for hand in hands:
+            hand.join()
+    except BaseException:
+        work.stop()
+        if meter is not None:
+            meter.halt()
+        end = time.monotonic() + _PARTING_SECONDS
+        for hand in hands:
+            if hand.is_alive():
+                hand.join(max(0.0, end - time.monotonic()))
+        raise
+    if work.failure is not None:
+        raise work.failure
 
 
 class _Work(Generic[T]):
@@ -47,10 +70,19 @@ class _Work(Generic[T]):
         self._lock = threading.Lock()
         self._done = 0
         self._stopped = False
+        self.failure: BaseException | None = None
 
     def stop(self) -> None:
         """Begin no more."""
         self._stopped = True
+
+    def try_all(self) -> None:
+        """`run`, in a thread of its own: the first failure of all is kept."""
+        try:
+            self.run()
+        except BaseException as error:  # noqa: BLE001 — raised by who waits for the threads
+            with self._lock:
+                self.failure = self.failure or error
 
     def run(self) -> None:
         """Do one after the other until there are no more, or one has failed."""
@@ -81,9 +113,34 @@ class Meter:
         self._total, self._progress = total, progress
         self._done = 0
         self._lock = threading.Lock()
+        self._halted = False
+        self._left: set[Callable[[], None]] = set()
+
+    def halt(self) -> None:
+        """Let all that count here end with `Halted`, and undo what they hold: some may hear nothing for minutes."""
+        with self._lock:
+            self._halted = True
+            left, self._left = self._left, set()
+        for undo in left:
+            undo()
+
+    @contextmanager
+    def holding(self, undo: Callable[[], None]) -> Iterator[None]:
+        """For as long as there is something that `undo`, called in another thread, removes."""
+        with self._lock:
+            if self._halted:
+                raise Halted
+            self._left.add(undo)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._left.discard(undo)
 
     def add(self, count: int) -> None:
         """So many more; fewer than none when something has to be done again."""
+        if self._halted:
+            raise Halted
         if self._progress is None:
             return
         with self._lock:
