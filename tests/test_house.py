@@ -147,6 +147,7 @@ BORDERS = {
     "src/millstream/serving/app.py": "a request handler, and the model it calls is somebody else's code",
     "src/millstream/serving/worker.py": "the loop of a thread",
     "src/millstream/server/watcher.py": "a thread of its own: those who follow are told, and it goes on",
+    "src/millstream/drivers/artifacts/parallel.py": "between a thread and the one that waits for it; raised there",
     "src/millstream/drivers/sql/groups.py": "between the thread that carries out and those that wait; raised there",
     "src/millstream/stores/embedded.py": "between batches of several callers; each gets its own",
     "src/millstream/cli/models.py": "the model is somebody else's code",

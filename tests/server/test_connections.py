@@ -200,6 +200,21 @@ async def says_no_http(connection: Connection, line: Line, calls: Calls) -> None
     assert line.closing
 
 
+async def asks_with_a_method_that_nobody_knows(connection: Connection, line: Line, calls: Calls) -> None:
+    connection.data_received(ASK)
+    await settle()
+    line.sent = b""
+    connection.data_received(b"FOO /api/2.0/mlflow/experiments/search HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert line.sent.startswith(b"HTTP/1.1 501")
+    assert b'{"error_code":"NOT_IMPLEMENTED"' in line.sent
+    assert line.closing
+
+
+async def says_a_method_and_no_http(connection: Connection, line: Line, calls: Calls) -> None:
+    connection.data_received(b"FOO / SMTP/1.1\r\n\r\n")
+    assert line.sent.startswith(b"HTTP/1.1 400")
+
+
 async def asks_while_the_server_ends(connection: Connection, line: Line, calls: Calls) -> None:
     connection.data_received(ASK)
     await settle()
@@ -252,6 +267,8 @@ async def idles_while_the_server_ends(connection: Connection, line: Line, calls:
         waits_for_a_slow_answer,
         takes_nothing,
         says_no_http,
+        asks_with_a_method_that_nobody_knows,
+        says_a_method_and_no_http,
         asks_while_the_server_ends,
         is_answered_while_the_server_ends,
         hears_an_answer_without_end,

@@ -142,8 +142,20 @@ def with_pages(serve: Callable[..., Client], built: Path, monkeypatch: pytest.Mo
     return serve
 
 
-@pytest.mark.parametrize("target", ["/", "/experiments/0", "/experiments/0/runs/abc", "/index.html"])
-def test_unknown_paths_are_the_application(with_pages: Callable[..., Client], target: str) -> None:
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/e/0",
+        "/e/0/",
+        "/e/%EA%B0%80%20b.c/runs",
+        "/r/abc",
+        "/r/a.b/artifacts?path=x",
+        "/r/1/metrics",
+        "/index.html",
+    ],
+)
+def test_the_paths_of_pages_are_the_application(with_pages: Callable[..., Client], target: str) -> None:
     reply = with_pages().get(target)
     assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert b'<base href="/">' in reply.body
@@ -151,6 +163,32 @@ def test_unknown_paths_are_the_application(with_pages: Callable[..., Client], ta
     policy = reply.headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "unsafe-eval" not in policy
+
+
+@pytest.mark.parametrize("prefix", ["", "/ml"])
+@pytest.mark.parametrize(
+    "target",
+    ["/nonsense/api", "/experiments/0", "/e", "/e/1/2", "/r/1/nothing", "/r/1/metrics/2", "/x.html", "/e/a%2Fb"],
+)
+def test_unknown_paths_are_not_found(with_pages: Callable[..., Client], prefix: str, target: str) -> None:
+    client = with_pages(static_prefix=prefix)
+    for accept in ({}, {"accept": "*/*"}, {"accept": "application/json"}):
+        reply = client.get(prefix + target, accept)
+        assert (reply.status, reply.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+    shown = client.get(prefix + target, {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (shown.status, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert f'<base href="{prefix}/">'.encode() in shown.body
+    assert client.send("POST", prefix + target, b"{}", {"content-type": "application/json"}).status == 404
+
+
+def test_pages_are_only_got(with_pages: Callable[..., Client]) -> None:
+    client = with_pages()
+    client.get("/")
+    for target in ("/", "/e/1", "/assets/a-1.js"):
+        for method in ("POST", "PROPFIND", "DELETE"):
+            reply = client.send(method, target, b"{}", {"content-type": "application/json"})
+            assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")
+    assert client.send("HEAD", "/e/1").status == 200
 
 
 def test_assets_are_kept_and_come_compressed(with_pages: Callable[..., Client]) -> None:
@@ -176,7 +214,7 @@ def test_files_that_are_not_ours_are_not_found(with_pages: Callable[..., Client]
 
 def test_a_prefix_stands_before_everything(with_pages: Callable[..., Client]) -> None:
     client = with_pages(static_prefix="/ml/flow/")
-    for target in ("/ml/flow", "/ml/flow/", "/ml/flow/experiments/1", "/"):
+    for target in ("/ml/flow", "/ml/flow/", "/ml/flow/e/1", "/"):
         assert b'<base href="/ml/flow/">' in client.get(target).body
     assert client.get("/ml/flow/assets/a-1.js").status == 200
     assert client.get("/ml/flow/api/ui/about").status == 200

@@ -31,6 +31,7 @@ from millstream.server.description import Description
 from millstream.server.doors import Door, Gate, http_route, http_routes
 from millstream.server.errors import Errors, error_reply
 from millstream.server.guards import OPEN_TO_ALL, Callers, SecurityHeaders
+from millstream.server.inflating import Inflating
 from millstream.server.limits import Admission, Limits, Room
 from millstream.server.places import Places
 from millstream.server.proxy import Destination, Proxy
@@ -89,7 +90,7 @@ def make_app(
     api = Api(gate.desk(served) if gate else served, table, gate, limits, watch.counts, shared)
     page = Door(path="/{path:path}", answer=pages.get, needs=CALLER)
     guards = _guards(frames, allowed_hosts, allowed_origins, limits, api.knows)
-    return _assembled(doors, api, page, guards, pages.prefix, gate, watch)
+    return _assembled(doors, api, page, guards, pages.prefix, gate, watch, pages.refuse)
 
 
 def make_depot(
@@ -152,6 +153,7 @@ def _guards(
         Middleware(Callers, allowed_hosts=allowed_hosts, allowed_origins=allowed_origins),
         # Streams of changes have a limit of their own: one lasts for hours, and takes next to nothing.
         Middleware(Admission, room=room, apart=lambda path: path in OPEN_TO_ALL or path == CHANGES or counted(path)),
+        Middleware(Inflating),
     ]
 
 
@@ -163,16 +165,18 @@ def _assembled(
     prefix: str,
     gate: Gate | None,
     watch: Watch,
+    wrong: ASGIApp | None = None,
 ) -> ASGIApp:
-    """The app of `doors` and `api`; all other paths go to the door `rest`."""
+    """The app of `doors` and `api`; all other paths go to the door `rest`, with methods that it has not to `wrong`."""
     if gate is not None:
         guards = [*guards, Middleware(gate.guard, doors=doors)]
     known = [] if api is None else [Known(api)]
     mounts = [] if api is None else [Mount("/api", api), Mount("/ajax-api", api)]
     if api is not None:
         mounts += [Mount(path, refuse) for path in families.OUTSIDE]
+    others = [] if wrong is None else [Mount("/", wrong)]
     app = Starlette(
-        routes=[*known, *http_routes(doors, gate), *mounts, http_route(rest, gate)],
+        routes=[*known, *http_routes(doors, gate), *mounts, http_route(rest, gate), *others],
         middleware=guards,
         exception_handlers={HTTPException: _answer, MillstreamError: _answer},
     )

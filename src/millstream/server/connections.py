@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -33,10 +36,13 @@ _ERRORS = {
     400: "This is not an HTTP/1.1 request.",
     408: "The request came too slowly.",
     429: "This server has as many connections as it takes on at a time. Try again in a few seconds.",
+    501: "This server knows no such method.",
     431: f"The head of the request is longer than {MAX_HEAD} bytes.",
 }
 
-_CODES = {429: "REQUEST_LIMIT_EXCEEDED"}
+_CODES = {429: "REQUEST_LIMIT_EXCEEDED", 501: "NOT_IMPLEMENTED"}
+_REQUEST = re.compile(rb"(?:^|\n)[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64} [!-~]+ HTTP/1\.[01]\r?\n")
+"""The first line of a request with whatever method."""
 
 
 class State(ServerState):
@@ -62,6 +68,7 @@ class Connection(HttpToolsProtocol):
         self.received = 0
         self.requests = 0
         self.taken = 0
+        self._fed = b""
         self._stage = ("", 0)
         self._seconds = 0
         self._received_before = 0
@@ -88,7 +95,9 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, unless it is a head without end."""
         self.received += len(data)
+        self._fed = data
         super().data_received(data)
+        self._fed = b""
         if self.in_head:
             self.head += len(data)
             if self.head > MAX_HEAD:
@@ -115,8 +124,9 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
-        self.refuse(400)
+        """Refuse what is no HTTP, or is of a method that the parser does not know."""
+        unknown = isinstance(sys.exc_info()[1], httptools.HttpParserInvalidMethodError)
+        self.refuse(501 if unknown and _REQUEST.search(self._fed) else 400)
 
     def refuse(self, status: int) -> None:
         """Answer with `status` and close, unless an answer is under way already."""

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millstream.formats.wire.calls.errors import KIND, kind_of
+from millstream.server.inflating import ENCODINGS
 from millstream.server.limits import pause
 from millstream.server.targets import shown_target
 from millstream.server.visits import visit_of
@@ -44,6 +45,8 @@ def error_reply(error: Exception, scope: Scope) -> Response:
         if error.http_status >= 500 and error.told != error.message:
             log.warning("%s", error.message)
         headers = {"Retry-After": pause()} if error.http_status in (429, 503) else {}
+        if error.http_status == 415:
+            headers["Accept-Encoding"] = ENCODINGS
         if kind := kind_of(error):
             headers[KIND] = kind
         value = {"error_code": error.error_code, "message": _cut(error.told)}

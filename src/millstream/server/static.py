@@ -1,4 +1,7 @@
-"""The built pages. Only files that were there when the server first looked are served; no request names a path."""
+"""The built pages. Only files that were there when the server first looked are served; no request names a path.
+
+Which paths are pages says ``ui/src/core/router.ts``; everything else is not found.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ import re
 from pathlib import Path
 
 from msgspec import Struct
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from millstream.values.errors import EndpointNotFound, InvalidValue
 
@@ -17,6 +22,7 @@ PAGES = Path(__file__).parent / "static"
 INDEX = "index.html"
 _BASE = re.compile(rb"""<base\s+href=["'][^"']*["']\s*/?>""")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~\-]+)*")
+_PAGE = re.compile(r"/*(?:e/+[^/]+(?:/+runs)?|r/+[^/]+(?:/+(?:overview|metrics|artifacts))?)?/*", re.DOTALL)
 _API = ("/api/", "/ajax-api/", "/get-artifact/", "/graphql/", "/metrics/", "/model-versions/")
 _MISSING = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Millstream</title>
 <h1>The pages of Millstream are not built</h1>
@@ -34,7 +40,7 @@ class Asset(Struct, frozen=True):
 
 
 class Pages:
-    """Serves the built pages at any prefix; every path that is no file and no API is the application itself."""
+    """Serves the built pages at any prefix. A browser is shown the application for an unknown path too, with 404."""
 
     def __init__(self, prefix: str = "", folder: Path = PAGES) -> None:
         """Serve `folder`; `prefix` is what stands before every URL, "" or e.g. "/ml"."""
@@ -48,13 +54,30 @@ class Pages:
         if INDEX not in self.assets:
             self.assets = _load(self.folder, self.prefix)
         asset = self.assets.get(path.removeprefix("/"))
+        if asset is not None:
+            return _reply(asset, request)
+        known = _PAGE.fullmatch(path) is not None
+        if not known and (f"{path}/".startswith(_API) or "text/html" not in request.headers.get("accept", "").lower()):
+            raise _nothing_at(path)
+        asset = self.assets.get(INDEX)
         if asset is None:
-            if f"{path}/".startswith(_API) or "." in path.rpartition("/")[2]:
-                raise EndpointNotFound(f"There is nothing at {path[:200]!r}.")
-            asset = self.assets.get(INDEX)
-        if asset is None:
-            return Response(_MISSING, 200, {"cache-control": "no-store"}, "text/html")
-        return _reply(asset, request)
+            return Response(_MISSING, 200 if known else 404, {"cache-control": "no-store"}, "text/html")
+        return (
+            _reply(asset, request)
+            if known
+            else Response(asset.body, 404, asset.headers | {"cache-control": "no-store"})
+        )
+
+    async def refuse(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+        """Answer 405 for other methods than GET where there is something to get, else 404."""
+        path: str = scope["path"]
+        if _PAGE.fullmatch(path) or path.removeprefix("/") in self.assets:
+            raise HTTPException(405, f"This takes GET, HEAD, not {scope['method']}.", {"Allow": "GET, HEAD"})
+        raise _nothing_at(path)
+
+
+def _nothing_at(path: str) -> EndpointNotFound:
+    return EndpointNotFound(f"There is nothing at {path[:200]!r}.")
 
 
 def check_prefix(prefix: str) -> str:

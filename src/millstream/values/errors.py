@@ -5,7 +5,8 @@
     │   ├── InvalidState            INVALID_PARAMETER_VALUE    400   e.g. writing to a deleted run
     │   └── KeyReused               INVALID_PARAMETER_VALUE    422   one idempotency key for two requests
     ├── BadRequest                  BAD_REQUEST                400
-    │   └── TooLarge                BAD_REQUEST                413
+    │   ├── TooLarge                BAD_REQUEST                413
+    │   └── NotReadable             BAD_REQUEST                415   a body in an encoding that is not read
     ├── AlreadyExists               RESOURCE_ALREADY_EXISTS    400
     ├── NotFound                    RESOURCE_DOES_NOT_EXIST    404
     ├── EndpointNotFound            ENDPOINT_NOT_FOUND         404
@@ -82,6 +83,12 @@ class TooLarge(BadRequest):
     """A request that is longer than the server reads."""
 
     http_status = 413
+
+
+class NotReadable(BadRequest):
+    """A request whose body is in an encoding that the server does not read."""
+
+    http_status = 415
 
 
 class AlreadyExists(MillstreamError):

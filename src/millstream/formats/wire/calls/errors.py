@@ -38,6 +38,7 @@ _STATUSES: dict[int, type[MillstreamError]] = {
     404: errors.EndpointNotFound,
     405: errors.EndpointNotFound,
     413: errors.TooLarge,
+    415: errors.NotReadable,
     422: errors.KeyReused,
     429: errors.TooMany,
     501: errors.NotSupported,
@@ -45,7 +46,7 @@ _STATUSES: dict[int, type[MillstreamError]] = {
     504: errors.OutOfTime,
 }
 _KINDS: dict[str, type[MillstreamError]] = {
-    kind.__name__: kind for kind in (errors.InvalidState, errors.KeyReused, errors.TooLarge)
+    kind.__name__: kind for kind in (errors.InvalidState, errors.KeyReused, errors.TooLarge, errors.NotReadable)
 }
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 # The server has looked, and will not say otherwise in a moment.
