@@ -193,6 +193,19 @@ async def takes_nothing(connection: Connection, line: Line, calls: Calls) -> Non
     assert line.aborted
 
 
+async def takes_nothing_of_a_file(connection: Connection, line: Line, calls: Calls) -> None:
+    calls.may_answer.clear()
+    connection.data_received(ASK)
+    await settle()
+    connection.line.passing = True
+    look(connection, connections.READING - 5)
+    connection._note_passed(connection.cycle, 1)
+    look(connection, connections.READING - 5)
+    assert not line.aborted
+    look(connection, 5)
+    assert line.aborted
+
+
 async def says_no_http(connection: Connection, line: Line, calls: Calls) -> None:
     connection.data_received(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
     assert line.sent.startswith(b"HTTP/1.1 400")
@@ -266,6 +279,7 @@ async def idles_while_the_server_ends(connection: Connection, line: Line, calls:
         sends_its_body_steadily,
         waits_for_a_slow_answer,
         takes_nothing,
+        takes_nothing_of_a_file,
         says_no_http,
         asks_with_a_method_that_nobody_knows,
         says_a_method_and_no_http,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from functools import partial
 from typing import Any
 
 import httptools
@@ -12,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from millstream.server.limits import pause
-from millstream.server.lines import LINE, Line
+from millstream.server.lines import LINE, PASSED, Line
 from millstream.server.visits import new_id
 from millstream.server.watch import Visits
 
@@ -69,6 +70,7 @@ class Connection(HttpToolsProtocol):
         self.requests = 0
         self.taken = 0
         self._fed = b""
+        self.passed = 0
         self._stage = ("", 0)
         self._seconds = 0
         self._received_before = 0
@@ -115,6 +117,8 @@ class Connection(HttpToolsProtocol):
         """Begin to answer; while the server ends, this is the last answer on this connection."""
         self.in_head = False
         super().on_headers_complete()
+        # The next request may come before this one is answered: then it is its cycle that is the connection's.
+        self.scope[PASSED] = partial(self._note_passed, self.cycle)  # type: ignore[literal-required] # as above
         if self.draining:
             self.cycle.keep_alive = False
 
@@ -122,6 +126,11 @@ class Connection(HttpToolsProtocol):
         """The caller has taken most of what was sent."""
         self.taken += 1
         super().resume_writing()
+
+    def _note_passed(self, cycle: Any, count: int) -> None:
+        """A part of the answer of `cycle` was sent on the socket itself."""
+        self.passed += count
+        cycle.expected_content_length -= count
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or is of a method that the parser does not know."""
@@ -191,7 +200,7 @@ class Connection(HttpToolsProtocol):
             return "head", self.requests
         if self.idle:
             return "idle", self.received
-        if self.flow.write_paused:
-            return "sending", self.taken
+        if self.flow.write_paused or self.line.passing:
+            return "sending", self.taken + self.passed
         # While the app does not take what came, it is not the caller who is slow.
         return "body" if self.cycle.more_body and not self.flow.read_paused else "answering", self.requests

@@ -22,6 +22,8 @@ from starlette.types import Receive, Scope, Send
 
 from millstream.drivers.artifacts.base import Artifacts, Facts, facts_of
 from millstream.formats.digests import WANTED, WHOLE, print_digest, sha256
+from millstream.server.lines import line_of
+from millstream.server.sendfile import send_part
 from millstream.server.small_jobs import FILES
 from millstream.server.visits import visit_of
 from millstream.values.errors import InvalidValue, NotFound
@@ -60,7 +62,9 @@ class FileReply(StreamingResponse):
     def __init__(self, file: BinaryIO, length: int, status: int, headers: dict[str, str], media: str) -> None:
         """Reply with `status`."""
         self.file = file
-        super().__init__(_chunks(file, length), status, headers, media)
+        self.start = file.tell()
+        self.length = length
+        super().__init__((), status, headers, media)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file, or only the headers for HEAD."""
@@ -68,9 +72,22 @@ class FileReply(StreamingResponse):
             if scope["method"] == "HEAD":
                 await Response(None, self.status_code, dict(self.headers))(scope, receive, send)
             else:
-                await super().__call__(scope, receive, send)
+                await self._send(scope, send)
         finally:
             self.file.close()
+
+    async def _send(self, scope: Scope, send: Send) -> None:
+        line = line_of(scope)
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        sent = await send_part(scope, self.file, self.start, self.length)
+        visit_of(scope).sent += sent
+        if sent:
+            self.file.seek(self.start + sent)
+        async for chunk in _chunks(self.file, self.length - sent):
+            if line.is_lost():
+                return
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _chunks(file: BinaryIO, length: int) -> AsyncIterator[bytes]:

@@ -12,6 +12,8 @@ from starlette.types import Scope
 
 LINE = "millstream.line"
 """Where a scope holds the `Line` of its request."""
+PASSED = "millstream.passed"
+"""Where it holds whom to tell how many bytes of the answer were sent on the socket itself, where that can be done."""
 
 
 class Line:
@@ -25,6 +27,8 @@ class Line:
         self.ending = asyncio.Event() if ending is None else ending
         self._transport = transport
         self._lost = False
+        #: Whether an answer is being sent on the socket itself now.
+        self.passing = False
         self._when_lost: Callable[[], None] | None = None
 
     def is_lost(self) -> bool:
@@ -36,6 +40,15 @@ class Line:
         self._lost = True
         if self._when_lost is not None:
             self._when_lost()
+
+    def socket(self) -> Any:
+        """The socket, when nothing waits to be sent on it and what is sent goes out as it is; else None."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return None
+        if transport.get_write_buffer_size() or transport.get_extra_info("sslcontext") is not None:
+            return None
+        return transport.get_extra_info("socket")
 
     def close(self) -> None:
         """Hang up."""
