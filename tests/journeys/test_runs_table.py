@@ -34,6 +34,21 @@ def log_table(client: MlflowClient, experiment: str, count: int = 24) -> list[st
     return ids
 
 
+def log_tree(client: MlflowClient, experiment: str) -> None:
+    """Two searches of three trials each; the first trial of the first has a child of its own."""
+    for number in range(2):
+        search = client.create_run(experiment, run_name=f"search {number}").info.run_id
+        client.set_terminated(search)
+        for trial in range(3):
+            tags = {"mlflow.parentRunId": search}
+            run = client.create_run(experiment, run_name=f"trial {number}.{trial}", tags=tags).info.run_id
+            client.log_metric(run, "loss", trial + number / 10)
+            client.set_terminated(run)
+            if number == trial == 0:
+                tags = {"mlflow.parentRunId": run}
+                client.create_run(experiment, run_name="deep", tags=tags)
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of an experiment "1" that tests only read."""
@@ -42,6 +57,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     global experiment
     experiment = client.create_experiment("표 table")
     log_table(client, experiment)
+    log_tree(client, client.create_experiment("tree"))
     with serving(store) as found:
         yield found
 
@@ -264,3 +280,76 @@ def test_when_nothing_matches_each_clause_tells_its_count(watched: Watched) -> N
     clauses.nth(1).get_by_role("button").click()
     expect(page.locator(".count")).to_have_text("3 runs match")
     expect(page.get_by_label("Filter runs")).to_have_value("metrics.`val/loss` < 9 AND params.seed = 1")
+
+
+def tree(watched: Watched, query: str = "") -> Any:
+    page = watched.open("")
+    page.get_by_role("link", name="tree", exact=True).click()
+    expect(page.locator(".run-name").first).to_be_visible()
+    if query:
+        page.goto(page.url + query)
+    return page
+
+
+def expect_rows(page: Any, *wanted: str) -> None:
+    """All rows from top to bottom: a dot a level, then the name."""
+    expect(page.locator("[role=row].body:visible")).to_have_count(len(wanted))
+    for at, text in enumerate(wanted):
+        name = text.lstrip(".")
+        row = page.locator(f'[role=row][aria-rowindex="{at + 2}"]')
+        expect(row.locator(".run-name, .group-name").first).to_have_text(name)
+        expect(row).to_have_attribute("aria-level", str(len(text) - len(name) + 1))
+
+
+def test_child_runs_open_below_their_parents(watched: Watched) -> None:
+    page = tree(watched)
+    expect_rows(page, "search 1", "search 0")
+    expect(page.locator(".count")).to_have_text("9 runs")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowRight")
+    expect_rows(page, "search 1", "search 0", ".trial 0.2", ".trial 0.1", ".trial 0.0")
+    page.locator('[aria-rowindex="6"] .twist-button').click()
+    wanted = ["search 1", "search 0", ".trial 0.2", ".trial 0.1", ".trial 0.0", "..deep"]
+    expect_rows(page, *wanted)
+    expect(page.locator('[aria-rowindex="3"]')).to_have_attribute("aria-expanded", "true")
+    page.reload()
+    expect_rows(page, *wanted)
+    # Sorting moves siblings only.
+    page.get_by_role("button", name="loss", exact=True).click()
+    expect_rows(page, "search 1", "search 0", ".trial 0.0", "..deep", ".trial 0.1", ".trial 0.2")
+    field = page.get_by_label("Filter runs")
+    field.fill("metrics.loss > 1")
+    field.press("Enter")
+    expect_rows(page, "trial 1.1", "trial 0.2", "trial 1.2")
+    page.get_by_role("button", name="Clear the filter").click()
+    page.get_by_role("button", name="Group").click()
+    page.get_by_role("menuitemcheckbox", name="Child runs below their parents").click()
+    expect(page.locator("[role=row].body:visible")).to_have_count(9)
+
+
+def test_groups_show_mean_and_spread_and_open_to_their_runs(watched: Watched) -> None:
+    page = opened(watched)
+    page.get_by_role("button", name="Group").click()
+    page.get_by_role("menuitem", name="Parameters").click()
+    page.get_by_role("menuitemcheckbox", name="lr").click()
+    expect_rows(page, "lr: 0.0003", "lr: 0.01", "lr: 0.1", "lr: 10")
+    first = page.locator('[aria-rowindex="2"]')
+    expect(first.locator(".badge")).to_have_text("6 runs")
+    # r2, r6 … r22: their last losses are 3, 7 … 23.
+    expect(first.locator('[data-cell="m:val/loss"]')).to_have_text("13 ± 7.5")
+    expect(first.locator('[data-cell="m:val/loss"] .text')).to_have_attribute(
+        "title", re.compile("min 3 · max 23 · 6 runs")
+    )
+    expect(first.locator('[data-cell="p:lr"]')).to_have_text("0.0003")
+    first.locator(".twist-button").click()
+    expect_rows(page, "lr: 0.0003", ".r22", ".r18", ".r14", ".r10", ".r6", ".r2", "lr: 0.01", "lr: 0.1", "lr: 10")
+    choose(page, "val/loss", "Sort descending")
+    expect_rows(page, "lr: 10", "lr: 0.0003", ".r22", ".r18", ".r14", ".r10", ".r6", ".r2", "lr: 0.01", "lr: 0.1")
+    choose(page, "seed", "Group by it")
+    expect(page.locator(".count")).to_have_text("24 runs")
+    expect(page.locator("[role=row].body:visible")).to_have_count(12)
+    expect(page.locator('[aria-rowindex="2"] .group-name')).to_have_text(re.compile(r"^lr: .* · seed: \d$"))
+    page.get_by_role("button", name="By lr, seed").click()
+    page.get_by_role("menuitem", name="No groups").click()
+    expect_first(page, "r23", "r22", "r21")

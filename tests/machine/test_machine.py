@@ -31,7 +31,7 @@ OF_FILES = {queries.ListArtifacts, queries.ListModelArtifacts, queries.SignArtif
 # What servers ask for themselves; the suite is about these too.
 OF_SERVERS = {changes.ReadChanges, changes.CountPoints, changes.ReadSteps, queries.WasDone}
 # How tables of runs are laid out: made of what is asked here by other questions; the suite is about these too.
-OF_TABLES = {outlines.ListKeys}
+OF_TABLES = {outlines.ListKeys, outlines.OutlineRuns}
 SETTINGS = settings(
     stateful_step_count=STEPS_OF_A_STORE,
     deadline=None,

@@ -239,6 +239,7 @@ def live_pages(life: Life, run_id: str) -> None:
     life.ask("GET", "about")
     life.ask("POST", "runs", {"experiment_ids": ["0"]})
     life.ask("POST", "facets", {"experiment_ids": ["0"], "keys": ["metrics.m", "params.p", "attributes.status"]})
+    life.ask("POST", "outline", {"experiment_ids": ["0"], "nested": True, "group_by": ["params.p"], "open": ["*"]})
     life.ask("POST", "keys", {"experiment_ids": ["0"]})
     life.ask("POST", "series", {"run_ids": [run_id], "key": "m"})
     for key in ("m", "none"):

@@ -15,6 +15,7 @@ from tests.stores.suites.metrics import MetricSuite
 from tests.stores.suites.model_life import ModelLifeSuite
 from tests.stores.suites.model_points import ModelPointSuite
 from tests.stores.suites.models import ModelSuite
+from tests.stores.suites.outlines import OutlineSuite
 from tests.stores.suites.registry import RegistrySuite
 from tests.stores.suites.registry_searches import RegistrySearchSuite
 from tests.stores.suites.runs import RunSuite
@@ -28,6 +29,7 @@ class StoreSuite(
     MetricSuite,
     EnvelopeSuite,
     SearchSuite,
+    OutlineSuite,
     ModelSuite,
     ModelPointSuite,
     ModelLifeSuite,

@@ -21,6 +21,8 @@ PREFIX = ("/api/ui/",)
 POINTS_PER_PIXEL = 4
 MAX_WIDTH = 10_000
 MAX_RUNS = 1000
+MAX_OPEN = 10_000
+MAX_GROUP_KEYS = 8
 
 
 class About(Request, frozen=True, kw_only=True):
@@ -37,6 +39,14 @@ class Runs(Request, frozen=True, kw_only=True):
     offset: Int64 = 0
     limit: Int64 = 1000
     columns: tuple[str, ...] | UnsetType = UNSET
+
+
+class Outline(Runs, frozen=True, kw_only=True):
+    """Fields of ui/outline: a window of runs in groups and below their parents."""
+
+    group_by: tuple[str, ...] = ()
+    nested: bool = False
+    open: tuple[str, ...] = ()
 
 
 class Facets(Request, frozen=True, kw_only=True):
@@ -109,6 +119,23 @@ def _runs(request: Runs, _given: Given) -> queries.TabulateRuns:
     )
 
 
+def _outline(request: Outline, _given: Given) -> outlines.OutlineRuns:
+    _within("len(open)", len(request.open), 0, MAX_OPEN)
+    _within("len(group_by)", len(request.group_by), 0, MAX_GROUP_KEYS)
+    return outlines.OutlineRuns(
+        experiment_ids=_experiments(request),
+        filter=request.filter,
+        view=read_view(request.view, "view"),
+        order_by=request.order_by,
+        group_by=request.group_by,
+        nested=request.nested,
+        open=request.open,
+        offset=_within("offset", request.offset, 0, 2**62),
+        limit=_within("limit", request.limit, 0, MAX_RESULTS),
+        columns=or_none(request.columns),
+    )
+
+
 def _facets(request: Facets, _given: Given) -> queries.FacetRuns:
     return queries.FacetRuns(
         experiment_ids=_experiments(request),
@@ -146,6 +173,19 @@ def _reply_runs(table: queries.RunTable, _given: Given) -> dict[str, Any]:
         key: [value if value is None else double(value) for value in column] for key, column in table.metrics.items()
     }
     return structs.asdict(table) | {"metrics": metrics}
+
+
+def _reply_outline(outline: outlines.RunOutline, given: Given) -> dict[str, Any]:
+    metrics = {key: _spread(spread) for key, spread in outline.groups.metrics.items()}
+    groups = structs.asdict(outline.groups) | {"metrics": metrics}
+    return structs.asdict(outline) | {"table": _reply_runs(outline.table, given), "groups": groups}
+
+
+def _spread(spread: outlines.Spread) -> dict[str, Any]:
+    return {
+        name: [value if value is None else _number(value) for value in column]
+        for name, column in structs.asdict(spread).items()
+    }
 
 
 def _series(request: Series, _given: Given) -> queries.SampledHistories:
@@ -209,6 +249,7 @@ def routes(server: Server) -> tuple[Route, ...]:
             prefixes=PREFIX,
         ),
         _posted("runs", NARROWED, Runs, queries.TabulateRuns, _runs, _reply_runs, replies.RunColumns),
+        _posted("outline", NARROWED, Outline, outlines.OutlineRuns, _outline, _reply_outline, replies.Outline),
         _posted("facets", NARROWED, Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
         _posted("keys", NARROWED, Keys, outlines.ListKeys, _keys, _reply_keys, replies.Keys),
         _posted(

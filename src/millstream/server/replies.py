@@ -45,6 +45,37 @@ class RunColumns(Answer, frozen=True, kw_only=True):
     tags: dict[str, list[str | None]]
 
 
+class Spread(Answer, frozen=True, kw_only=True):
+    """How a metric spreads in groups: item i is about group i. `std` is that of a sample."""
+
+    count: list[int]
+    mean: list[Number | None]
+    std: list[Number | None]
+    min: list[Number | None]
+    max: list[Number | None]
+
+
+class RunGroups(Answer, frozen=True, kw_only=True):
+    """Groups of runs in columns, with what all runs of a group have, by key."""
+
+    id: list[str]
+    runs: list[int]
+    values: dict[str, list[str | None]]
+    metrics: dict[str, Spread]
+
+
+class Outline(Answer, frozen=True, kw_only=True):
+    """A window of rows: row i is run `run[i]` of the table, or the next one of the groups where that is null."""
+
+    total: int
+    runs: int
+    run: list[int | None]
+    depth: list[int]
+    below: list[int]
+    table: RunColumns
+    groups: RunGroups
+
+
 class FacetObject(Answer, frozen=True, kw_only=True):
     """What the matching runs have under one key: the most frequent values with their counts, or bounds."""
 

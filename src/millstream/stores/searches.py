@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 from sqlalchemy import Connection, Select, select
 
 from millstream.drivers.sql import key_lists, read, schema, search, tables
+from millstream.drivers.sql import outlines as layouts
 from millstream.drivers.sql.conditions import of_seen
 from millstream.drivers.sql.facets import Facets
 from millstream.formats.filters import (
@@ -56,6 +57,7 @@ class Searches:
             queries.CountRuns: self._count_runs,
             queries.FacetRuns: self._facet_runs,
             outlines.ListKeys: self._list_keys,
+            outlines.OutlineRuns: self._outline_runs,
         }
 
     def _search_experiments(self, query: queries.SearchExperiments) -> Page[Experiment]:
@@ -134,6 +136,32 @@ class Searches:
                 key_lists.texts(connection, table, matching, total) for table in (schema.params, schema.tags)
             )
             return outlines.RunKeys(total, key_lists.metrics(connection, matching, total), params, tags)
+
+    def _outline_runs(self, query: outlines.OutlineRuns) -> outlines.RunOutline:
+        if query.offset < 0 or query.limit < 0:
+            raise InvalidValue(f"Offset {query.offset} and limit {query.limit} must not be negative.")
+        asked = _Asked.of(query)
+        layout = layouts.Layout(
+            group_by={name: _group_key(name) for name in query.group_by},
+            nested=query.nested,
+            open=frozenset(query.open),
+            offset=query.offset,
+            limit=query.limit,
+        )
+        with self._reading() as connection:
+            asked = asked.settled(connection)
+            rids = connection.execute(asked.statement()).scalars().all()
+            return layouts.outline(connection, rids, layout, asked.order, asked.wanted)
+
+
+def _group_key(name: str) -> OrderKey:
+    """The param, tag or attribute that `name` means; InvalidValue for what makes no groups."""
+    if name in ("experiment_id", "attributes.experiment_id"):
+        return OrderKey("attribute", "experiment_id")
+    key = parse_key(name, RUNS, "group_by")
+    if key.entity == "metric" or key.key in ("start_time", "end_time"):
+        raise InvalidValue(f"Runs are grouped by params, tags and attributes that are texts, not by {name!r}.")
+    return key
 
 
 class _Asked(Struct, frozen=True):

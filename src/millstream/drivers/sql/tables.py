@@ -73,6 +73,14 @@ class Source:
                 columns[f"{key.key}.{key.part}"] = self._part(key.part, [key.key])[key.key]
         return dict(sorted(columns.items()))
 
+    def numbers(self, part: str, keys: Sequence[str] | None) -> Iterator[tuple[str, int, float]]:
+        """(key, `rid`, number) of series of `keys`, all for None, where the number that `part` names is one."""
+        table = schema.series
+        value, _ = part_of(table, part)
+        statement = select(table.c.key, table.c.rid, value)
+        for some in self.rows(statement.where(self.holds(table), *_named(table, keys), value.is_not(None))):
+            yield from some
+
     def _part(self, part: str, keys: Sequence[str] | None) -> dict[str, list[float | None]]:
         table = schema.series
         value, is_nan = part_of(table, part)

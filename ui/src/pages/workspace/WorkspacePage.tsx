@@ -10,24 +10,27 @@ import { go, place } from "../../app/nav";
 import { Failure } from "../../app/notices";
 import { recall, remember, t } from "../../app/prefs";
 import { ApiError, getExperiment } from "../../core/api";
+import { columnOf } from "../../core/columns";
 import type { Span } from "../../core/grid_layout";
 import { bothFilters } from "../../core/query";
 import { experimentPath, runPath } from "../../core/router";
 import { formatState, nextSort, orderBy, parseState, quickClauses, type TableState } from "../../core/url_state";
 import { ColumnChooser } from "../../grid/ColumnChooser";
-import { Grid } from "../../grid/Grid";
+import { columnLabel, Grid } from "../../grid/Grid";
 import { openMenu } from "../../parts/menu";
 import { NothingLogged } from "../experiments/NothingLogged";
 import { ChartPane, MOST_CHARTED } from "./ChartPane";
 import { columnMenu } from "./column_menu";
 import { createFacts, sameIds } from "./facts";
 import { FilterBar } from "./FilterBar";
+import { GroupButton } from "./GroupButton";
 import { createColumns } from "./layout";
 import { NoneMatch } from "./NoneMatch";
 import { QuickFilters } from "./QuickFilters";
 import { createRuns } from "./runs";
 import { createSelection } from "./selection";
 import { SelectionBar } from "./SelectionBar";
+import { createTree } from "./tree";
 
 const FIRST_CHARTED = 10;
 /** What a reader who comes back finds as it was left: ticked runs and scroll position, by experiment. */
@@ -55,17 +58,21 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
   // The moment at which a span of time is asked for is that of the question.
   const asked = createMemo(() => JSON.stringify([state().status, state().since]));
   const quick = createMemo(on(asked, () => quickClauses(state(), Date.now())));
+  const groupedBy = createMemo(() => state().group.map(columnOf).filter((each) => each !== null).map((each) => ({ name: each.order ?? "", label: columnLabel(each) })));
   const query = createMemo(() => ({
     experiment: props.experiment, filter: bothFilters(state().filter, quick()), order: orderBy(state().sort, facts().numeric), view: state().view,
-    group: state().group, nested: nests() && !state().flat, open: state().open,
+    group: groupedBy().map((each) => each.name), nested: nests() && !state().flat, open: nests() || state().group.length ? state().open : [],
   }), undefined, { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
   const runs = createRuns(query, span, columns.wanted, held);
+  const tree = createTree(state, runs.row, () => runs.total() ?? 0, change);
   const before = memory.get(props.experiment);
   const stayed = before?.search === mine() ? before : undefined;
   const selection = createSelection(runs.row, stayed?.ids);
   let top = stayed?.top ?? 0;
   onCleanup(() => memory.set(props.experiment, { search: mine(), ids: selection.ids(), top }));
-  createEffect(on(query, () => { setActive(-1); selection.clear(); top = 0; }, { defer: true }));
+  // Opening a row is no other question.
+  const question = createMemo(() => JSON.stringify({ ...query(), open: [] }));
+  createEffect(on(question, () => { setActive(-1); selection.clear(); top = 0; }, { defer: true }));
 
   const loaded = createMemo(() => runs.tables().reduce((sum, table) => sum + table.run_id.length, 0));
 
@@ -93,8 +100,15 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
   bindKeys({
     "/": (event) => { event.preventDefault(); filterField?.focus(); },
     j: moveKey(1), k: moveKey(-1), ArrowDown: moveKey(1), ArrowUp: moveKey(-1),
+    ArrowRight: (event) => { if (tree.turn(active(), true)) event.preventDefault(); },
+    ArrowLeft: (event) => {
+      if (tree.turn(active(), false)) return event.preventDefault();
+      const above = tree.parent(active());
+      if (above !== null) { event.preventDefault(); setActive(above); }
+    },
+    v: () => { const run = activeRun(); if (run) marks.toggle(run); },
     x: () => { if (active() >= 0) selection.toggle(active(), false); },
-    Enter: () => { const run = activeRun(); if (run) go(runPath(run)); },
+    Enter: () => { const run = activeRun(); if (run) go(runPath(run)); else if (active() >= 0) tree.toggle(active()); },
     Escape: (event) => {
       if (event.target === filterField) filterField?.blur();
       else if (selection.ids().size) selection.clear();
@@ -115,6 +129,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
         <FilterBar ref={(field) => (filterField = field)} filter={state().filter} error={badFilter()} shifted={quick().length && state().filter ? 1 : 0}
           which={{ experiment_ids: [props.experiment], filter: "", view: state().view }} facts={facts()} onApply={(filter) => change({ filter })}
           onDropSort={badFilter() && state().sort.length ? () => change({ sort: [] }) : undefined} />
+        <GroupButton state={state()} facts={facts()} nests={nests()} onChange={change} />
         <QuickFilters state={state()} onChange={change} />
         <select aria-label={t("view.label")} value={state().view} onChange={(event) => change({ view: event.currentTarget.value as TableState["view"] })}>
           <option value="ACTIVE_ONLY">{t("view.active")}</option>
@@ -152,7 +167,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
           selected={(run) => selection.ids().has(run)} onSelect={selection.toggle} allSelected={selection.ids().size > 0 && selection.ids().size >= loaded()}
           someSelected={selection.ids().size > 0}
           onSelectAll={() => (selection.ids().size ? selection.clear() : selection.take(runs.tables().flatMap((table) => table.run_id)))}
-          active={active()} onActive={setActive} onToggle={() => undefined} isOpen={() => false} nested={false} groupedBy={[]} onRowMenu={() => undefined}
+          active={active()} onActive={setActive} onToggle={tree.toggle} isOpen={tree.isOpen} nested={query().nested || query().group.length > 0} groupedBy={groupedBy()} onRowMenu={() => undefined}
           marks={marks} eyes={charted()} hot={hot()} onHot={setHot} onSideways={columns.sideways}
           firstTop={top} onTop={(now) => (top = now)} onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
       </Show>

@@ -13,6 +13,7 @@ from millstream.values.readers import converter
 PREFIX = "/api/ui/"
 _to_table = converter(queries.RunTable)
 _to_facet = converter(queries.Facet)
+_to_outline = converter(outlines.RunOutline)
 _to_keys = converter(outlines.RunKeys)
 _to_envelope = converter(queries.Envelope)
 _to_facts = converter(queries.StoreFacts)
@@ -57,6 +58,11 @@ def _keys(query: outlines.ListKeys) -> Fields:
     }
 
 
+def _outline(query: outlines.OutlineRuns) -> Fields:
+    fields = {name: getattr(query, name) for name in query.__struct_fields__}
+    return fields | {"view": view_word(query.view)}
+
+
 def _envelope(query: queries.MetricEnvelope) -> Fields:
     return {name: getattr(query, name) for name in query.__struct_fields__}
 
@@ -77,6 +83,17 @@ def _series(query: queries.SampledHistories) -> Fields:
 def _read_table(reply: Fields, _what: object) -> queries.RunTable:
     metrics = {key: _numbers(column) for key, column in reply["metrics"].items()}
     return _to_table({**reply, "metrics": metrics})
+
+
+def _read_outline(reply: Fields, _what: object) -> outlines.RunOutline:
+    table = reply["table"]
+    groups = reply["groups"]
+    metrics = {key: _numbers(column) for key, column in table["metrics"].items()}
+    spreads = {
+        key: {name: _numbers(column) for name, column in spread.items()} for key, spread in groups["metrics"].items()
+    }
+    read = {"table": {**table, "metrics": metrics}, "groups": {**groups, "metrics": spreads}}
+    return _to_outline({**reply, **read})
 
 
 def _numbers(column: list[Any]) -> list[Any]:
@@ -121,6 +138,7 @@ CALLS: tuple[Call, ...] = (
     _row(queries.TabulateRuns, "runs", _runs, _read_table),
     _row(queries.CountRuns, "runs", _count, lambda reply, _: int(reply["total"])),
     _row(queries.FacetRuns, "facets", _facets, _read_facets),
+    _row(outlines.OutlineRuns, "outline", _outline, _read_outline),
     _row(outlines.ListKeys, "keys", _keys, lambda reply, _: _to_keys(reply)),
     _row(queries.MetricEnvelope, "envelope", _envelope, _read_envelope),
     _row(queries.DescribeStore, "about", lambda _query: {}, _read_facts, "GET"),
