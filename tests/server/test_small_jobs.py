@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from millstream.server import small_jobs
 from millstream.server.small_jobs import SmallJobs
 
 
-def test_what_comes_together_is_done_by_one_thread() -> None:
+def test_what_comes_together_is_done_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_jobs, "LATE", 3600)
     jobs = SmallJobs(4)
 
     async def work() -> list[int]:
