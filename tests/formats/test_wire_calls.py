@@ -218,6 +218,13 @@ SAID: list[tuple[Any, Any]] = [
     ]),
     (queries.MetricEnvelope(run_id=RUN, key="m", x="relative", low=-1, high=2**40, width=7), ENVELOPE),
     (queries.MetricEnvelope(run_id=RUN, key="m"), ENVELOPE),
+    (
+        queries.MetricCurves(
+            run_ids=(RUN, OTHER), keys=("m", "손실/a b"), x="time", low=-1, high=2**40, width=7, since=(None, 3)
+        ),
+        [queries.Curve(RUN, "m", 3, 1, True, [0, 1, 2], [0.5, math.nan, math.inf])],
+    ),
+    (queries.MetricCurves(run_ids=(RUN,), keys=("m",)), []),
     (queries.DescribeStore(), queries.StoreFacts("directory", "/가", True, 2, 3, ("problem",), 1)),
 ]  # fmt: skip
 # What the server adds by itself, and what each sink has for itself.

@@ -13,6 +13,7 @@ ELSEWHERE = {
     queries.CountRuns: "in ui/runs, as the total",
     queries.FacetRuns: "the UI's own filter panel, api/ui/facets",
     queries.MetricEnvelope: "the UI's own columns, api/ui/envelope",
+    queries.MetricCurves: "the UI's own lines, api/ui/curves",
     queries.DescribeStore: "the UI's own facts, api/ui/about",
 }
 # What whoever keeps the store does beside it, with a command; moving is for clients of our own, over the store.

@@ -242,6 +242,7 @@ def live_pages(life: Life, run_id: str) -> None:
     life.ask("POST", "outline", {"experiment_ids": ["0"], "nested": True, "group_by": ["params.p"], "open": ["*"]})
     life.ask("POST", "keys", {"experiment_ids": ["0"]})
     life.ask("POST", "series", {"run_ids": [run_id], "key": "m"})
+    life.ask("POST", "curves", {"run_ids": [run_id], "keys": ["m", "none"], "since": [None]})
     for key in ("m", "none"):
         life.ask("POST", "envelope", {"run_id": run_id, "key": key})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,32 @@ def test_bad_questions_say_what_is_wrong(client: Client, change: dict[str, objec
     reply = client.post("/api/ui/runs", {"experiment_ids": ["0"]} | change)
     assert reply.status == 400
     assert words in reply.message
+
+
+def test_curves_of_many_in_one_answer(client: Client) -> None:
+    runs = [client.new_run() for _ in range(2)]
+    for place, run_id in enumerate(runs):
+        for step in range(3):
+            value = "NaN" if step == 1 else place + 0.1
+            client.api("runs/log-metric", run_id=run_id, key="loss", value=value, timestamp=step, step=step)
+    ask = {"run_ids": runs, "keys": ["loss", "none"], "width": 100}
+    first, second = client.post("/api/ui/curves", ask).json()["curves"]
+    facts = {"run_id": runs[0], "key": "loss", "count": 3, "nan_count": 1, "whole": True}
+    assert first == facts | {"x": [0, 1, 2], "y": [0.1, "NaN", 0.1]}
+    assert second["run_id"] == runs[1]
+    assert [len(one["x"]) for one in client.post("/api/ui/curves", ask | {"since": [2, None]}).json()["curves"]] == [
+        1,
+        3,
+    ]
+    binary = {"content-type": "application/json", "accept": "application/vnd.millstream.curves, application/json;q=0.5"}
+    packed = client.send("POST", "/api/ui/curves", json.dumps(ask).encode(), binary)
+    assert packed.headers["content-type"] == "application/vnd.millstream.curves"
+    assert packed.body[:8] == b"MSC1\x02\0\0\0"
+    assert len(packed.body) == 8 + 2 * (56 + 3 * 8)
+    small = client.send("POST", "/api/ui/curves", json.dumps(ask | {"exact": False}).encode(), binary)
+    assert len(small.body) == 8 + 2 * (56 + 16)
+    for wrong in ({"run_ids": []}, {"keys": []}, {"width": 0}, {"x": "epoch"}, {"since": [1]}, {"run_ids": ["../x"]}):
+        assert client.post("/api/ui/curves", ask | wrong).status == 400
 
 
 def test_series_keep_the_extremes(client: Client) -> None:

@@ -7,6 +7,7 @@ store: the kind of ids it makes, the order of equal points, what artifact locati
 from __future__ import annotations
 
 from tests.stores.suites.change_feeds import ChangeFeedSuite
+from tests.stores.suites.curves import CurveSuite
 from tests.stores.suites.envelopes import EnvelopeSuite
 from tests.stores.suites.experiments import ExperimentSuite
 from tests.stores.suites.imports import ImportSuite
@@ -28,6 +29,7 @@ class StoreSuite(
     RunSuite,
     MetricSuite,
     EnvelopeSuite,
+    CurveSuite,
     SearchSuite,
     OutlineSuite,
     ModelSuite,

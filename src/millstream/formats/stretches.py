@@ -84,6 +84,13 @@ class Stretch:
         """The x of a point."""
         return self._bases[x] + self._offsets[x][place]
 
+    def cut(self, x: int, start: int, stop: int) -> tuple[Sequence[int], array[float]]:
+        """x and values of the points from `start` to before `stop`."""
+        base, offsets = self._bases[x], self._offsets[x][start:stop]
+        if isinstance(offsets, range):
+            return range(base + offsets.start, base + offsets.stop, offsets.step), self._values[start:stop]
+        return array("q", map(base.__add__, offsets)) if base else offsets, self._values[start:stop]
+
     def part(self, start: int, stop: int) -> tuple[int, tuple[Any, ...]]:
         """NaN count and the 15 numbers of the marks of the points from `start` to before `stop`, at least one."""
         nans = self._nans

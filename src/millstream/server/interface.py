@@ -7,10 +7,11 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from millstream.formats.wire import curves
 from millstream.formats.wire.decode import Int64, MaybeInt64, Text, Texts, View, check, invalid, or_none, read_view
 from millstream.formats.wire.encode import double
 from millstream.formats.wire.needs import NARROWED, Needs, read
-from millstream.formats.wire.route import Given, Request, Route
+from millstream.formats.wire.route import Form, Given, Request, Route
 from millstream.formats.wire.runs import checked_run
 from millstream.server import replies
 from millstream.values import outlines, queries
@@ -23,6 +24,7 @@ MAX_WIDTH = 10_000
 MAX_RUNS = 1000
 MAX_OPEN = 10_000
 MAX_GROUP_KEYS = 8
+MAX_KEYS = 200
 
 
 class About(Request, frozen=True, kw_only=True):
@@ -86,6 +88,22 @@ class Envelope(Request, frozen=True, kw_only=True):
     low: MaybeInt64 = UNSET
     high: MaybeInt64 = UNSET
     width: Int64 = 1000
+
+
+class Curves(Request, frozen=True, kw_only=True):
+    """Fields of ui/curves: metrics of runs as lines in charts `width` pixels wide.
+
+    `since`, one bound a run or null, asks for later points only. `exact`: the binary form holds every value as it is.
+    """
+
+    run_ids: Texts
+    keys: Texts
+    x: Text = "step"
+    low: MaybeInt64 = UNSET
+    high: MaybeInt64 = UNSET
+    width: Int64 = 1000
+    since: tuple[Int64 | None, ...] = ()
+    exact: bool = True
 
 
 class Server(Struct, frozen=True):
@@ -230,6 +248,34 @@ def _reply_envelope(envelope: queries.Envelope, _given: Given) -> dict[str, Any]
     return fields
 
 
+def _curves(request: Curves, _given: Given) -> queries.MetricCurves:
+    _within("len(run_ids)", len(request.run_ids), 1, MAX_RUNS)
+    _within("len(keys)", len(request.keys), 1, MAX_KEYS)
+    return queries.MetricCurves(
+        run_ids=tuple(checked_run(run_id, f"run_ids[{index}]") for index, run_id in enumerate(request.run_ids)),
+        keys=request.keys,
+        x=request.x,
+        low=or_none(request.low),
+        high=or_none(request.high),
+        width=_within("width", request.width, 1, MAX_WIDTH),
+        since=request.since,
+    )
+
+
+def _reply_curves(found: list[queries.Curve], _given: Given) -> dict[str, Any]:
+    return {
+        "curves": [
+            structs.asdict(curve) | {"x": list(curve.x), "y": [double(value) for value in curve.y]} for curve in found
+        ]
+    }
+
+
+def _pack_curves(found: list[queries.Curve], request: Curves) -> bytes:
+    runs = {run_id: place for place, run_id in enumerate(request.run_ids)}
+    keys = {key: place for place, key in enumerate(request.keys)}
+    return curves.pack(found, runs, keys, exact=request.exact)
+
+
 def routes(server: Server) -> tuple[Route, ...]:
     """The routes under api/ui/ of a server."""
 
@@ -263,6 +309,12 @@ def routes(server: Server) -> tuple[Route, ...]:
             _envelope,
             _reply_envelope,
             replies.Envelope,
+        ),
+        structs.replace(
+            _posted(
+                "curves", read(run="run_ids"), Curves, queries.MetricCurves, _curves, _reply_curves, replies.Curves
+            ),
+            other=Form(curves.TYPE, _pack_curves),
         ),
     )
 

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from millstream.formats.wire.decode import read_body, read_query
-from millstream.formats.wire.route import Route
+from millstream.formats.wire.route import Form, Route
 from millstream.values.errors import BadRequest
 from millstream.values.ops import Op
 from millstream.values.rights import Caller
@@ -28,13 +28,17 @@ _KEY = re.compile(rf"[\x21-\x7e](?:[\x20-\x7e]{{0,{LONGEST - 2}}}[\x21-\x7e])?")
 
 
 class Asked(Struct, frozen=True):
-    """A request as it came: route, method, bytes of its body or query, fields of its path, and who sent it."""
+    """A request as it came: route, method, bytes of its body or query, fields of its path, and who sent it.
+
+    `form` is that of the reply, JSON when it is None.
+    """
 
     route: Route
     method: str
     body: bytes
     named: dict[str, str]
     caller: Caller
+    form: Form | None = None
 
     def read(self) -> Any:
         """The request that the route takes."""

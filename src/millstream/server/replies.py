@@ -149,3 +149,21 @@ class Envelope(Answer, frozen=True, kw_only=True):
     min: list[Number | None]
     max_x: list[int | None]
     max: list[Number | None]
+
+
+class CurveObject(Answer, frozen=True, kw_only=True):
+    """A series as a line: all points in sight when it is `whole`, else those that tell; NaN are among them."""
+
+    run_id: str
+    key: str
+    count: int
+    nan_count: int
+    whole: bool
+    x: list[int]
+    y: list[Number]
+
+
+class Curves(Answer, frozen=True, kw_only=True):
+    """One curve a series that has points."""
+
+    curves: list[CurveObject]

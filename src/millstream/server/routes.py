@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.families import missing_route
-from millstream.formats.wire.route import Given, Route, reply_nothing
+from millstream.formats.wire.route import Form, Given, Route, reply_nothing
 from millstream.formats.wire.table import Table
 from millstream.server.crew import Crew
 from millstream.server.doors import Gate, caller_of
@@ -79,18 +79,20 @@ class Api:
         visit_of(scope).route = route.title
         text: bytes | None
         if method in ("GET", "HEAD"):
-            text = await self.work(Asked(route, method, scope["query_string"], named, caller_of(scope)))
+            asked = Asked(route, method, scope["query_string"], named, caller_of(scope), _form(scope, route))
+            text = await self.work(asked)
         else:
             # A page of another site can send a POST unasked, but no PATCH and no DELETE: these need no content type.
             body = await read_json(scope, receive, self.held, typed=method == "POST")
             try:
-                asked = Asked(route, method, body, named, caller_of(scope))
+                asked = Asked(route, method, body, named, caller_of(scope), _form(scope, route))
                 text = await (self.change(scope, asked) if issubclass(route.speaks, Op) else self.work(asked))
             finally:
                 self.held.give(len(body))
         if text is None:
             return
-        headers = [_JSON, (b"content-length", b"%d" % len(text))]
+        content = (b"content-type", asked.form.type.encode()) if asked.form else _JSON
+        headers = [content, (b"content-length", b"%d" % len(text))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else text})
 
@@ -167,7 +169,8 @@ class Api:
             op = call if key is None or not isinstance(call, Op) else key.mark(call)
 
             def carry_out() -> bytes:
-                return write_body(asked.route.reply(self.ask(op, asked), given))
+                result = self.ask(op, asked)
+                return asked.form.write(result, request) if asked.form else write_body(asked.route.reply(result, given))
 
             if own is None or not isinstance(op, Op) or not self.unheard:
                 return carry_out()
@@ -248,6 +251,14 @@ class Api:
             return call, given
         except Exception as error:  # noqa: BLE001 — the border between those who ask
             return error
+
+
+def _form(scope: Scope, route: Route) -> Form | None:
+    """The other form of the reply, where the caller asks for it by name."""
+    if route.other is None:
+        return None
+    wanted = route.other.type.encode()
+    return route.other if any(name == b"accept" and wanted in value for name, value in scope["headers"]) else None
 
 
 def _refuse(refusal: MillstreamError) -> bytes:

@@ -23,7 +23,7 @@ def envelope(series: Series, query: MetricEnvelope, origin: int, cache: Cache) -
     low = None if query.low is None else query.low + origin
     high = None if query.high is None else query.high + origin
     if series.parts:
-        first, last = _bounds(series.parts, x)
+        first, last = bounds(series.parts, x)
         low, high = first if low is None else low, last if high is None else high
     drawn: list[tuple[int, list[Any]]] = []
     if low is not None and high is not None and low <= high:
@@ -55,7 +55,7 @@ def sample(series: Series, query: SampledHistories, run_id: str, cache: Cache) -
     parts = [part for part in series.parts if _overlaps(part.digest, low, high)]
     if sum(part.digest.count for part in parts) <= max(limit, WHOLE):
         return thin(list(_points(series, parts, query, run_id)), limit)
-    least, most = _bounds(parts, STEP)
+    least, most = bounds(parts, STEP)
     view = View(STEP, least if low is None else low, most if high is None else high, max(1, limit // _MARKS))
     columns = draw(series, view, cache).columns()
     if sum(column[0] for _, column in columns) <= limit:
@@ -87,7 +87,7 @@ def _order(point: tuple[int, int, float]) -> tuple[int, int, bool, float]:
     return time, step, value != value, value
 
 
-def _bounds(parts: Sequence[Part], x: int) -> tuple[int, int]:
+def bounds(parts: Sequence[Part], x: int) -> tuple[int, int]:
     """The lowest and the highest x of some parts, at least one."""
     marks = [part.digest.by_time if x == TIME else part.digest.by_step for part in parts]
     return min(mark[FIRST + x] for mark in marks), max(mark[LAST + x] for mark in marks)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from millstream.stores import envelopes
+from millstream.stores import curves, envelopes
 from millstream.stores.series import Changed, Points, Series
 from millstream.values import names, queries
 from millstream.values.entities import Metric, Page
@@ -48,6 +48,7 @@ class Histories:
             queries.MetricHistories: self._histories,
             queries.SampledHistories: self._sampled,
             queries.MetricEnvelope: self._envelope,
+            queries.MetricCurves: self._curves,
         }
 
     def _history(self, query: queries.MetricHistory) -> Page[Metric]:
@@ -94,6 +95,30 @@ class Histories:
         ask = partial(envelopes.envelope, query=query, origin=origin, cache=self._points.cache)
         return self._of(query.run_id, key, ask)
 
+    def _curves(self, query: queries.MetricCurves) -> list[queries.Curve]:
+        """A series that somebody rewrites meanwhile is read once more, by itself."""
+        keys = [names.check_key(key, "metric") for key in query.keys]
+        _check(query)
+        if query.since and len(query.since) != len(query.run_ids):
+            raise InvalidValue(f"since has {len(query.since)} bounds for {len(query.run_ids)} runs; give one for each.")
+        sights = dict(zip(query.run_ids, self._sights(query), strict=True))
+        found: list[queries.Curve] = []
+        for run_id, key, series in self._points.several(list(sights), list(dict.fromkeys(keys))):
+            ask = partial(curves.curve, run_id=run_id, key=key, sight=sights[run_id], cache=self._points.cache)
+            try:
+                made = ask(series)
+            except Changed:
+                made = self._of(run_id, key, ask)
+            if made is not None:
+                found.append(made)
+        return found
+
+    def _sights(self, query: queries.MetricCurves) -> Iterator[curves.Sight]:
+        for number, run_id in enumerate(query.run_ids):
+            origin = (self._points.start_time(run_id) or 0) if query.x == "relative" else 0
+            since = query.since[number] if query.since else None
+            yield curves.Sight(query.x, query.low, query.high, query.width, since, origin)
+
     def _of(self, run_id: str, key: str, ask: Callable[[Series], T]) -> T:
         """What `ask` says of a series; once more when somebody rewrote it meanwhile."""
         try:
@@ -108,7 +133,7 @@ class Histories:
             raise Unavailable(f"The metric {key!r} of run {run_id} is being rewritten; ask again later.") from error
 
 
-def _check(query: queries.MetricEnvelope) -> None:
+def _check(query: queries.MetricEnvelope | queries.MetricCurves) -> None:
     if query.x not in AXES:
         raise InvalidValue(f"x is {query.x!r}; it must be one of {', '.join(AXES)}.")
     if type(query.width) is not int or not 1 <= query.width <= MAX_WIDTH:

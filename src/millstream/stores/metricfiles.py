@@ -96,6 +96,13 @@ class MetricFiles:
         finally:
             os.close(descriptor)
 
+    def several(self, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str, FileSeries]]:
+        """Run, key and series of each of `keys` of each of `run_ids`."""
+        for run_id in run_ids:
+            for key in keys:
+                with self.series(run_id, key) as series:
+                    yield run_id, key, series
+
     def _parts(self, descriptor: int, run_id: str, key: str, afresh: bool) -> list[Part]:
         size = os.fstat(descriptor).st_size
         parts: list[Part] = []

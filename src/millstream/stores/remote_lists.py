@@ -17,6 +17,8 @@ from millstream.values.entities import Experiment, LoggedModel, Metric, Page, Ru
 from millstream.values.errors import InvalidValue, NotSupported
 
 T = TypeVar("T")
+MAX_CURVED, MAX_KEYS = 1000, 200
+"""Runs and metrics that a server draws at a time."""
 PAGE = 1000
 """Runs and experiments a request, which servers of every version take."""
 
@@ -52,6 +54,7 @@ class Lists:
             queries.MetricHistory: self._history,
             queries.MetricHistories: self._histories,
             queries.SampledHistories: self._sampled,
+            queries.MetricCurves: self._curves,
             queries.DescribeStore: self._describe,
         }
 
@@ -105,6 +108,17 @@ class Lists:
                 self._store.answer(ask) if query.max_results <= MAX_SAMPLES else self._store.ask(SERIES, ask)
             )
             found += points
+        return found
+
+    def _curves(self, query: queries.MetricCurves) -> list[queries.Curve]:
+        found: list[queries.Curve] = []
+        for start in range(0, len(query.run_ids), MAX_CURVED):
+            part = slice(start, start + MAX_CURVED)
+            for first in range(0, len(query.keys), MAX_KEYS):
+                keys = query.keys[first : first + MAX_KEYS]
+                ask = structs.replace(query, run_ids=query.run_ids[part], keys=keys, since=query.since[part])
+                made: list[queries.Curve] = self._store.answer(ask)
+                found += made
         return found
 
     def _tabulate(self, query: queries.TabulateRuns) -> queries.RunTable:

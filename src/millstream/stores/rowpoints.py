@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -17,6 +18,8 @@ from millstream.values.names import INT64_MAX
 
 # A part in memory takes about this much: a digest of 17 or 32 numbers.
 _PART_SIZE = 1200
+# The series of so many runs are looked up with the same statements.
+_TOGETHER = 64
 
 
 class RowSeries:
@@ -74,6 +77,42 @@ class RowPoints:
             rid = self._rid_of(connection, run_id)
             yield RowSeries(connection, rid, key, self._parts(connection, rid, run_id, key))
 
+    def several(self, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str, RowSeries]]:
+        """Run, key and series of each of `keys` of each of `run_ids` that has points."""
+        with self._reading() as connection:
+            for first in range(0, len(run_ids), _TOGETHER):
+                yield from self._some(connection, run_ids[first : first + _TOGETHER], keys)
+
+    def _some(
+        self, connection: Connection, run_ids: Sequence[str], keys: Sequence[str]
+    ) -> Iterator[tuple[str, str, RowSeries]]:
+        known = read.rids_of(connection, run_ids)
+        rids = {known[run_id] if run_id in known else self._rid_of(connection, run_id): run_id for run_id in run_ids}
+        versions = histories.versions(connection, list(rids), keys)
+        tick = self.cache.tick()
+        held = {(rid, key): self.cache.get(("parts", rids[rid], key), tick) for rid, key in versions}
+        missing = [name for name, found in held.items() if found is None or found[0] != (name[0], versions[name])]
+        fresh = histories.digests_of(connection, missing)
+        for run_id, rid, key in ((run_id, rid, key) for rid, run_id in rids.items() for key in keys):
+            if (rid, key) not in versions:
+                continue
+            with _naming(run_id, key):
+                if (rid, key) in fresh:
+                    parts = self._keep(run_id, key, (rid, versions[rid, key]), fresh[rid, key], tick)
+                else:
+                    parts = held[rid, key][1]
+                yield run_id, key, RowSeries(connection, rid, key, parts)
+
+    def _keep(
+        self, run_id: str, key: str, version: Any, chunks: Iterable[histories.ChunkDigest], tick: int
+    ) -> list[Part]:
+        parts = [
+            Part(("rows", run_id, key, chunk.start, chunk.checksum), chunk.digest, chunk.start, chunk.columns)
+            for chunk in chunks
+        ]
+        self.cache.put(("parts", run_id, key), (version, parts), sum(map(_size, parts)), tick)
+        return parts
+
     def _parts(self, connection: Connection, rid: int, run_id: str, key: str) -> Sequence[Part]:
         version = (rid, histories.version(connection, rid, key))
         if version[1] is None:
@@ -84,12 +123,7 @@ class RowPoints:
         if found is not None and found[0] == version:
             parts: Sequence[Part] = found[1]
             return parts
-        parts = [
-            Part(("rows", run_id, key, chunk.start, chunk.checksum), chunk.digest, chunk.start, chunk.columns)
-            for chunk in histories.digests(connection, rid, key)
-        ]
-        self.cache.put(name, (version, parts), sum(map(_size, parts)), tick)
-        return parts
+        return self._keep(run_id, key, version, histories.digests(connection, rid, key), tick)
 
 
 def _size(part: Part) -> int:

@@ -61,6 +61,13 @@ class Points(Protocol):
         """The series, for as long as the context lasts; `afresh` looks at all of it again."""
         ...
 
+    def several(self, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str, Series]]:
+        """Run, key and series of each of `keys` of each of `run_ids`; each lasts until the next is asked for.
+
+        Such without points may be left out.
+        """
+        ...
+
     def start_time(self, run_id: str) -> int | None:
         """When the run started, in ms since 1970."""
         ...

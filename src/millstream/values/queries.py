@@ -7,6 +7,8 @@ from typing import Generic, Literal, TypeVar
 from msgspec import Struct
 
 from millstream.values.addresses import Signed
+from millstream.values.curves import Curve as Curve
+from millstream.values.curves import Envelope as Envelope
 from millstream.values.entities import (
     DatasetSummary,
     Experiment,
@@ -179,33 +181,6 @@ class SampledHistories(Query[list[Metric]], frozen=True, kw_only=True):
     max_results: int = 2500
 
 
-class Envelope(Struct, frozen=True):
-    """A series for a chart `width` pixels wide, as columns: item i of every list is about pixel column `column[i]`.
-
-    Pixel columns without points are left out. `low` and `high` are the first and last x that is drawn; None when
-    the series is empty and they were not given. `first` and `last` are by x, equals in the order they were written;
-    `min` and `max` (at the first x that has them) leave NaN out and are None where all is NaN.
-    """
-
-    run_id: str
-    key: str
-    x: str
-    low: int | None
-    high: int | None
-    width: int
-    column: list[int]
-    count: list[int]
-    nan_count: list[int]
-    first_x: list[int]
-    first: list[float]
-    last_x: list[int]
-    last: list[float]
-    min_x: list[int | None]
-    min: list[float | None]
-    max_x: list[int | None]
-    max: list[float | None]
-
-
 class MetricEnvelope(Query[Envelope], frozen=True, kw_only=True):
     """What one metric of one run looks like in `width` pixel columns from `low` to `high`; exact at every zoom.
 
@@ -219,6 +194,21 @@ class MetricEnvelope(Query[Envelope], frozen=True, kw_only=True):
     low: int | None = None
     high: int | None = None
     width: int = 1000
+
+
+class MetricCurves(Query[list[Curve]], frozen=True, kw_only=True):
+    """Several metrics of several runs as lines for charts `width` pixels wide; series without points are left out.
+
+    `x`, `low` and `high` as of `MetricEnvelope`. With `since`, one bound a run (None for none), only points from it on.
+    """
+
+    run_ids: tuple[str, ...]
+    keys: tuple[str, ...]
+    x: str = "step"
+    low: int | None = None
+    high: int | None = None
+    width: int = 1000
+    since: tuple[int | None, ...] = ()
 
 
 class ListArtifacts(Query[list[FileInfo]], frozen=True, kw_only=True):

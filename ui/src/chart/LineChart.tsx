@@ -1,36 +1,46 @@
-/** A line chart with a text summary, hover and notes on what could not be drawn. The drawing code loads by need. */
+/** A line chart: hover and crosshair, zoom by dragging, all of it by keys too, a text summary, and notes on gaps. */
 
-import { createEffect, createSignal, on, onCleanup, onMount, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, type JSX } from "solid-js";
 import { durationWords, language, t, theme } from "../app/prefs";
-import { lineFacts, type Axis } from "../core/chart_lines";
 import { exactMoment, exactNumber, formatDuration, formatNumber } from "../core/format";
-import type { ChartModel, ChartStyle, ChartSurface, Hover } from "./model";
+import { lineFacts } from "../core/lines";
+import type { AxisKind } from "../core/scale";
+import { chartKeys } from "./chart_keys";
+import type { ChartLine, ChartModel, ChartStyle, ChartSurface, Cursor, Hover } from "./model";
+import { pointing, type Brush } from "./pointing";
 
-interface Props {
+export interface LineChartProps {
   model: ChartModel;
-  height: number;
-  /** The run to lift out, from elsewhere on the page. */
-  focus?: string | null;
-  onFocus?: (run: string | null) => void;
+  /** Where the reader points, on this chart or on one beside it. */
+  cursor: Cursor;
+  onCursor: (cursor: Cursor) => void;
+  /** A stretch of x to look at, null for all. */
+  onZoom: (range: readonly [number, number] | null) => void;
+  surface?: (surface: ChartSurface | undefined) => void;
+  onOpen?: (run: string) => void;
 }
 
-export function LineChart(props: Props): JSX.Element {
+export function LineChart(props: LineChartProps): JSX.Element {
   const [hover, setHover] = createSignal<Hover | null>(null);
+  const [brush, setBrush] = createSignal<Brush | null>(null);
   const [failed, setFailed] = createSignal<unknown>();
+  const [said, setSaid] = createSignal("");
   let host!: HTMLDivElement;
   let surface: ChartSurface | undefined;
   let gone = false;
 
-  const show = (next: Hover | null): void => {
+  const show = (next: Hover | null, cursor: Cursor): void => {
     setHover(next);
-    props.onFocus?.(next?.run ?? null);
+    props.onCursor(cursor);
   };
   const draw = async (): Promise<void> => {
     try {
-      const { drawLines } = await import("./uplot_lines");
+      const { drawLines } = await import("./canvas_lines");
       if (gone) return;
       surface?.destroy();
-      surface = drawLines(host, props.model, styleOf(host), show);
+      surface = drawLines(host, props.model, styleOf(host));
+      surface.point(props.cursor);
+      props.surface?.(surface);
     } catch (error) {
       setFailed(() => error);
     }
@@ -43,65 +53,105 @@ export function LineChart(props: Props): JSX.Element {
       gone = true;
       watcher.disconnect();
       surface?.destroy();
+      props.surface?.(undefined);
+      if (hover()) props.onCursor({ x: null, run: null });
     });
   });
   createEffect(on(() => props.model, (model) => surface?.update(model), { defer: true }));
-  createEffect(on(theme, () => void draw(), { defer: true }));
-  createEffect(on(() => props.focus, (run) => { if (!hover()) surface?.focus(run ?? null); }, { defer: true }));
+  createEffect(on(theme, () => requestAnimationFrame(() => void draw()), { defer: true }));
+  createEffect(on(() => props.cursor, (cursor) => {
+    surface?.point(cursor);
+    if (cursor.x === null && cursor.run === null) setHover(null);
+  }, { defer: true }));
 
+  const pointer = pointing({
+    surface: () => surface, show, brush: setBrush, zoom: (range) => props.onZoom(range), open: (run) => props.onOpen?.(run),
+  });
+  const keys = chartKeys({
+    model: () => props.model, surface: () => surface, hover, show, zoom: (range) => props.onZoom(range), open: (run) => props.onOpen?.(run),
+    say: (point) => setSaid(`${point.label}, ${xText(props.model.axis, point.x)}, ${formatNumber(point.value)}`),
+  });
+  const label = createMemo(() => summary(props.model));
   return (
-    <figure class="chart">
-      <div class="chart-host" style={{ height: `${props.height}px` }} ref={host} role="img" aria-label={summary(props.model)}>
+    <div class="chart">
+      <div class="chart-host" ref={host} role="img" tabIndex={0} aria-label={label()} aria-keyshortcuts="ArrowLeft ArrowRight ArrowUp ArrowDown + - 0"
+        on:pointermove={pointer.move} on:pointerleave={pointer.leave} on:pointerdown={pointer.down} on:pointerup={pointer.up} on:pointercancel={pointer.leave}
+        on:dblclick={() => props.onZoom(null)} on:click={pointer.click} on:keydown={keys} on:blur={() => { if (hover()) show(null, { x: null, run: null }); }}>
+        <Show when={brush()}>{(now) => <div class="chart-brush" style={{ left: `${now().left}px`, width: `${now().width}px`, top: `${now().top}px`, height: `${now().height}px` }} />}</Show>
         <Show when={hover()}>
           {(point) => (
-            <div class="chart-tip" classList={{ flip: point().left > host.clientWidth / 2 }}
-              style={{ left: `${point().left}px`, top: `${point().top}px` }}>
-              <b style={{ color: point().color }}>●</b> {point().label}
-              <br />
-              <span class="quiet">{xText(props.model.axis, point().x)}</span>{" "}
-              <strong title={exactNumber(point().value)}>{formatNumber(point().value)}</strong>
+            <div class="chart-tip" classList={{ flip: point().left > host.clientWidth / 2 }} style={{ left: `${point().left}px`, top: `${point().top}px` }}>
+              <span class="tip-run"><i class="dot" style={{ background: point().color }} />{point().label}</span>
+              <span><span class="quiet">{xText(props.model.axis, point().x)}</span> <strong title={exactNumber(point().value)}>{exactNumber(point().value)}</strong></span>
             </div>
           )}
         </Show>
       </div>
+      <span class="hidden" role="status">{said()}</span>
       <Show when={failed()}><p class="note">{t("chart.failed")}</p></Show>
       <Notes model={props.model} />
-    </figure>
+    </div>
   );
 }
 
 function Notes(props: { model: ChartModel }): JSX.Element {
-  const sum = (kind: "nan" | "infinite" | "notPositive"): number =>
-    props.model.lines.reduce((all, each) => all + each.line.gaps[kind], 0);
-  const parts = (): string[] => {
-    const texts: string[] = [];
-    if (sum("nan")) texts.push(t("chart.gap_nan", { n: sum("nan") }));
-    if (sum("infinite")) texts.push(t("chart.gap_infinite", { n: sum("infinite") }));
-    if (sum("notPositive")) texts.push(t("chart.gap_log", { n: sum("notPositive") }));
-    return texts;
-  };
-  return <Show when={parts().length}><figcaption class="note">{t("chart.gaps", { what: parts().join(", ") })}</figcaption></Show>;
+  const text = createMemo(() => gapText(props.model));
+  return <Show when={text()}><p class="note chart-note">{text()}</p></Show>;
 }
 
-function xText(axis: Axis, x: number): string {
-  if (axis === "step") return t("chart.at_step", { step: formatNumber(x) });
-  return axis === "wall" ? exactMoment(x * 1000, language()) : formatDuration(x * 1000, durationWords());
+/** Says what of the lines has no place between the axes. */
+export function gapText(model: ChartModel): string {
+  const sums = { nan: 0, infinite: 0, notPositive: 0 };
+  for (const line of model.lines) {
+    if (line.look === "raw") continue;
+    sums.nan += line.nan;
+    const counted = endsOf(line, model.logY);
+    sums.infinite += counted.infinite;
+    sums.notPositive += counted.notPositive;
+  }
+  const texts: string[] = [];
+  if (sums.nan) texts.push(t("chart.gap_nan", { n: sums.nan }));
+  if (sums.infinite) texts.push(t("chart.gap_infinite", { n: sums.infinite }));
+  if (sums.notPositive) texts.push(t("chart.gap_log", { n: sums.notPositive }));
+  return texts.length ? t("chart.gaps", { what: texts.join(", ") }) : "";
 }
+
+function endsOf(line: ChartLine, log: boolean): { infinite: number; notPositive: number } {
+  const found = { infinite: 0, notPositive: 0 };
+  for (let i = 0; i < line.n; i++) {
+    const value = line.y[i] as number;
+    if (value - value === 0) {
+      if (log && value <= 0) found.notPositive += 1;
+    } else if (value === value) found.infinite += 1;
+  }
+  return found;
+}
+
+/** An x as people read it. */
+export function xText(axis: AxisKind, x: number): string {
+  if (axis === "step") return t("chart.at_step", { step: String(x) });
+  if (axis === "time") return exactMoment(x, language());
+  return axis === "relative" ? formatDuration(x, durationWords()) : formatNumber(x);
+}
+
+const TOLD = 10;
 
 /** What a chart tells without being seen. */
 function summary(model: ChartModel): string {
-  const head = t("chart.summary", { title: model.title, n: model.lines.length });
-  const lines = model.lines.slice(0, 10).map((each) => {
-    const facts = lineFacts(each.line);
+  const shown = model.lines.filter((line) => line.look !== "raw");
+  const head = t("chart.summary", { title: model.title, n: shown.length });
+  const lines = shown.slice(-TOLD).reverse().map((each) => {
+    const facts = lineFacts(each);
     return t("chart.summary_line", {
       run: each.label, n: facts.points, first: formatNumber(facts.first), last: formatNumber(facts.last),
       low: formatNumber(facts.lowest), high: formatNumber(facts.highest),
     });
   });
-  return [head, ...lines].join(" ");
+  const bands = model.bands.map((band) => t("chart.summary_band", { group: band.label, n: band.runs, last: formatNumber(band.mid.at(-1) ?? null) }));
+  return [head, ...bands, ...lines].join(" ");
 }
 
-function styleOf(host: HTMLElement): ChartStyle {
+export function styleOf(host: HTMLElement): ChartStyle {
   const style = getComputedStyle(host);
-  return { ink: style.color, grid: style.borderTopColor, surface: style.backgroundColor, font: `11px ${style.fontFamily}` };
+  return { ink: style.color, grid: style.borderTopColor, surface: style.backgroundColor, bad: style.outlineColor, font: `11px ${style.fontFamily}` };
 }

@@ -1,8 +1,10 @@
 /** Calls to the server. Every failure becomes an `ApiError` that says what was asked and what came back. */
 
 import { basePath, loginAddress, withQuery } from "./base";
+import { CURVES_TYPE, readCurves, readJsonCurves, type Curve } from "./curves";
+import type { CurvesQuestion } from "./curve_store";
 import type {
-  About, ArtifactFile, Experiment, Facet, OutlineRequest, Run, RunKeys, RunOutline, RunsRequest, RunTable, Series, ViewType,
+  About, ArtifactFile, Experiment, Facet, OutlineRequest, Run, RunKeys, RunOutline, RunsRequest, RunTable, ViewType,
 } from "./wire";
 
 const REST = "ajax-api/2.0/mlflow/";
@@ -100,16 +102,14 @@ export const getFacets = async (request: WhichRuns & { keys: string[]; limit: nu
 export const countRuns = async (which: WhichRuns, signal?: AbortSignal): Promise<number> =>
   (await getRuns({ ...which, order_by: [], offset: 0, limit: 0, columns: [] }, signal)).total;
 
-export interface SeriesRequest {
-  run_ids: string[];
-  key: string;
-  width: number;
-  start_step: number | null;
-  end_step: number | null;
+/** The curves of a question, in binary; a page that was sent as a file has them in JSON. */
+export async function getCurves(question: CurvesQuestion, signal?: AbortSignal): Promise<Curve[]> {
+  const path = "api/ui/curves";
+  const headers = { "content-type": "application/json", accept: `${CURVES_TYPE}, application/json;q=0.5` };
+  const response = await send(path, { method: "POST", signal, headers, body: JSON.stringify(question) });
+  if (response.headers.get("content-type") !== CURVES_TYPE) return readJsonCurves(await read(response, `POST ${path}`));
+  return readCurves(await response.arrayBuffer(), question.run_ids, question.keys);
 }
-
-export const getSeries = async (request: SeriesRequest, signal?: AbortSignal): Promise<Series[]> =>
-  (await post<{ series?: Series[] }>("api/ui/series", request, signal)).series ?? [];
 
 export async function searchExperiments(
   request: { view_type: ViewType; page_token?: string },

@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { changesAddress, Pacer, readChange } from "./changes";
-import { Tail } from "./tail";
-import type { Series } from "./wire";
 
 describe("what the server tells", () => {
   it("is asked for by experiment, by run, or all of it", () => {
@@ -63,31 +61,5 @@ describe("Pacer", () => {
     pacer.end();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(work).toHaveBeenCalledTimes(2);
-  });
-});
-
-describe("Tail", () => {
-  const series = (step: number[]): Series => ({ run_id: "r", key: "loss", step, time: step.map((s) => s * 10), value: step.map((s) => s / 2) });
-
-  it("asks for all, then from the last step on, whose points it takes anew", () => {
-    const tail = new Tail();
-    expect(tail.from()).toBeNull();
-    tail.take(null, series([0, 1, 2]));
-    expect(tail.from()).toBe(2);
-    expect(tail.take(2, series([2, 2, 3]))).toEqual(series([0, 1, 2, 2, 3]));
-    expect(tail.from()).toBe(3);
-    expect(tail.take(3, undefined)?.step).toEqual([0, 1, 2, 2, 3]);
-  });
-
-  it("asks for all again when much was added, when it is told to, and while there is nothing", () => {
-    const tail = new Tail();
-    tail.take(null, series([0]));
-    tail.take(0, series(Array.from({ length: 4000 }, (_, i) => i)));
-    expect(tail.from()).toBeNull();
-    expect(tail.take(null, series([0, 5]))?.step).toEqual([0, 5]);
-    tail.forget();
-    expect(tail.from()).toBeNull();
-    tail.take(null, undefined);
-    expect(tail.from()).toBeNull();
   });
 });

@@ -109,14 +109,6 @@ export interface Facet {
   undefined: number;
 }
 
-export interface Series {
-  run_id: string;
-  key: string;
-  step: number[];
-  time: number[];
-  value: WireNumber[];
-}
-
 export interface KeyValue {
   key: string;
   value: string;

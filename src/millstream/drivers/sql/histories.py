@@ -51,6 +51,17 @@ _DIGESTS = (
     .where(_OF)
     .order_by(_CHUNKS.start)
 )
+# As the two before, of several series.
+_VERSIONS = select(
+    _SERIES.rid, _SERIES.key, *(column for column in schema.series.c if column.name not in ("rid", "key"))
+).where(_SERIES.rid.in_(bindparam("of_any", expanding=True)), _SERIES.key.in_(bindparam("named_any", expanding=True)))
+_ALL_DIGESTS = (
+    select(_CHUNKS.rid, _CHUNKS.key, _CHUNKS.start, _CHUNKS.digest, case((_CHUNKS.digest.is_(None), _CHUNKS.data)))
+    .where(
+        _CHUNKS.rid.in_(bindparam("of_any", expanding=True)), _CHUNKS.key.in_(bindparam("named_any", expanding=True))
+    )
+    .order_by(_CHUNKS.rid, _CHUNKS.key, _CHUNKS.start)
+)
 _LOAD = select(_CHUNKS.data).where(_OF, _CHUNKS.start.in_(bindparam("starts", expanding=True))).order_by(_CHUNKS.start)
 
 
@@ -73,14 +84,33 @@ def version(connection: Connection, rid: int, key: str) -> tuple[Any, ...] | Non
 
 def digests(connection: Connection, rid: int, key: str) -> list[ChunkDigest]:
     """The chunks of a series, in the order they were written."""
-    found = []
-    for start, packed, data in connection.execute(_DIGESTS, {"of": rid, "named": key}):
-        if packed is None:
-            columns = decode_columns(data)
-            found.append(ChunkDigest(start, bytes(data[-4:]), digest(columns), columns))
-        else:
-            checksum, made = digest_of(packed)
-            found.append(ChunkDigest(start, checksum, made, None))
+    rows = connection.execute(_DIGESTS, {"of": rid, "named": key})
+    return [_chunk(start, packed, data) for start, packed, data in rows]
+
+
+def _chunk(start: int, packed: bytes | None, data: bytes) -> ChunkDigest:
+    if packed is None:
+        columns = decode_columns(data)
+        return ChunkDigest(start, bytes(data[-4:]), digest(columns), columns)
+    checksum, made = digest_of(packed)
+    return ChunkDigest(start, checksum, made, None)
+
+
+def versions(connection: Connection, rids: Sequence[int], keys: Sequence[str]) -> dict[tuple[int, str], Any]:
+    """As `version`, of all series of `keys` of `rids` that there are, by rid and key."""
+    named = {"of_any": list(rids), "named_any": list(keys)}
+    return {(rid, key): tuple(rest) for rid, key, *rest in connection.execute(_VERSIONS, named)}
+
+
+def digests_of(connection: Connection, names: Sequence[tuple[int, str]]) -> dict[tuple[int, str], list[ChunkDigest]]:
+    """As `digests`, of each of the series `names`."""
+    found: dict[tuple[int, str], list[ChunkDigest]] = {name: [] for name in names}
+    if not names:
+        return found
+    named = {"of_any": list({rid for rid, _ in names}), "named_any": list({key for _, key in names})}
+    for rid, key, start, packed, data in connection.execute(_ALL_DIGESTS, named):
+        if (rid, key) in found:
+            found[rid, key].append(_chunk(start, packed, data))
     return found
 
 

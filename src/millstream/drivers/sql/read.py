@@ -68,6 +68,16 @@ def rid_of(connection: Connection, run_id: str) -> int | None:
     return connection.execute(select(schema.runs.c.rid).where(schema.runs.c.run_id == run_id)).scalar()
 
 
+def rids_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """The `rid`s of those of the runs that are there, by run id."""
+    table = schema.runs
+    found: dict[str, int] = {}
+    for batch in batches(run_ids):
+        rows = connection.execute(select(table.c.run_id, table.c.rid).where(table.c.run_id.in_(batch)))
+        found.update((run_id, rid) for run_id, rid in rows)
+    return found
+
+
 def run_info(connection: Connection, run_id: str) -> RunInfo | None:
     """The run's info, None when there is no such run."""
     row = connection.execute(select(schema.runs).where(schema.runs.c.run_id == run_id)).one_or_none()

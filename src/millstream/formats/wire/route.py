@@ -36,6 +36,13 @@ class Given(Struct, frozen=True):
     caller: Caller = Caller()
 
 
+class Form(Struct, frozen=True):
+    """Another form of a reply than JSON, for who accepts `type`: what `write` makes of the result and the request."""
+
+    type: str
+    write: Callable[[Any, Any], bytes]
+
+
 class Route(Struct, frozen=True, kw_only=True):
     """One endpoint: how a request becomes an op or query, and how its result becomes the reply's JSON object.
 
@@ -43,7 +50,7 @@ class Route(Struct, frozen=True, kw_only=True):
     `reply` makes, as a type. `first` asks the store something that `call` or `reply` needs beforehand.
     It is followed by a write only where `alone` is set: such routes must not run twice at the same time for one store.
     `again` is what a caller needs who sends the request again after it took `needs` away with it, as a model that is
-    renamed does; without it, only what answers nothing is answered again.
+    renamed does; without it, only what answers nothing is answered again. `other` is a second form of the reply.
     """
 
     methods: tuple[str, ...]
@@ -57,6 +64,7 @@ class Route(Struct, frozen=True, kw_only=True):
     first: Callable[[Any], Query[Any]] | None = None
     alone: bool = False
     again: Needs | None = None
+    other: Form | None = None
     prefixes: tuple[str, ...] = PREFIXES + OLD_PREFIXES
 
     @property

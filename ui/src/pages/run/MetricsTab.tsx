@@ -1,108 +1,63 @@
-/** A chart per metric, grouped by the part before the slash; only cards in sight load, and grow while the run lives. */
+/** A panel a metric of one run, the machine's own metrics apart; grows while the run lives. */
 
-import { createEffect, createMemo, createSignal, For, on, Show, type JSX } from "solid-js";
+import { createMemo, createSignal, Show, type JSX } from "solid-js";
 import { bindKeys } from "../../app/keys";
-import { load, seen } from "../../app/load";
-import { Failure } from "../../app/notices";
+import { go, place } from "../../app/nav";
 import { t, theme } from "../../app/prefs";
-import { getSeries } from "../../core/api";
-import { ChartControls } from "../../chart/controls";
-import { LineChart } from "../../chart/LineChart";
-import type { ChartModel } from "../../chart/model";
-import { groupByPrefix, toLine, type Axis } from "../../core/chart_lines";
+import { Board } from "../../chart/Board";
+import { Controls } from "../../chart/Controls";
+import { createFeed } from "../../chart/feed";
+import { parseCharts, withCharts, type ChartState } from "../../core/chart_state";
 import { PALETTE } from "../../core/color";
 import { exactNumber, formatNumber } from "../../core/format";
+import { axisOf, type ChartRun } from "../../core/lines";
+import { isSystem } from "../../core/metric_names";
 import { byName } from "../../core/order";
-import { Tail } from "../../core/tail";
-import { toInteger, toNumber, type LatestMetric, type Run } from "../../core/wire";
+import { toNumber, type Run } from "../../core/wire";
 
-export function MetricsTab(props: { run: Run }): JSX.Element {
-  const [search, setSearch] = createSignal("");
-  const [axis, setAxis] = createSignal<Axis>("step");
-  const [log, setLog] = createSignal(false);
+interface Props {
+  run: Run;
+  /** Show what the machine did, not what the run logged. */
+  system?: boolean;
+}
+
+export function MetricsTab(props: Props): JSX.Element {
   let field: HTMLInputElement | undefined;
   bindKeys({ "/": (event) => { event.preventDefault(); field?.focus(); }, Escape: () => field?.blur() });
+  const [search, setSearch] = createSignal(place().search);
+  const state = createMemo(() => parseCharts(search()));
+  const change = (part: Partial<ChartState>, replace = false): void => {
+    setSearch(withCharts(search(), { ...state(), ...part }));
+    go(place().path + search(), replace);
+  };
   const latest = createMemo(() => new Map((props.run.data.metrics ?? []).map((metric) => [metric.key, metric])));
-  const keys = createMemo(() => [...latest().keys()].sort(byName), undefined, {
+  const metrics = createMemo(() => [...latest().keys()].sort(byName), undefined, {
     equals: (a, b) => a.length === b.length && a.every((key, i) => key === b[i]),
   });
-  const groups = createMemo(() => {
-    const wanted = search().trim().toLowerCase();
-    return groupByPrefix(keys().filter((key) => key.toLowerCase().includes(wanted)));
-  });
-  return (
-    <Show when={keys().length} fallback={<p class="quiet pad">{t("run.no_metrics")}</p>}>
-      <div class="chart-head sticky">
-        <input ref={field} type="search" placeholder={t("run.search", { what: t("run.metrics") })} aria-label={t("run.search", { what: t("run.metrics") })}
-          value={search()} onInput={(event) => setSearch(event.currentTarget.value)} />
-        <ChartControls axis={axis()} log={log()} onAxis={setAxis} onLog={setLog} />
-      </div>
-      <For each={groups()} fallback={<p class="quiet pad">{t("run.no_metric_matches", { text: search() })}</p>}>
-        {(group) => (
-          <section class="chart-group">
-            <Show when={group.prefix} fallback={<h2 class="hidden">{t("run.metrics")}</h2>}><h2>{group.prefix} <span class="quiet">{group.keys.length}</span></h2></Show>
-            <div class="cards">
-              <For each={group.keys}>{(key) => <Card run={props.run} metric={key} latest={latest().get(key)} axis={axis()} log={log()} />}</For>
-            </div>
-          </section>
-        )}
-      </For>
-    </Show>
-  );
-}
-
-interface CardProps {
-  run: Run;
-  metric: string;
-  latest: LatestMetric | undefined;
-  axis: Axis;
-  log: boolean;
-}
-
-function Card(props: CardProps): JSX.Element {
-  const [root, setRoot] = createSignal<Element>();
-  const inSight = seen(root);
-  const id = (): string => props.run.info.run_id;
-  const newest = createMemo(() => `${props.latest?.step} ${props.latest?.timestamp} ${props.latest?.value}`);
-  const shown = createMemo(() => (inSight() ? `${id()} ${props.metric}` : null));
-  const tail = new Tail();
-  const status = createMemo(() => props.run.info.status);
-  const series = load(
-    shown,
-    async (wanted, signal) => {
-      if (wanted === null) return [];
-      const from = tail.from();
-      const [fresh] = await getSeries({ run_ids: [id()], key: props.metric, width: 800, start_step: from, end_step: null }, signal);
-      const whole = signal.aborted ? undefined : tail.take(from, fresh);
-      return whole ? [whole] : [];
-    },
-    { keep: true },
-  );
-  // A run that ends may have had points at earlier steps, which nobody asked for.
-  createEffect(on(status, () => { tail.forget(); if (inSight()) series.reload(); }, { defer: true }));
-  createEffect(on(newest, () => { if (inSight()) series.reload(); }, { defer: true }));
-  const value = (): number | null => toNumber(props.latest?.value);
-  const model = createMemo((): ChartModel => ({
-    title: props.metric,
-    axis: props.axis,
-    log: props.log,
-    lines: (series.data() ?? []).filter((each) => each.value.length > 0).map((each) => ({
-      line: toLine(each, props.axis, props.log, toInteger(props.run.info.start_time)),
-      label: props.metric,
-      color: PALETTE[theme()][0],
-      faint: false,
-    })),
+  const shown = createMemo(() => metrics().filter((key) => isSystem(key) === (props.system ?? false)));
+  const id = createMemo(() => props.run.info.run_id);
+  const name = createMemo(() => props.run.info.run_name || id());
+  const live = createMemo(() => props.run.info.status === "RUNNING");
+  const runs = createMemo((): ChartRun[] => [{ id: id(), name: name(), color: PALETTE[theme()][0], group: "", live: live() }]);
+  const axis = (): "step" | "relative" | "time" => { const kind = axisOf(state().x); return kind === "number" ? "step" : kind; };
+  const view = createMemo(() => ({
+    runs: [id()], axis: axis(), range: state().x.startsWith("m:") ? null : state().range, width: state().full ? 1600 : 500, running: new Set(live() ? [id()] : []),
   }));
+  const feed = createFeed(view, () => ({ run: id() }));
+  const question = (): { run_ids: string[]; x: "step" | "relative" | "time"; low: number | null; high: number | null } => {
+    const { range } = view();
+    return { run_ids: [id()], x: axis(), low: range ? Math.floor(range[0]) : null, high: range ? Math.ceil(range[1]) : null };
+  };
+  const last = (metric: string): JSX.Element => {
+    const value = (): number | null => toNumber(latest().get(metric)?.value);
+    return <span class="number" title={exactNumber(value())}>{formatNumber(value())}</span>;
+  };
+  const [hot, setHot] = createSignal<string | null>(null);
   return (
-    <article class="card chart-card" ref={setRoot} aria-label={props.metric}>
-      <div class="card-head">
-        <h3 title={props.metric}>{props.metric}</h3>
-        <span class="number" title={exactNumber(value())}>{formatNumber(value())}</span>
-      </div>
-      <Show when={series.error()}><Failure what={t("error.series", { key: props.metric })} error={series.error()} retry={series.reload} /></Show>
-      <Show when={model().lines.length} fallback={<div class="chart-wait quiet">{series.loading() ? t("state.loading") : t("chart.no_points")}</div>}>
-        <LineChart model={model()} height={180} />
-      </Show>
-    </article>
+    <Show when={shown().length} fallback={<p class="quiet pad">{t(props.system ? "run.no_system" : "run.no_metrics")}</p>}>
+      <Controls state={state()} onState={change} metrics={metrics()} field={(found) => (field = found)} />
+      <Board metrics={shown()} runs={runs()} state={state()} onState={change} feed={feed} hot={hot()} onHot={setHot} onOpen={() => undefined}
+        question={question} colorOf={() => PALETTE[theme()][0]} last={last} legend={false} />
+    </Show>
   );
 }

@@ -1,122 +1,113 @@
-/** One metric of the ticked runs (or of the first ones) as lines, with a legend that names the last values. */
+/** The charts of the runs in the table: a panel a metric, for the ticked runs, the first ones, or all. */
 
-import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
+import { createMemo, Show, type JSX } from "solid-js";
+import { follow } from "../../app/live";
 import { load } from "../../app/load";
+import { marksOf } from "../../app/marks";
+import { go } from "../../app/nav";
 import { Failure } from "../../app/notices";
-import { t } from "../../app/prefs";
-import { getSeries } from "../../core/api";
-import { likeliestMetric, lineFacts, toLine, type Axis } from "../../core/chart_lines";
-import type { KeyFacts } from "../../core/columns";
-import { exactNumber, formatNumber } from "../../core/format";
+import { t, theme } from "../../app/prefs";
+import { Board } from "../../chart/Board";
+import { Controls } from "../../chart/Controls";
+import { createFeed } from "../../chart/feed";
+import { getRuns } from "../../core/api";
+import type { ChartState } from "../../core/chart_state";
+import { assignColors } from "../../core/color";
+import { columnOf, type Column } from "../../core/columns";
+import { axisOf, type ChartRun } from "../../core/lines";
 import { byName } from "../../core/order";
-import type { RowPlace } from "../../core/run_window";
-import type { RunTable } from "../../core/wire";
-import { ChartControls } from "../../chart/controls";
-import { LineChart } from "../../chart/LineChart";
-import type { ChartModel } from "../../chart/model";
+import { runPath } from "../../core/router";
+import type { RunsRequest, RunTable, ViewType } from "../../core/wire";
 
-/** More lines than this say nothing. */
-export const MOST_CHARTED = 50;
-const MOST_COLOURED = 10;
-const FAINT = "#8a8f99";
+/** More runs than this are not loaded at once: the browser would draw them for longer than a reader waits. */
+const MOST_CHARTED = 500;
 
 interface Props {
-  runs: string[];
-  /** How many runs are ticked; 0 when `runs` are the first of the table. */
-  picked: number;
-  colors: Map<string, string>;
-  facts: KeyFacts;
-  row: (row: number) => RowPlace | undefined;
-  loaded: RunTable[];
-  metric: string | null;
-  onMetric: (metric: string) => void;
-  beat: number;
+  experiment: string;
+  /** What the table shows, and in which order. */
+  filter: string;
+  order: readonly string[];
+  view: ViewType;
+  total: number;
+  selected: ReadonlySet<string>;
+  metrics: readonly string[];
+  /** Column ids of parameters and tags. */
+  groups: readonly string[];
+  state: ChartState;
+  onState: (part: Partial<ChartState>, replace?: boolean) => void;
   hot: string | null;
   onHot: (run: string | null) => void;
 }
 
+/** Milliseconds between two looks at which runs there are. */
+const PACE = 1000;
+
 export function ChartPane(props: Props): JSX.Element {
-  const [axis, setAxis] = createSignal<Axis>("step");
-  const [log, setLog] = createSignal(false);
-  const metrics = createMemo(() => [...props.facts.metrics.keys()].sort(byName));
-  const metric = createMemo(() => (props.metric !== null && metrics().includes(props.metric) ? props.metric : likeliestMetric(props.facts.metrics)));
-  const known = createMemo(() => {
-    const wanted = new Set(props.runs);
-    const found = new Map<string, { name: string; status: string; start: number | null }>();
-    for (const table of props.loaded) {
-      table.run_id.forEach((id, i) => {
-        if (wanted.has(id)) found.set(id, { name: table.run_name[i] || id, status: table.status[i] ?? "", start: table.start_time[i] ?? null });
-      });
-    }
-    return found;
-  });
-  const beatIfRunning = createMemo(() => ([...known().values()].some((run) => run.status === "RUNNING") ? props.beat : 0));
-  const source = createMemo(() => ({ key: metric(), ids: props.runs, beat: beatIfRunning() }), undefined, {
-    equals: (a, b) => a.key === b.key && a.beat === b.beat && a.ids === b.ids,
-  });
-  const series = load(source, async ({ key, ids }, signal) => {
-    if (key === undefined) return [];
-    const width = ids.length > MOST_COLOURED ? 300 : 800;
-    return getSeries({ run_ids: ids, key, width, start_step: null, end_step: null }, signal);
-  }, { keep: true });
-  const model = createMemo((): ChartModel => ({
-    title: metric() ?? "",
-    axis: axis(),
-    log: log(),
-    lines: (series.data() ?? []).filter((each) => each.value.length > 0).map((each) => {
-      const at = props.runs.indexOf(each.run_id);
-      return {
-        line: toLine(each, axis(), log(), known().get(each.run_id)?.start ?? null),
-        label: known().get(each.run_id)?.name ?? each.run_id,
-        color: at < MOST_COLOURED ? (props.colors.get(each.run_id) ?? FAINT) : FAINT,
-        faint: at >= MOST_COLOURED,
-      };
-    }),
+  const marks = createMemo(() => marksOf(props.experiment));
+  const request = createMemo((): RunsRequest => {
+    const { scope, first, group } = props.state;
+    const some = scope === "selected" && props.selected.size > 0;
+    const ids = [...props.selected].slice(0, MOST_CHARTED).map((id) => `'${id}'`);
+    return {
+      experiment_ids: [props.experiment], filter: some ? `attributes.run_id IN (${ids.join(", ")})` : props.filter, order_by: [...props.order],
+      view: some ? "ALL" : props.view, offset: 0, limit: some || scope === "all" ? MOST_CHARTED : first, columns: [columnOf(group)?.wanted ?? []].flat(),
+    };
+  }, undefined, { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
+  const rows = load(request, getRuns, { keep: true });
+  follow(() => ({ experiment: props.experiment }), async (signal) => {
+    const asked = request();
+    const fresh = await getRuns(asked, signal);
+    if (asked === request()) rows.set(fresh);
+  }, () => null, PACE, (change) => change?.kind !== "points");
+  const runs = createMemo((): ChartRun[] => {
+    const table = rows.data();
+    const column = props.state.group ? columnOf(props.state.group) : null;
+    return (table?.run_id ?? []).flatMap((id, at) => (table && marks().visible(id) ? [{
+      id, name: table.run_name[at] || id, color: marks().color(id), group: column ? groupOf(table, at, column) : "", live: table.status[at] === "RUNNING",
+    }] : []));
+  }, [], { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
+  const wanted = createMemo(() => runs().map((run) => run.id), undefined, { equals: sameIds });
+  const names = createMemo(() => [...new Set(runs().map((run) => run.group))].sort(byName));
+  const colors = createMemo(() => assignColors(names(), theme()));
+  const axis = (): "step" | "relative" | "time" => { const kind = axisOf(props.state.x); return kind === "number" ? "step" : kind; };
+  const view = createMemo(() => ({
+    // Another metric's values are no stretch of steps.
+    runs: wanted(), axis: axis(), range: props.state.x.startsWith("m:") ? null : props.state.range, width: props.state.full ? 1600 : 500,
+    running: new Set(runs().filter((run) => run.live).map((run) => run.id)),
   }));
+  const feed = createFeed(view, () => ({ experiment: props.experiment }));
+  const question = (): { run_ids: string[]; x: "step" | "relative" | "time"; low: number | null; high: number | null } => {
+    const { range, axis } = view();
+    return { run_ids: [...wanted()], x: axis, low: range ? Math.floor(range[0]) : null, high: range ? Math.ceil(range[1]) : null };
+  };
+  const note = (): string => {
+    const { scope } = props.state;
+    const n = wanted().length;
+    if (scope === "selected" && props.selected.size) return t(n < props.selected.size ? "plot.note_part" : "chart.picked", { n, all: props.selected.size });
+    if (scope === "selected") return t("chart.first_runs", { n });
+    return t("plot.note_part", { n, all: props.total });
+  };
+  const sorted = createMemo(() => [...props.metrics].sort(byName));
   return (
-    <section class="chart-pane" aria-label={t("chart.button")}>
-      <div class="chart-head">
-        <label class="field grow">
-          <span class="hidden">{t("chart.metric")}</span>
-          <select value={metric() ?? ""} onChange={(event) => props.onMetric(event.currentTarget.value)} disabled={metrics().length === 0}>
-            <For each={metrics()}>{(key) => <option value={key}>{key}</option>}</For>
-          </select>
-        </label>
-        <ChartControls axis={axis()} log={log()} onAxis={setAxis} onLog={setLog} />
-        <span class="quiet scope">
-          {props.picked === 0 ? t("chart.first_runs", { n: props.runs.length })
-            : props.picked > props.runs.length ? t("chart.first_of", { n: props.runs.length, all: props.picked })
-            : t("chart.picked", { n: props.picked })}
-        </span>
-      </div>
-      <Show when={series.error()}><Failure what={t("error.series", { key: metric() ?? "" })} error={series.error()} retry={series.reload} /></Show>
-      <Show when={metrics().length > 0} fallback={<p class="quiet pad">{t("chart.no_metrics")}</p>}>
-        <div class="chart-body">
-          <Show when={model().lines.length > 0} fallback={<p class="quiet pad">{series.loading() ? t("state.loading") : t("chart.no_points")}</p>}>
-            <LineChart model={model()} height={220} focus={props.hot} onFocus={props.onHot} />
-            <Legend model={model()} hot={props.hot} onHot={props.onHot} />
-          </Show>
-        </div>
+    <section class="chart-pane" aria-label={t("plot.charts")}>
+      <Controls state={props.state} onState={props.onState} metrics={sorted()} groups={props.groups.map((id) => ({ id, name: columnOf(id)?.key ?? id }))}>
+        <span class="quiet scope">{note()}</span>
+      </Controls>
+      <Show when={rows.error() && !rows.data()}><Failure what={t("error.runs")} error={rows.error()} retry={rows.reload} /></Show>
+      <Show when={sorted().length > 0} fallback={<p class="quiet pad">{t("chart.no_metrics")}</p>}>
+        <Board metrics={sorted()} runs={runs()} state={props.state} onState={props.onState} feed={feed} hot={props.hot} onHot={props.onHot}
+          onOpen={(run) => go(runPath(run))} question={question} colorOf={(group) => colors().get(group) ?? "#2f6fde"} legend={props.state.pane === "charts"} />
       </Show>
     </section>
   );
 }
 
-function Legend(props: { model: ChartModel; hot: string | null; onHot: (run: string | null) => void }): JSX.Element {
-  return (
-    <ul class="legend" onPointerLeave={() => props.onHot(null)}>
-      <For each={props.model.lines}>
-        {(each) => {
-          const last = (): number | null => lineFacts(each.line).last;
-          return (
-            <li classList={{ hot: props.hot === each.line.id }} onPointerEnter={() => props.onHot(each.line.id)}>
-              <span class="dot" style={{ background: each.color }} />
-              <span class="run-name" title={each.label}>{each.label}</span>
-              <span class="number" title={exactNumber(last())}>{formatNumber(last())}</span>
-            </li>
-          );
-        }}
-      </For>
-    </ul>
-  );
+function groupOf(table: RunTable, at: number, column: Column): string {
+  if (column.kind === "param") return table.params[column.key]?.[at] ?? "–";
+  if (column.kind === "tag") return table.tags[column.key]?.[at] ?? "–";
+  return column.id === "status" ? (table.status[at] ?? "–") : column.id === "user_id" ? (table.user_id[at] ?? "–") : "–";
+}
+
+function sameIds(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((id, i) => id === b[i]);
 }

@@ -1,6 +1,6 @@
 /** One experiment's runs: filter, table, chart of the ticked runs. Filter, sort and columns live in the address. */
 
-import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, lazy, on, onCleanup, Show, Suspense, type JSX } from "solid-js";
 import { about } from "../../app/about";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
@@ -8,9 +8,11 @@ import { load } from "../../app/load";
 import { marksOf } from "../../app/marks";
 import { go, place } from "../../app/nav";
 import { Failure } from "../../app/notices";
-import { recall, remember, t } from "../../app/prefs";
+import { t } from "../../app/prefs";
+import { PaneButtons, Split } from "../../chart/Split";
 import { ApiError, getExperiment } from "../../core/api";
-import { columnOf } from "../../core/columns";
+import { keepCharts, parseCharts, withCharts, type ChartState } from "../../core/chart_state";
+import { columnId, columnOf } from "../../core/columns";
 import type { Span } from "../../core/grid_layout";
 import { bothFilters } from "../../core/query";
 import { experimentPath, runPath } from "../../core/router";
@@ -19,9 +21,8 @@ import { ColumnChooser } from "../../grid/ColumnChooser";
 import { columnLabel, Grid } from "../../grid/Grid";
 import { openMenu } from "../../parts/menu";
 import { NothingLogged } from "../experiments/NothingLogged";
-import { ChartPane, MOST_CHARTED } from "./ChartPane";
 import { columnMenu } from "./column_menu";
-import { createFacts, sameIds } from "./facts";
+import { createFacts } from "./facts";
 import { FilterBar } from "./FilterBar";
 import { GroupButton } from "./GroupButton";
 import { createColumns } from "./layout";
@@ -32,7 +33,8 @@ import { createSelection } from "./selection";
 import { SelectionBar } from "./SelectionBar";
 import { createTree } from "./tree";
 
-const FIRST_CHARTED = 10;
+const ChartPane = lazy(() => import("./ChartPane").then((module) => ({ default: module.ChartPane })));
+
 /** What a reader who comes back finds as it was left: ticked runs and scroll position, by experiment. */
 const memory = new Map<string, { search: string; ids: ReadonlySet<string>; top: number }>();
 
@@ -44,13 +46,15 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
 
   const mine = createMemo((last: string) => (place().path.startsWith("/e/") ? place().search : last), place().search);
   const state = createMemo(() => parseState(mine()));
-  const change = (part: Partial<TableState>, replace = false): void => go(path() + formatState({ ...state(), ...part }), replace);
+  const change = (part: Partial<TableState>, replace = false): void => go(path() + keepCharts(formatState({ ...state(), ...part }), mine()), replace);
+  const charts = createMemo(() => parseCharts(mine()));
+  const changeCharts = (part: Partial<ChartState>, replace = false): void => go(path() + withCharts(mine(), { ...charts(), ...part }), replace);
+  const pane = (): ChartState["pane"] => charts().pane || (innerWidth < 700 ? "table" : "both");
 
   const [span, setSpan] = createSignal<Span>({ first: 0, last: 0 });
   const [held, setHeld] = createSignal(false);
   const [active, setActive] = createSignal(-1);
   const [hot, setHot] = createSignal<string | null>(null);
-  const [charted, setCharted] = createSignal(recall("chart") !== "off" && !(recall("chart") === null && innerWidth < 700));
   const marks = marksOf(props.experiment);
   const severalUsers = (): boolean => new Set(runs.tables().flatMap((table) => table.user_id).filter(Boolean)).size > 1;
   const { facts, suggested, nests } = createFacts(props.experiment, () => state().view, () => [runs.beat(), runs.count()], severalUsers);
@@ -76,17 +80,10 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
 
   const loaded = createMemo(() => runs.tables().reduce((sum, table) => sum + table.run_id.length, 0));
 
-  const firstRuns = createMemo(() => (runs.tables()[0]?.run_id ?? []).filter(marks.visible).slice(0, FIRST_CHARTED), undefined, { equals: sameIds });
-  const chartRuns = createMemo(() => {
-    const picked = selection.ids();
-    return picked.size ? [...picked].filter(marks.visible).slice(0, MOST_CHARTED) : firstRuns();
-  }, undefined, { equals: sameIds });
-  const colors = createMemo(() => new Map(chartRuns().map((run) => [run, marks.color(run)])));
-  const toggleChart = (): void => {
-    setCharted(!charted());
-    remember("chart", charted() ? "on" : "off");
-  };
-
+  /** What charts can be grouped by: parameters that differ, and tags. */
+  const groupable = createMemo(() => [
+    ...[...facts().params].filter(([, fact]) => fact.differs).map(([key]) => columnId("param", key)), ...[...facts().tags.keys()].map((key) => columnId("tag", key)),
+  ]);
   let filterField: HTMLInputElement | undefined;
   const move = (by: number): void => {
     const total = runs.total() ?? 0;
@@ -137,17 +134,13 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
           <option value="ALL">{t("view.all")}</option>
         </select>
         <ColumnChooser facts={facts()} shown={columns.shown()} chosen={columns.chosen()} onChange={(next) => (next ? columns.show(next) : columns.reset())} />
-        <button type="button" aria-pressed={charted()} onClick={toggleChart}>{t("chart.button")}</button>
+        <PaneButtons pane={pane()} onPane={(next) => changeCharts({ pane: next })} />
         <span class="count" role="status">
           <Show when={runs.total() !== null} fallback={runs.loading() ? t("state.loading") : ""}>{t(filtered() ? "count.match" : "count.runs", { n: runs.count() ?? 0 })}</Show>
         </span>
       </div>
       <Show when={experiment.error()}><Failure what={t("error.experiment", { id: props.experiment })} error={experiment.error()} retry={experiment.reload} /></Show>
       <Show when={runs.error() && !badFilter()}><Failure what={t("error.runs")} error={runs.error()} retry={runs.reload} /></Show>
-      <Show when={charted() && chartRuns().length > 0}>
-        <ChartPane runs={chartRuns()} picked={selection.ids().size} colors={colors()} facts={facts()} row={runs.row} loaded={runs.tables()}
-          metric={state().metric} onMetric={(metric) => change({ metric })} beat={runs.beat()} hot={hot()} onHot={setHot} />
-      </Show>
       <Show when={selection.ids().size > 0}>
         <SelectionBar ids={selection.ids()} total={runs.total() ?? 0} view={state().view} onClear={selection.clear} onChanged={runs.reload} />
       </Show>
@@ -161,15 +154,25 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
         <NoneMatch experiment={props.experiment} state={state()} onChange={change} />
       </Show>
       <Show when={(runs.total() ?? 0) > 0}>
-        <Grid total={runs.total() ?? 0} row={runs.row} columns={columns.moving()} pinned={columns.pinned()} width={columns.width} sort={state().sort}
-          onSort={(id, add) => change({ sort: nextSort(state().sort, id, add) })} onWidth={columns.resize} onMove={columns.move}
-          onMenu={(id, anchor) => openMenu(anchor, columnMenu(id, state(), change, columns))}
-          selected={(run) => selection.ids().has(run)} onSelect={selection.toggle} allSelected={selection.ids().size > 0 && selection.ids().size >= loaded()}
-          someSelected={selection.ids().size > 0}
-          onSelectAll={() => (selection.ids().size ? selection.clear() : selection.take(runs.tables().flatMap((table) => table.run_id)))}
-          active={active()} onActive={setActive} onToggle={tree.toggle} isOpen={tree.isOpen} nested={query().nested || query().group.length > 0} groupedBy={groupedBy()} onRowMenu={() => undefined}
-          marks={marks} eyes={charted()} hot={hot()} onHot={setHot} onSideways={columns.sideways}
-          firstTop={top} onTop={(now) => (top = now)} onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
+        <Split pane={pane()} onPane={(next) => changeCharts({ pane: next })}
+          start={
+            <Grid total={runs.total() ?? 0} row={runs.row} columns={columns.moving()} pinned={columns.pinned()} width={columns.width} sort={state().sort}
+              onSort={(id, add) => change({ sort: nextSort(state().sort, id, add) })} onWidth={columns.resize} onMove={columns.move}
+              onMenu={(id, anchor) => openMenu(anchor, columnMenu(id, state(), change, columns))}
+              selected={(run) => selection.ids().has(run)} onSelect={selection.toggle} allSelected={selection.ids().size > 0 && selection.ids().size >= loaded()}
+              someSelected={selection.ids().size > 0}
+              onSelectAll={() => (selection.ids().size ? selection.clear() : selection.take(runs.tables().flatMap((table) => table.run_id)))}
+              active={active()} onActive={setActive} onToggle={tree.toggle} isOpen={tree.isOpen} nested={query().nested || query().group.length > 0} groupedBy={groupedBy()} onRowMenu={() => undefined}
+              marks={marks} eyes={pane() !== "table"} hot={hot()} onHot={setHot} onSideways={columns.sideways}
+              firstTop={top} onTop={(now) => (top = now)} onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
+          }
+          end={
+            <Suspense fallback={<p class="quiet pad">{t("state.loading")}</p>}>
+              <ChartPane experiment={props.experiment} filter={query().filter} order={query().order} view={state().view} total={runs.count() ?? 0}
+                selected={selection.ids()} metrics={[...facts().metrics.keys()]} groups={groupable()}
+                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} />
+            </Suspense>
+          } />
       </Show>
     </section>
   );

@@ -16,6 +16,7 @@ _to_facet = converter(queries.Facet)
 _to_outline = converter(outlines.RunOutline)
 _to_keys = converter(outlines.RunKeys)
 _to_envelope = converter(queries.Envelope)
+_to_curve = converter(queries.Curve)
 _to_facts = converter(queries.StoreFacts)
 
 
@@ -67,6 +68,10 @@ def _envelope(query: queries.MetricEnvelope) -> Fields:
     return {name: getattr(query, name) for name in query.__struct_fields__}
 
 
+def _curves(query: queries.MetricCurves) -> Fields:
+    return {name: getattr(query, name) for name in query.__struct_fields__}
+
+
 POINTS_PER_PIXEL = 4
 
 
@@ -115,6 +120,10 @@ def _read_envelope(reply: Fields, _what: object) -> queries.Envelope:
     return _to_envelope({**reply, **columns})
 
 
+def _read_curves(reply: Fields, _what: object) -> list[queries.Curve]:
+    return [_to_curve({**curve, "y": _numbers(curve["y"])}) for curve in reply["curves"]]
+
+
 def _read_series(reply: Fields, _what: object) -> list[Metric]:
     return [
         Metric(series["key"], float(value), time, step, series["run_id"])
@@ -141,5 +150,6 @@ CALLS: tuple[Call, ...] = (
     _row(outlines.OutlineRuns, "outline", _outline, _read_outline),
     _row(outlines.ListKeys, "keys", _keys, lambda reply, _: _to_keys(reply)),
     _row(queries.MetricEnvelope, "envelope", _envelope, _read_envelope),
+    _row(queries.MetricCurves, "curves", _curves, _read_curves),
     _row(queries.DescribeStore, "about", lambda _query: {}, _read_facts, "GET"),
 )

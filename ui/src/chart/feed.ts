@@ -1,0 +1,36 @@
+/** The curves of the charts on a page: loaded when one comes into sight, grown as the server tells of new points. */
+
+import { createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
+import { stream } from "../app/live";
+import { getCurves } from "../core/api";
+import type { Following } from "../core/changes";
+import { CurveStore, type CurvesView } from "../core/curve_store";
+import type { Curve } from "../core/curves";
+
+export interface Feed {
+  curves: (metric: string) => ReadonlyMap<string, Curve>;
+  state: (metric: string) => { loading: boolean; error: unknown };
+  enter: (metric: string) => void;
+  leave: (metric: string) => void;
+  retry: () => void;
+}
+
+export function createFeed(view: Accessor<CurvesView>, following: Accessor<Following | null>): Feed {
+  const versions = new Map<string, ReturnType<typeof createSignal<number>>>();
+  const version = (metric: string): ReturnType<typeof createSignal<number>> => {
+    let found = versions.get(metric);
+    if (!found) versions.set(metric, (found = createSignal(0)));
+    return found;
+  };
+  const store = new CurveStore(getCurves, (metric) => version(metric)[1]((n) => (n ?? 0) + 1));
+  createEffect(on(view, (now) => store.look(now)));
+  stream(following, (change) => store.told(change));
+  onCleanup(() => store.end());
+  return {
+    curves: (metric) => { version(metric)[0](); return store.curves(metric); },
+    state: (metric) => { version(metric)[0](); return store.state(metric); },
+    enter: (metric) => store.enter(metric),
+    leave: (metric) => store.leave(metric),
+    retry: () => store.retry(),
+  };
+}
