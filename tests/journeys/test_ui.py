@@ -213,14 +213,14 @@ def test_pages_are_told_of_changes_and_ask_for_nothing_by_themselves(watched: Wa
     client.log_metric(newest, "val/loss", 0.125, step=0)
     expect(page.locator('[aria-rowindex="2"]')).to_contain_text("0.125")
     client.set_terminated(newest)
-    expect(page.locator('[aria-rowindex="2"]')).to_contain_text("Finished")
+    expect(page.locator('[aria-rowindex="2"]').get_by_title("Finished")).to_be_visible()
     # Nobody asks about a run that has ended, so all that comes to its page is told by the server.
     page = watched.open(f"r/{half}/metrics")
     chart = page.get_by_role("img", name=re.compile("Line chart of val.loss"))
     expect(chart).to_have_attribute("aria-label", re.compile("last 0.5,"))
-    with page.expect_request(lambda request: "ui/series" in request.url) as asked:
+    with page.expect_request(lambda request: "ui/curves" in request.url) as asked:
         client.log_metric(half, "val/loss", 0.0625, step=3)
-    assert asked.value.post_data_json["start_step"] == 2
+    assert asked.value.post_data_json["since"] == [2]
     expect(chart).to_have_attribute("aria-label", re.compile("last 0.0625,"))
     client.log_metric(half, "둘째", 7.0, step=0)
     expect(page.get_by_role("img", name=re.compile("Line chart of 둘째"))).to_be_visible()

@@ -103,7 +103,7 @@ function Card(props: CardProps): JSX.Element {
         {(now) => (
           <Panel model={now()} state={props.feed.state(props.metric)} retry={props.feed.retry} cursor={props.cursor} onCursor={props.onCursor}
             onZoom={(range) => props.onState({ range })} onOpen={props.onOpen} full={full()} onFull={(on) => props.onState({ full: on ? props.metric : "" })}
-            question={props.question} last={props.last?.(props.metric)} legend={full() || (now().bands.length > 1 && now().bands.length <= 12) || (props.legend && now().lines.length <= 12 && now().lines.length > 1)} />
+            question={props.question} last={props.last?.(props.metric)} legend={full() || (now().bands.length > 1 && now().bands.length <= 12) || (props.legend && now().bands.length === 0 && now().lines.length <= 12 && now().lines.length > 1)} />
         )}
       </Show>
     </article>

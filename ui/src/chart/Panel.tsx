@@ -3,6 +3,7 @@
 import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import { errorText } from "../app/notices";
 import { t } from "../app/prefs";
+import { ApiError } from "../core/api";
 import type { CurvesQuestion } from "../core/curve_store";
 import { exactNumber, formatNumber } from "../core/format";
 import { lineFacts } from "../core/lines";
@@ -67,7 +68,7 @@ export function Panel(props: PanelProps): JSX.Element {
           </Show>
           <Show when={props.legend}><Legend model={props.model} cursor={props.cursor} onCursor={props.onCursor} /></Show>
         </Show>
-        <Show when={(filled() && props.state.error) || failed()}>
+        <Show when={(filled() && told(props.state.error)) || failed()}>
           {(error) => <p class="panel-error" role="alert">{errorText(error())} <button type="button" class="link" onClick={() => { setFailed(undefined); props.retry(); }}>{t("action.retry")}</button></p>}
         </Show>
       </div>
@@ -75,10 +76,13 @@ export function Panel(props: PanelProps): JSX.Element {
   );
 }
 
+/** That the server does not answer is said once, for the whole page. */
+const told = (error: unknown): unknown => (error instanceof ApiError && error.status === 0 ? undefined : error);
+
 function Waiting(props: PanelProps): JSX.Element {
   return (
     <div class="chart-wait quiet">
-      <Show when={!props.state.loading && props.state.error} fallback={props.state.loading ? t("state.loading") : t("chart.no_points")}>
+      <Show when={!props.state.loading && told(props.state.error)} fallback={props.state.loading ? t("state.loading") : t("chart.no_points")}>
         {(error) => <div role="alert"><p>{errorText(error())}</p><button type="button" onClick={() => props.retry()}>{t("action.retry")}</button></div>}
       </Show>
     </div>
@@ -90,7 +94,8 @@ const MOST_NAMED = 100;
 function Legend(props: { model: ChartModel; cursor: Cursor; onCursor: (cursor: Cursor) => void }): JSX.Element {
   const entries = createMemo(() => [
     ...props.model.bands.map((band) => ({ id: band.id, label: t("plot.band", { group: band.label, n: band.runs }), color: band.color, last: band.mid.at(-1) ?? null })),
-    ...props.model.lines.filter((line) => line.look !== "raw").slice(0, MOST_NAMED)
+    // Where there are bands, these are what is looked at.
+    ...props.model.lines.filter((line) => line.look !== "raw" && props.model.bands.length === 0).slice(0, MOST_NAMED)
       .map((line) => ({ id: line.id, label: line.label, color: line.color, last: lineFacts(line).last })),
   ]);
   return (

@@ -2,7 +2,7 @@
 
 import { createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
 import { stream } from "../app/live";
-import { getCurves } from "../core/api";
+import { getCurves, onReach } from "../core/api";
 import type { Following } from "../core/changes";
 import { CurveStore, type CurvesView } from "../core/curve_store";
 import type { Curve } from "../core/curves";
@@ -25,7 +25,19 @@ export function createFeed(view: Accessor<CurvesView>, following: Accessor<Follo
   const store = new CurveStore(getCurves, (metric) => version(metric)[1]((n) => (n ?? 0) + 1));
   createEffect(on(view, (now) => store.look(now)));
   stream(following, (change) => store.told(change));
-  onCleanup(() => store.end());
+  // A page that lost its server shows what it has, and asks again by itself when the server is back.
+  let lost = false;
+  const stop = onReach((online) => {
+    if (!online) lost = true;
+    else if (lost) {
+      lost = false;
+      store.mend();
+    }
+  });
+  onCleanup(() => {
+    stop();
+    store.end();
+  });
   return {
     curves: (metric) => { version(metric)[0](); return store.curves(metric); },
     state: (metric) => { version(metric)[0](); return store.state(metric); },

@@ -13,11 +13,16 @@ const DOT_ROOM = 18;
 export function paint(context: Pen, model: ChartModel, layout: Layout, style: ChartStyle): void {
   drawFrame(context, model, layout, style);
   within(context, layout);
+  const lines = (wanted: (line: ChartLine) => boolean): void => {
+    for (const line of model.lines.filter(wanted)) {
+      const [from, to] = inSight(line, layout.x);
+      paintLine(context, line, layout, from, to, model.lines.length);
+    }
+  };
+  // Bands say more than the grey below them, and less than the lines that have a colour.
+  lines((line) => line.look === "pale");
   for (const band of model.bands) paintBand(context, band, layout);
-  for (const line of model.lines) {
-    const [from, to] = inSight(line, layout.x);
-    paintLine(context, line, layout, from, to, model.lines.length);
-  }
+  lines((line) => line.look !== "pale");
   context.restore();
   drawMarks(context, model, layout, style);
 }

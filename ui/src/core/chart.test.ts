@@ -238,8 +238,8 @@ const runs = (n: number): ChartRun[] => Array.from({ length: n }, (_, i) => ({ i
 
 describe("what a chart draws", () => {
   const state = { ...FIRST_CHARTS };
-  const from = (n: number, part: Partial<ChartState> = {}) => makeModel({
-    metric: "loss", runs: runs(n), curves: new Map(runs(n).map((run, i) => [run.id, curve([0, 1, 2], [i, i + 1, NaN], { run: run.id })])), across: null,
+  const from = (n: number, part: Partial<ChartState> = {}, grouped = n > 50) => makeModel({
+    metric: "loss", runs: runs(n).map((run) => (grouped ? run : { ...run, group: "" })), curves: new Map(runs(n).map((run, i) => [run.id, curve([0, 1, 2], [i, i + 1, NaN], { run: run.id })])), across: null,
     state: { ...state, ...part }, axisName: "step", colorOf: () => "#000000", everyone: "all",
   });
 

@@ -113,7 +113,7 @@ export class CurveStore {
     }
     const run = change.run_id ?? "";
     if (!this.#view.runs.includes(run)) return;
-    const ended = change.status !== undefined && change.status !== "RUNNING" && change.kind !== "points";
+    const ended = this.#view.running.has(run) && change.status !== undefined && change.status !== "RUNNING";
     const known = this.#news.get(run);
     if (ended || change.more || known === null) this.#news.set(run, null);
     else this.#news.set(run, new Set([...(known ?? []), ...Object.keys(change.points ?? {})]));
@@ -126,6 +126,16 @@ export class CurveStore {
   /** Asks for all that is in sight again; what is here stays until then. */
   retry(): void {
     for (const held of this.#held.values()) {
+      held.asked.clear();
+      held.error = undefined;
+    }
+    this.#plan();
+  }
+
+  /** Asks again for what could not be had. */
+  mend(): void {
+    for (const held of this.#held.values()) {
+      if (held.error === undefined) continue;
       held.asked.clear();
       held.error = undefined;
     }

@@ -53,8 +53,8 @@ export function makeModel(from: LinesOf): ChartModel {
   const bands = state.draw === "bands" || (state.draw === "auto" && found.length > MANY) ? bandsOf(from, found, span) : [];
   if (state.draw !== "bands") {
     found.forEach(({ run, curve }, place) => {
-      const pale = place >= MOST_COLOURED && found.length > MOST_COLOURED;
-      const color = pale ? GREY : run.color;
+      const pale = found.length > MOST_COLOURED && (run.group !== "" || place >= MOST_COLOURED);
+      const color = run.group ? from.colorOf(run.group) : pale ? GREY : run.color;
       const line = { id: run.id, label: run.name, color, x: curve.x, n: curve.n, whole: curve.whole, nan: curve.nan };
       if (state.smoothing === "none" || state.strength === 0) {
         lines.push({ ...line, y: curve.y, stamp: curve.stamp, look: pale ? "pale" : "line" });
