@@ -16,7 +16,7 @@ import pytest
 pytest.register_assert_rewrite("tests.faults", "tests.machine", "tests.stores")
 
 from millstream.tracking import state  # noqa: E402
-from tests import buckets, servers  # noqa: E402
+from tests import buckets, compiled, servers  # noqa: E402
 
 # A shell that starts something in the background, or nohup, lets it ignore these, and so would all that tests start.
 for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
@@ -26,6 +26,7 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
 # Machines differ in speed, so an example may take as long as it takes.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
+compiled.share()
 
 
 # Each takes half a minute or more: begun last, it would leave the other worker with nothing to do.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from millstream.drivers.sql import ledger
 from millstream.stores.base import Store
@@ -63,26 +62,13 @@ class Tree(Place):
         return lambda: EmbeddedStore(self._root)
 
 
-class _Database(DatabaseStore):
-    """Shares with other stores what SQLAlchemy has compiled, a sixth of the time; nothing of what they know."""
-
-    _first: ClassVar[dict[str, Engine]] = {}
-
-    def _engine(self) -> Engine:
-        engine = super()._engine()
-        first = self._first.setdefault(engine.dialect.name, engine)
-        # Compiled statements are found by their dialect.
-        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
-        return engine
-
-
 class Sqlite(Place):
     """A database in a file."""
 
     def _opener(self, home: Path) -> Opener:
         uri = DatabaseUri.parse(f"sqlite:///{home}/runs.db", home)
         assert uri is not None
-        return lambda: _Database(uri, Location.parse(str(home / "artifacts")))
+        return lambda: DatabaseStore(uri, Location.parse(str(home / "artifacts")))
 
 
 class Postgresql(Place):
@@ -115,7 +101,7 @@ class Postgresql(Place):
         return self.folder / "자리"  # the default experiment keeps its artifacts there
 
     def _opener(self, home: Path) -> Callable[[], DatabaseStore]:
-        return lambda: _Database(self._uri, Location.parse(str(home / "artifacts")))
+        return lambda: DatabaseStore(self._uri, Location.parse(str(home / "artifacts")))
 
     def close(self) -> None:
         """Leave the server."""

@@ -81,11 +81,6 @@ class Page(Struct, frozen=True):
     sound: bool = True
 
 
-def create(connection: Connection) -> None:
-    """Make the table."""
-    metadata.create_all(connection)
-
-
 def note_runs(connection: Connection, run_ids: Iterable[str], *, made: bool = False) -> None:
     """Note that runs changed; the caller holds them, or makes them. Unknown ones are nothing."""
     with Plain(connection) as tables:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from millstream.drivers.sql import changelog, ledger, schema
 from millstream.drivers.sql.chunk_steps import add_digests
 from millstream.drivers.sql.engine import writing
+from millstream.drivers.sql.making import make_tables
 from millstream.drivers.sql.steps import (
     add_logged_models,
     add_numbers_and_first_points,
@@ -162,9 +163,7 @@ def _refuse_encoding(connection: Connection, place: str) -> None:
 
 
 def _create(connection: Connection, root: Location) -> None:
-    schema.metadata.create_all(connection)
-    ledger.metadata.create_all(connection)
-    changelog.create(connection)
+    make_tables(connection, schema.metadata, ledger.metadata, changelog.metadata)
     connection.exec_driver_sql(ledger.UNIQUE_NAMES)
     set_storage(connection)
     connection.execute(insert(ledger.experiment_ids), [{"last": int(names.DEFAULT_EXPERIMENT_ID)}])

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from millstream.drivers.sql import scan, schema
 from millstream.drivers.sql.engine import sqlite_engine, writing
+from millstream.drivers.sql.making import make_tables
 from millstream.drivers.sql.read import batches
 from millstream.drivers.sql.write import insert_rows, summary_of
 from millstream.formats.mlruns import layout
@@ -124,8 +125,7 @@ def _create(engine: Engine, root: str) -> None:
     with writing(engine) as connection:
         if connection.exec_driver_sql("PRAGMA user_version").scalar() == scan.VERSION:
             return
-        schema.metadata.create_all(connection)
-        scan.metadata.create_all(connection)
+        make_tables(connection, schema.metadata, scan.metadata)
         connection.execute(insert(scan.state), [{"generation": 0, "root": root}])
         connection.exec_driver_sql(f"PRAGMA user_version = {scan.VERSION}")
 

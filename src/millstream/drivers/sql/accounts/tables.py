@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from millstream.drivers.sql.engine import writing
+from millstream.drivers.sql.making import make_tables
 from millstream.values.errors import NotSupported
 
 VERSION = 2
@@ -134,7 +135,7 @@ def prepare(engine: Engine, place: str) -> None:
         with writing(engine) as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            metadata.create_all(connection)
+            make_tables(connection, metadata)
             if _version(connection) is None:
                 connection.execute(insert(state), [{"version": VERSION, "generation": 1}])
             connection.execute(update(state).where(state.c.version < VERSION).values(version=VERSION))
