@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tests.stores.snapshots import snapshot
 _numbers = itertools.count(1)
 
 
+# Subjects that a tree has before it is emptied.
+SO_MANY = 8
 DONE_ALREADY = (NotFound, InvalidState, AlreadyExists)
 
 
@@ -53,12 +56,26 @@ def test_an_op_killed_anywhere_is_whole_or_not_there_and_can_be_sent_again(
             assert found == after or (files and kind == "point"), f"acknowledged, killed at {told.failpoint}"
         if not killed:
             break
+        if files and die_at % SO_MANY == 0:
+            look_anew(store, root, tmp_path / f"fresh {die_at}")
+            empty(root)
     assert told.done == 1
     assert len(names) >= 3
     check_names(set(names), files=files)
     if files:
-        assert fresh_snapshot(root, tmp_path / "fresh")["runs"] == snapshot(store)["runs"]
+        look_anew(store, root, tmp_path / "fresh")
     close_stores()
+
+
+def look_anew(store: Store, root: Path, cache: Path) -> None:
+    """An index made at this moment says what the store says."""
+    assert fresh_snapshot(root, cache)["runs"] == snapshot(store)["runs"]
+
+
+def empty(root: Path) -> None:
+    """Take what has been looked at away, as the hands of users do: each look at a tree is about all that is in it."""
+    for path in root.iterdir():
+        shutil.rmtree(path)
 
 
 def _send_again(store: Store, op: ops.Op[Any], *, files: bool, changed: bool) -> None:

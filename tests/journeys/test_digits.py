@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from millstream.values.entities import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytest.importorskip("torch")
-pytest.importorskip("sklearn")
+pytestmark = pytest.mark.skipif(
+    find_spec("torch") is None or find_spec("sklearn") is None, reason="torch or scikit-learn is not installed"
+)
 
 
 def python(folder: Path, *arguments: str) -> str:

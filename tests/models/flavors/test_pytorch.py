@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,14 @@ from millstream.models.flavors import pytorch as flavor
 from millstream.models.model import read_model
 from millstream.values.errors import DataDamaged, InvalidValue, MissingDependency, NotSupported, UntrustedModel
 
-torch = pytest.importorskip("torch")
+torch: Any = None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _torch() -> None:
+    """Seconds of imports, for the process that runs these tests rather than each that hears of them."""
+    global torch
+    torch = pytest.importorskip("torch")
 
 
 def net() -> torch.nn.Module:
