@@ -186,3 +186,69 @@ def test_another_database_for_the_users(cli: Cli, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("MILLSTREAM_AUTH_DB", f"sqlite:///{tmp_path}/users.db")
     assert [item["name"] for item in told(cli("users", "list", "--json"))] == ["지우"]
     assert "names no database" in cli("users", "list", "--auth-db", "users.db", code=2).stderr
+
+
+def test_roles_give_the_same_to_many(users: Users, store_uri: str) -> None:
+    experiment = open_store(store_uri).write(ops.CreateExperiment(name="실험", time=1))
+    for name in ("kim", "lee", "박"):
+        users("add", name)
+    made = json.loads(users("role", "add", "연구 team", "--description", "alle", "--json").stdout)
+    assert (made["name"], made["description"], made["users"], made["grants"]) == ("연구 team", "alle", [], [])
+    users("role", "add", "연구 team", code=1)
+    users("role", "join", "연구 team", "lee", "박")
+    joined = json.loads(users("role", "join", "연구 team", "박", "lee", "--json").stdout)
+    assert joined["users"] == ["lee", "박"]
+    users("role", "join", "연구 team", "nobody", code=1)
+    users("role", "grant", "연구 team", "read", "-n", "실험")
+    users("role", "grant", "연구 team", "EDIT", "-x", experiment)
+    users("role", "grant", "연구 team", "READ", "-m", "*")
+    users("role", "grant", "연구 team", "READ", "-x", "999", code=1)
+    users("role", "grant", "nothing", "READ", "-m", "*", code=1)
+    (listed,) = json.loads(users("role", "list", "--json").stdout)
+    shown = json.loads(users("role", "show", "연구 team", "--json").stdout)
+    assert listed == shown
+    assert shown["role_id"] == made["role_id"]
+    assert shown["grants"] == [
+        {"kind": EXPERIMENT, "thing": experiment, "permission": "EDIT"},
+        {"kind": REGISTERED_MODEL, "thing": "*", "permission": "READ"},
+    ]
+    (of_lee, _) = json.loads(users("show", "lee", "--json").stdout)["grants"]
+    assert (of_lee["permission"], of_lee["role"]) == ("EDIT", "연구 team")
+    assert "연구 team" in users("role", "list").stdout
+    assert "lee, 박" in users("role", "show", "연구 team").stderr
+    users("role", "revoke", "연구 team", "-m", "*")
+    assert "Nothing was granted" in users("role", "revoke", "연구 team", "-m", "*", code=1).stderr
+    users("role", "leave", "연구 team", "박")
+    users("role", "leave", "연구 team", "박", code=1)
+    users("role", "change", "연구 team", code=2)
+    changed = json.loads(users("role", "change", "연구 team", "--name", "r2", "--json").stdout)
+    assert (changed["name"], changed["description"], changed["users"]) == ("r2", "alle", ["lee"])
+    assert json.loads(users("show", "박", "--json").stdout)["grants"] == []
+    users("role", "remove", "r2")
+    users("role", "remove", "r2", code=1)
+    assert "no roles" in users("role", "list").stderr
+    assert json.loads(users("show", "lee", "--json").stdout)["grants"] == []
+
+
+def test_a_share_link_is_made_for_who_manages(users: Users, store_uri: str) -> None:
+    store = open_store(store_uri)
+    experiment = store.write(ops.CreateExperiment(name="실험", time=1))
+    store.write(ops.CreateRun(run_id="a" * 32, experiment_id=experiment, start_time=1))
+    store.close()
+    for name in ("admin", "kim"):
+        users("add", name)
+    assert "does not manage" in users("share", "kim", "-x", experiment, code=1).stderr
+    users("grant", "kim", "MANAGE", "-x", experiment)
+    link = users("share", "kim", "-r", "a" * 32, "--hours", "2", "--address", "https://ml.example.org/lab/").stdout
+    assert link.startswith("https://ml.example.org/lab/share/mst_")
+    made = json.loads(users("share", "admin", "-x", experiment, "--name", "여럿", "--json").stdout)
+    assert (made["path"][:10], made["link"], made["user"]) == ("share/mst_", None, "admin")
+    assert (made["things"], made["expires"] - made["created"]) == ({EXPERIMENT: [experiment]}, 24 * 3_600_000)
+    listed = json.loads(users("token", "list", "--json").stdout)
+    assert {item["user"]: item["things"] for item in listed} == {"kim": {"run": ["a" * 32]}, "admin": made["things"]}
+    users("token", "revoke", made["token_id"])
+    assert len(json.loads(users("token", "list", "--json").stdout)) == 1
+    for wrong in ((), ("-x", experiment, "-r", "a" * 32), ("-x", experiment, "--hours", "9999")):
+        users("share", "kim", *wrong, code=2)
+    for wrong in (("-x", "999"), ("-r", "b" * 32), ("-x", experiment, "--address", "ftp://x")):
+        users("share", "kim", *wrong, code=1)

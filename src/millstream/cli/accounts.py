@@ -110,6 +110,12 @@ class Thing(NamedTuple):
             store.read(GetRegisteredModel(name=name))
         return REGISTERED_MODEL, name
 
+    @staticmethod
+    def called(kind: str, pattern: str) -> str:
+        """What people call what `find` gave."""
+        words = kind.replace("_", " ")
+        return f"every {words}" if pattern == "*" else f"the {words} {pattern!r}"
+
 
 def read_password(prompt: str) -> Secret:
     """A password from MILLSTREAM_NEW_PASSWORD, asked for twice at a terminal, else a line of standard input.

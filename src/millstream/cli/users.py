@@ -10,6 +10,8 @@ import click
 from millstream.cli.accounts import Place, Thing, at_place, one_thing, read_password
 from millstream.cli.options import json_option
 from millstream.cli.output import echo_json, echo_table, local_time
+from millstream.cli.roles import role
+from millstream.cli.shares import share
 from millstream.cli.tokens import token
 from millstream.values.accounts import (
     CreateUser,
@@ -36,6 +38,8 @@ def users() -> None:
     """
 
 
+users.add_command(role)
+users.add_command(share)
 users.add_command(token)
 
 
@@ -152,7 +156,7 @@ def grant(place: Place, name: str, permission: str, thing: Thing, as_json: bool)
         accounts.write(GrantTo(name=name, kind=kind, pattern=pattern, level=level))
     if as_json:
         echo_json({"name": name, "kind": kind, "thing": pattern, "permission": level.name})
-    click.echo(f"{name!r} has {level.name} on {_called(kind, pattern)}.", err=True)
+    click.echo(f"{name!r} has {level.name} on {thing.called(kind, pattern)}.", err=True)
 
 
 @users.command()
@@ -167,9 +171,4 @@ def revoke(place: Place, name: str, thing: Thing, as_json: bool) -> None:
         accounts.write(Revoke(name=name, kind=kind, pattern=pattern))
     if as_json:
         echo_json({"name": name, "kind": kind, "thing": pattern})
-    click.echo(f"Took back what {name!r} had on {_called(kind, pattern)}.", err=True)
-
-
-def _called(kind: str, pattern: str) -> str:
-    words = kind.replace("_", " ")
-    return f"every {words}" if pattern == "*" else f"the {words} {pattern!r}"
+    click.echo(f"Took back what {name!r} had on {thing.called(kind, pattern)}.", err=True)
