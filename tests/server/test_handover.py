@@ -115,6 +115,27 @@ def test_a_successor_that_fails_leaves_the_server_alone(start: Callable[..., Sta
     assert psutil.Process(old.process.pid).is_running()
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_successor_whose_database_is_damaged_leaves_the_server_alone(
+    start: Callable[..., Started], tmp_path: Path, workers: str
+) -> None:
+    old = start("server")
+    (tmp_path / "깨진 것.db").write_bytes(b"no database" * 1000)
+    successor = subprocess.run(
+        command(
+            *("server", "--replace", "--port", str(old.port), "--workers", workers),
+            *("--backend-store-uri", f"sqlite:///{tmp_path}/깨진 것.db"),
+        ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert successor.returncode == 1
+    assert "damaged or no SQLite database" in successor.stderr
+    assert old.api("runs/create", experiment_id="0")
+
+
 def test_a_request_under_way_is_answered_and_the_connection_closed(start: Callable[..., Started]) -> None:
     server = start("server")
     run = new_run(server.port)

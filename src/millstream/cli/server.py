@@ -76,6 +76,8 @@ def _run(context: click.Context, *, workers: int | None, browse: bool | None, re
         with ExitStack() as ending:
             listening = _listen(context, options.pop("host"), options.pop("port"), replace)
             ready = _prepare(listening, ending, started=started, workers=workers, passing=passing, **options)
+            if listening.before:
+                _try_out(ready.store)
             (_serve_alone if workers == 1 else _serve_together)(ready, browse)
     except MillstreamError as error:
         raise click.ClickException(error.message) from error
@@ -84,6 +86,16 @@ def _run(context: click.Context, *, workers: int | None, browse: bool | None, re
     from millstream.server import process
 
     process.leave()
+
+
+def _try_out(store: Store | None) -> None:
+    """Fail before a server that works is replaced by one whose database cannot be read."""
+    from millstream.stores.database import DatabaseStore
+    from millstream.values.queries import SearchExperiments
+
+    if isinstance(store, DatabaseStore):
+        store.read(SearchExperiments(max_results=1))
+        store.close()  # workers have connections of their own
 
 
 class _Listening(NamedTuple):
