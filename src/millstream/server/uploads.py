@@ -69,7 +69,9 @@ async def receive_part(request: Request, artifacts: Resuming, path: RelPath, upl
     announced = parse_digest(request.headers.get(CONTENT))
     length = request.headers.get("content-length", "")
     if announced is None or not length.isdigit() or len(length) > 18:
-        raise BadRequest(f"A part comes with its Content-Length and its checksum: {CONTENT}: sha-256=:<base64>:")
+        raise BadRequest(
+            f"A part comes with its Content-Length and its checksum: {CONTENT}: sha-256=:<base64>:, and not compressed."
+        )
     draft = await to_thread.run_sync(partial(artifacts.part, path, upload_id, number, int(length), announced))
     try:
         async for piece in _pieces(request):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from threading import Lock
 
 from msgspec import Struct
 
@@ -37,6 +38,7 @@ class Repeats:
     def __init__(self) -> None:
         """Nothing yet."""
         self._seen: dict[str, _Seen] = {}
+        self._lock = Lock()
 
     def leave_out(self, folder: str, metrics: Iterable[Metric]) -> tuple[Metric, ...]:
         """`metrics` without those that name a model and that a file below `folder`, or one before them, says already.
@@ -74,7 +76,8 @@ class Repeats:
         status = os.fstat(descriptor)
         seen = self._seen.get(path)
         if seen is not None and seen.inode == status.st_ino and seen.offset <= status.st_size:
-            _catch_up(descriptor, seen)
+            with self._lock:
+                _catch_up(descriptor, seen)
             if metric.step > seen.step or metric.timestamp > seen.time:
                 return False
         if _find(descriptor, line.rstrip()):
