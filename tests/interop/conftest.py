@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple
 
 import pytest
@@ -183,6 +187,49 @@ def serving(store: str, home: Path, *options: str, **settings: str) -> Iterator[
         finally:
             process.kill()
             process.communicate()
+
+
+@contextmanager
+def serving_theirs(python: Path, store: str, home: Path, *options: str) -> Iterator[str]:
+    """The address of an `mlflow server` of `store` on a free port, whose working directory is `home`."""
+    address = f"http://127.0.0.1:{free_port()}"
+    command = [str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", address.rpartition(":")[2]]
+    with open(home / "log", "w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [*command, "--workers", "1", "--backend-store-uri", store, *options],
+            stdout=log,
+            stderr=log,
+            cwd=home,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(home), **SETTINGS},
+            start_new_session=True,
+        )
+        try:
+            assert _is_up(address, process), (home / "log").read_text(encoding="utf-8")[-2000:]
+            yield address
+        finally:
+            subprocess.run(["kill", "--", f"-{process.pid}"], check=False)
+            process.wait(30)
+
+
+def free_port() -> int:
+    """A port that nobody listened at a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _is_up(address: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until a server answers; False when it ends or does not come up."""
+    pause = Event()
+    for _ in range(600):
+        if process.poll() is not None:
+            return False
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            pause.wait(0.2)
+    return False
 
 
 @pytest.fixture

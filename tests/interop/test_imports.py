@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import sqlite3
-import subprocess
 import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -31,7 +28,7 @@ from tests.golden.test_logged_models import DATABASE, check
 from tests.golden.test_logged_models import placeless as models_placeless
 from tests.golden.test_registry import check as check_registry
 from tests.golden.test_registry import placeless as registry_placeless
-from tests.interop.conftest import SETTINGS, Peer
+from tests.interop.conftest import Peer, serving_theirs
 
 NAME = f"{NEWEST}.sqlite"
 MODELS = f"{NEWEST}.models.sqlite"
@@ -54,45 +51,12 @@ def golden_database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return database
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @pytest.fixture
 def address(golden_database: Path, mlflow_python: Path, tmp_path: Path) -> Iterator[str]:
     """MLflow's own server over the golden database."""
-    port = free_port()
-    command = [mlflow_python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with open(tmp_path / "log", "w+", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [*map(str, command), "--backend-store-uri", f"sqlite:///{golden_database}"],
-            stdout=log,
-            stderr=log,
-            cwd=golden_database.parent,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **SETTINGS},
-            start_new_session=True,
-        )
-        try:
-            wait_until_up(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            subprocess.run(["kill", "--", f"-{process.pid}"], check=False)
-            process.wait(30)
+    with serving_theirs(mlflow_python, f"sqlite:///{golden_database}", golden_database.parent) as found:
+        yield found
     close_stores()
-
-
-def wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
-    pause = Event()
-    for _ in range(600):
-        assert process.poll() is None, "MLflow's server ended"
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            pause.wait(0.2)
-    raise AssertionError("MLflow's server did not come up")
 
 
 def bring(source: str, target: str, **options: object) -> Summary:

@@ -45,6 +45,14 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # What a reply raises that has not the shape that was agreed on.
 _BROKEN = (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError)
 
+_FROM_3 = "which servers do from MLflow 3 on"
+# Routes that servers of MLflow 2 do not have, by their beginning.
+_SINCE = {
+    "experiments/delete-experiment-tag": _FROM_3,
+    "logged-models": _FROM_3,
+    "logged-models/search": _FROM_3,
+    "runs/outputs": _FROM_3,
+}
 
 # Where everything is defined that other stores carry out and answer.
 _VALUES = ops.__name__.removesuffix("ops")
@@ -124,8 +132,9 @@ class RemoteStore:
         try:
             reply = self.client.ask(call.message(what), key)
         except (BadRequest, EndpointNotFound) as error:
-            if call.own and not isinstance(error, InvalidValue):
-                raise NotSupported(self._no_answer(call, error)) from error
+            since = "which only servers of Millstream do" if call.own else _SINCE.get(call.path.partition("/{")[0], "")
+            if since and not isinstance(error, InvalidValue) and (call.own or isinstance(error, EndpointNotFound)):
+                raise NotSupported(self._no_answer(call, since, error)) from error
             raise
         try:
             return call.read(reply, what)
@@ -135,11 +144,8 @@ class RemoteStore:
             kind = type(what).__name__
             raise DataDamaged(f"{self.public} answers {kind} with what is no answer ({error!r:.200}).") from error
 
-    def _no_answer(self, call: Call, error: MillstreamError) -> str:
-        return (
-            f"{self.public} does not answer {call.kind.__name__}, which only servers of Millstream do "
-            f"({error.message:.200})"
-        )
+    def _no_answer(self, call: Call, since: str, error: MillstreamError) -> str:
+        return f"{self.public} does not answer {call.kind.__name__}, {since} ({error.message:.200})"
 
     def _call(self, what: Any) -> Call:
         call = CALLS.get(type(what))

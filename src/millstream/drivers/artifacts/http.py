@@ -175,14 +175,14 @@ class HttpArtifacts:
             return goal
         _make(goal.parent)
         size = None if known is None else known.size
-        self._fetch(path, File(RelPath(), size), goal, Meter(size or 0, progress))
+        self._fetch(path, File(RelPath(), size), goal, Meter(size or 0, progress), listed=known is not None)
         return goal
 
-    def _fetch(self, root: RelPath, file: File, goal: Path, meter: Meter) -> None:
+    def _fetch(self, root: RelPath, file: File, goal: Path, meter: Meter, *, listed: bool = True) -> None:
         draft = LocalDraft(Spot(str(goal)), goal)
         try:
             with meter.holding(draft.abandon):
-                fetch(self._server, self._root / root / file.below, draft, file.size, meter.add)
+                fetch(self._server, self._root / root / file.below, draft, file.size, meter.add, listed=listed)
                 draft.commit()
         finally:
             draft.discard()

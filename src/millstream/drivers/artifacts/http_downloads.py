@@ -17,7 +17,7 @@ from millstream.drivers.rest.client import RestClient
 from millstream.drivers.rest.connection import Response
 from millstream.drivers.rest.retries import Transient
 from millstream.formats.digests import WANTED, WHOLE, parse_digest
-from millstream.values.errors import BadRequest, InvalidValue, StorageFailed
+from millstream.values.errors import BadRequest, InvalidValue, NotFound, StorageFailed, Unavailable
 from millstream.values.paths import RelPath
 from millstream.values.readers import converter
 
@@ -38,11 +38,13 @@ class Goal(Protocol):
         ...
 
 
-def fetch(server: Server, path: RelPath, goal: Goal, size: int | None, told: Told | None) -> None:
+def fetch(
+    server: Server, path: RelPath, goal: Goal, size: int | None, told: Told | None, *, listed: bool = True
+) -> None:
     """Write the file `path` of the server's store to `goal`, straight from where it lies if that can be reached.
 
     `size` is what is known of its length. `told` is told how many bytes more have come; fewer than none when
-    it begins anew.
+    it begins anew. Of one that is not `listed` older servers say that they are out of order; they are asked once.
     """
     if (size is None or size >= _WORTH_ASKING) and server.direct and may_go("DIRECT_DOWNLOADS") and server.signs():
         found = _ask_address(server, path)
@@ -56,7 +58,16 @@ def fetch(server: Server, path: RelPath, goal: Goal, size: int | None, told: Tol
             except NOT_REACHED:
                 server.part()
                 download.restart()
-    return _Download(goal, told).run(server.client, server.at("artifacts", path), {WANTED: "sha-256=1"})
+    download = _Download(goal, told)
+    try:
+        download.run(server.client, server.at("artifacts", path), {WANTED: "sha-256=1"}, sure=listed)
+    except Transient as error:
+        raise NotFound(f"{server.public} lists no artifact {str(path)!r}, and cannot send it: {error}.") from error
+    except Unavailable as error:
+        if download.found or path.name.isascii():
+            raise
+        advice = f"Servers of MLflow 2 hang up when they should send a file of such a name ({path.name!r})."
+        raise Unavailable(f"{error.message} {advice}") from error
 
 
 class _Address(msgspec.Struct):
@@ -80,6 +91,8 @@ class _Download:
     """A file on its way, and how much of it is there."""
 
     def __init__(self, goal: Goal, told: Told | None) -> None:
+        self.found = False
+        """Whether the server has begun to send it."""
         self._goal = goal
         self._told = told
         self._got = 0
@@ -93,8 +106,13 @@ class _Download:
             self._tell(-self._got)
         self._got, self._etag, self._digest = 0, "", None
 
-    def run(self, client: RestClient, target: str, headers: dict[str, str], *, patient: bool = True) -> None:
-        """Take it, in as many answers as it needs; only `patient` ones wait for a server that does not answer."""
+    def run(
+        self, client: RestClient, target: str, headers: dict[str, str], *, patient: bool = True, sure: bool = True
+    ) -> None:
+        """Take it, in as many answers as it needs; only `patient` ones wait for a server that does not answer.
+
+        One that is not `sure` to be there does not wait either, unless the server begins to send it.
+        """
         retries = client.retries()
         while True:
             before = self._got
@@ -107,11 +125,12 @@ class _Download:
             except Transient as error:
                 if self._got > before:
                     retries.begin_again()
-                elif not patient:
+                elif not patient or not (sure or self.found):
                     raise
                 retries.wait(error, f"GET {target.partition('?')[0]}")
 
     def _take(self, response: Response) -> None:
+        self.found = True
         end = self._begin(response)
         for piece in response.pieces():
             self._goal.write(piece)
