@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 from millstream.stores.open import close_stores, open_store
 from millstream.values import ops, queries
 from millstream.values.errors import NotFound, NotSupported
+from millstream.values.paths import RelPath
+from tests.interop import environment
 from tests.interop.conftest import Peer, demanded, serving, serving_theirs
 from tests.interop.environment import NEWEST
 from tests.interop.test_clients import PARAMS, POINTS, TAGS
@@ -161,4 +165,39 @@ def test_a_logged_model(address: str, host: str) -> None:
     store.write(ops.DeleteLoggedModel(model_id=made, time=T0))
     with pytest.raises(NotFound):
         store.read(queries.GetLoggedModel(model_id=made))
+    close_stores()
+
+
+TRAIN = """
+import sys
+import millstream
+with millstream.start_run():
+    millstream.log_metric("m", float(sys.argv[1]))
+    millstream.log_text("안녕", "글/a b.txt")
+    sys.exit(sys.argv[2] != "0")
+"""
+
+
+def test_a_project(address: str, tmp_path: Path) -> None:
+    project = tmp_path / "프로젝트"
+    project.mkdir()
+    (project / "train.py").write_text(TRAIN, encoding="utf-8")
+    (project / "MLproject").write_text(
+        "entry_points: {main: {parameters: {lr: float, code: {type: float, default: 0}}, "
+        "command: 'python train.py {lr} {code}'}}",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "millstream", "run", str(project), "--experiment-name", "프로젝트", "-P", "lr=0.5"]
+    variables = {**environment.settings(), "MLFLOW_TRACKING_URI": address}
+    for code in ("0", "1"):
+        done = subprocess.run([*command, "-P", f"code={code}"], env=variables, capture_output=True, text=True)
+        assert done.returncode == int(code), done.stderr
+    store = open_store(address)
+    experiment = store.read(queries.GetExperimentByName(name="프로젝트"))
+    failed, finished = store.read(queries.SearchRuns(experiment_ids=(experiment.experiment_id,)))
+    assert (finished.info.status, failed.info.status) == ("FINISHED", "FAILED")
+    assert finished.data.params == {"lr": "0.5", "code": "0"}
+    assert finished.data.metrics == {"m": 0.5}
+    assert finished.data.tags["mlflow.source.type"] == "PROJECT"
+    assert store.artifacts(finished.info.run_id).list(RelPath.parse("글"))[0].path == "글/a b.txt"
     close_stores()
