@@ -20,7 +20,7 @@ from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.route import Given, Route
 from millstream.formats.wire.table import ROUTES, Table
 from millstream.server.interface import Server, routes
-from millstream.values import entities, ops, queries
+from millstream.values import entities, ops, outlines, queries
 from millstream.values.entities import Metric, Page, Param, RunTag
 from millstream.values.errors import DataDamaged, InvalidValue
 
@@ -74,6 +74,18 @@ ENVELOPE = queries.Envelope(
 )  # fmt: skip
 
 NAME, KEY = {"name": "꽃 모델"}, {"key": "t/u v"}
+GROUPS = outlines.RunGroups(
+    ["g"],
+    [2],
+    {"params.p": ["0.5"], "tags.가": [None]},
+    {"metrics.m": outlines.Spread([2], [0.5], [None], [-0.0], [1e300])},
+)
+KEYS = outlines.RunKeys(
+    2,
+    outlines.KeyColumns(["m"], [2], [True], [True], [None]),
+    outlines.KeyColumns(["p", "값"], [1, 2], [True, False], [False, True], [None, "0.5"]),
+    outlines.KeyColumns([], [], [], [], []),
+)
 SAID: list[tuple[Any, Any]] = [
     (ops.CreateExperiment(name="실험 #1", time=T0, artifact_location="s3://b/x", tags={"t": TEXT, "e": ""}), "7"),
     (ops.CreateExperiment(name="0", time=T0), "7"),
@@ -216,6 +228,16 @@ SAID: list[tuple[Any, Any]] = [
         queries.Facet("params.p", 4, 3, (("0.5", 2), ("x", 1)), -math.inf, 3.5, 1), queries.Facet("x", 0, 0),
         queries.Facet("start_time", 1, 1, (), T0, T0),
     ]),
+    (
+        outlines.OutlineRuns(
+            experiment_ids=("7",), filter=TEXT, view=3, order_by=("metrics.m DESC",), group_by=("params.p", "tags.가"),
+            nested=True, open=("g", RUN), offset=4, limit=9, columns=("metrics.m.min",),
+        ),
+        outlines.RunOutline(3, 2, [None, 0, 1], [0, 1, 2], [2, 1, 0], TABLE_OF_RUNS, GROUPS),
+    ),
+    (outlines.OutlineRuns(experiment_ids=()), outlines.RunOutline(0, 0, [], [], [], TABLE_OF_RUNS, GROUPS)),
+    (outlines.ListKeys(experiment_ids=("7",), filter=TEXT, view=2), KEYS),
+    (outlines.ListKeys(experiment_ids=()), KEYS),
     (queries.MetricEnvelope(run_id=RUN, key="m", x="relative", low=-1, high=2**40, width=7), ENVELOPE),
     (queries.MetricEnvelope(run_id=RUN, key="m"), ENVELOPE),
     (
