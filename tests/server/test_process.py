@@ -81,7 +81,7 @@ def test_a_busy_port_names_its_holder_and_the_way_out(start: Callable[..., Start
     assert second.stdout == ""
     assert f"Port {first.port} on 127.0.0.1 is taken by process {first.process.pid} (" in second.stderr
     assert f"It is Millstream, serving {tmp_path / '기록 a'} at {first.address}" in second.stderr
-    assert f"kill {first.process.pid}" in second.stderr
+    assert f"millstream server stop {first.port}" in second.stderr
     offered = re.search(r"millstream server --no-open --allowed-hosts a\.example --port (\d+)", second.stderr)
     assert offered
     assert int(offered[1]) > first.port

@@ -92,10 +92,13 @@ class Life:
         yield keep("run", ops.CreateRun(run_id=run, experiment_id=experiment, start_time=T0))
         yield keep("model", ops.CreateLoggedModel(model_id="m-x", experiment_id=experiment, time=T0, name="net"))
         model = made["model"].model_id
-        point = Metric("m", 1.0, T0, 0, None, model)
+        plain, point = Metric("m", 1.0, T0, 0), Metric("m", 1.0, T0, 0, None, model)
         for op in (
             ops.LogBatch(
-                run_id=run, metrics=(point, point), params=(Param("p", "1"),), tags=(RunTag("t", "1"), RunTag("u", "1"))
+                run_id=run,
+                metrics=(plain, plain, point),
+                params=(Param("p", "1"),),
+                tags=(RunTag("t", "1"), RunTag("u", "1")),
             ),
             ops.LogBatch(run_id=run, metrics=tuple(Metric("long", float(i), T0, i) for i in range(2500))),
             ops.UpdateRun(run_id=run, status="FINISHED", end_time=T0 + 1, run_name="끝"),

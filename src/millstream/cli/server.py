@@ -19,7 +19,7 @@ from millstream.cli.progress import progress_bar
 from millstream.cli.server_options import server_options
 from millstream.cli.servers import list_, stop
 from millstream.cli.watching import WATCHING, Watching, read_watching
-from millstream.values.errors import MillstreamError
+from millstream.values.errors import MillstreamError, StorageFailed
 from millstream.values.settings import setting, text_setting
 from millstream.values.version import VERSION
 
@@ -76,8 +76,7 @@ def _run(context: click.Context, *, workers: int | None, browse: bool | None, re
         with ExitStack() as ending:
             listening = _listen(context, options.pop("host"), options.pop("port"), replace)
             ready = _prepare(listening, ending, started=started, workers=workers, passing=passing, **options)
-            if listening.before:
-                _try_out(ready.store)
+            _try_out(ready.store, replacing=bool(listening.before))
             (_serve_alone if workers == 1 else _serve_together)(ready, browse)
     except MillstreamError as error:
         raise click.ClickException(error.message) from error
@@ -88,13 +87,18 @@ def _run(context: click.Context, *, workers: int | None, browse: bool | None, re
     process.leave()
 
 
-def _try_out(store: Store | None) -> None:
-    """Fail before a server that works is replaced by one whose database cannot be read."""
+def _try_out(store: Store | None, *, replacing: bool) -> None:
+    """Fail where the database is none that can be served, and before a server that works is replaced by one in vain."""
     from millstream.stores.database import DatabaseStore
     from millstream.values.queries import SearchExperiments
 
     if isinstance(store, DatabaseStore):
-        store.read(SearchExperiments(max_results=1))
+        try:
+            store.read(SearchExperiments(max_results=1))
+        except StorageFailed as error:
+            if replacing:
+                raise
+            click.echo(f"{error.message} The server waits for it.", err=True)
         store.close()  # workers have connections of their own
 
 

@@ -104,7 +104,9 @@ def explain(error: OSError, host: str, port: int, command: list[str]) -> Unavail
             lines.append(f"To take its place:          {_with_port([*command, '--replace'], port)}")
     if (free := next_free_port(host, port)) is not None:
         lines.append(f"To use the next free port:  {_with_port(command, free)}")
-    if holder.pid:
+    if served and holder.pid:
+        lines.append(f"To stop it:                 millstream server stop {port}")
+    elif holder.pid:
         lines.append(f"To stop that process:       kill {holder.pid}")
     return Unavailable("\n".join(lines))
 

@@ -21,7 +21,11 @@ def to_float(key: str, value: SupportsFloat | SupportsIndex | str | Any) -> floa
         return value
     try:
         return float(value)
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+    except OverflowError as error:
+        raise InvalidValue(
+            f"Metric {key!r} got a number of type {type(value).__name__} that is too large for a 64-bit float."
+        ) from error
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidValue(
             f"Metric {key!r} got the value {value!r:.80} of type {type(value).__name__}, which is not one number."
         ) from error

@@ -100,7 +100,7 @@ def run_deleted(run_id: str) -> InvalidState:
     """Only an active run can be changed."""
     return InvalidState(
         f"Run {run_id!r} is deleted; only a run in the 'active' lifecycle_stage can be changed. "
-        f"Restore it first: millstream runs restore --run-id {run_id}"
+        f"Restore it first, after its experiment if that is deleted too: millstream runs restore --run-id {run_id}"
     )
 
 

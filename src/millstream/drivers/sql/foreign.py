@@ -100,14 +100,23 @@ class ForeignDatabase:
         ]
         found: defaultdict[str, list[Metric]] = defaultdict(list)
         bad: defaultdict[tuple[str, str], int] = defaultdict(int)
+        cut: defaultdict[tuple[str, str], int] = defaultdict(int)
         for run_id, name, value, time, step, is_nan in self.rows("metrics", wanted, *where, order=order):
             try:
                 number = math.nan if is_nan else float(value)
-                found[run_id].append(Metric(str(name), number, _int64(time), _int64(step or 0)))
+                point = Metric(str(name), number, _int64(time), _int64(step or 0))
+                cut[run_id, name] += (point.timestamp, point.step) != (time, step or 0)
+                found[run_id].append(point)
             except (TypeError, ValueError, OverflowError):
                 bad[run_id, name] += 1
         for (run_id, name), number_of in bad.items():
             damaged(f"run {run_id}, metric {name!r}: {number_of} row(s) are not points and are left out")
+        for (run_id, name), number_of in cut.items():
+            if number_of:
+                damaged(
+                    f"run {run_id}, metric {name!r}: {number_of} point(s) have a step or time with a fraction, which is "
+                    "left out"
+                )
         return found
 
     def inputs(self, run_ids: Sequence[str]) -> dict[str, list[DatasetInput]]:
