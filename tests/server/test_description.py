@@ -240,6 +240,9 @@ def live_pages(life: Life, run_id: str) -> None:
     life.ask("POST", "runs", {"experiment_ids": ["0"]})
     life.ask("POST", "facets", {"experiment_ids": ["0"], "keys": ["metrics.m", "params.p", "attributes.status"]})
     life.ask("POST", "outline", {"experiment_ids": ["0"], "nested": True, "group_by": ["params.p"], "open": ["*"]})
+    home = life.ask("POST", "experiments/create", {"name": "moved to"})["experiment_id"]
+    for target in (home, "0"):
+        life.ask("POST", "move", {"run_ids": [run_id], "experiment_id": target})
     life.ask("POST", "keys", {"experiment_ids": ["0"]})
     life.ask("POST", "series", {"run_ids": [run_id], "key": "m"})
     life.ask("POST", "curves", {"run_ids": [run_id], "keys": ["m", "none"], "since": [None]})

@@ -30,6 +30,8 @@ from millstream.server.change_stream import ChangeStream, Follow
 from millstream.server.description import Description
 from millstream.server.doors import Door, Gate, http_route, http_routes
 from millstream.server.errors import Errors, error_reply
+from millstream.server.exports import PATH as EXPORT
+from millstream.server.exports import Export, Exports
 from millstream.server.guards import OPEN_TO_ALL, Callers, SecurityHeaders
 from millstream.server.inflating import Inflating
 from millstream.server.limits import Admission, Limits, Room
@@ -81,6 +83,7 @@ def make_app(
     doors = (
         *facts.doors(store, places, Description(table, server.version, pages.prefix), server.version),
         _changes(served, gate),
+        Door(path=EXPORT, answer=Exports(served).get, needs=read(experiment="experiment_id"), request=Export),
         *_files(Files(served)),
         *Proxy(served if serve_artifacts else None, places.signs).doors(),
         *(gate.doors if gate else ()),

@@ -8,13 +8,14 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from millstream.formats.wire import curves
+from millstream.formats.wire.answers import Nothing
 from millstream.formats.wire.decode import Int64, MaybeInt64, Text, Texts, View, check, invalid, or_none, read_view
 from millstream.formats.wire.encode import double
-from millstream.formats.wire.needs import NARROWED, Needs, read
-from millstream.formats.wire.route import Form, Given, Request, Route
+from millstream.formats.wire.needs import NARROWED, Needs, edit, manage, read
+from millstream.formats.wire.route import Form, Given, Request, Route, reply_nothing
 from millstream.formats.wire.runs import checked_run
 from millstream.server import replies
-from millstream.values import outlines, queries
+from millstream.values import ops, outlines, queries
 from millstream.values.entities import Metric, ViewType
 from millstream.values.names import MAX_RESULTS, check_experiment_id
 
@@ -67,6 +68,13 @@ class Keys(Request, frozen=True, kw_only=True):
     experiment_ids: tuple[str, ...] = ()
     filter: str = ""
     view: View = ViewType.ACTIVE_ONLY
+
+
+class Move(Request, frozen=True, kw_only=True):
+    """Fields of ui/move: runs, and the experiment that gets them."""
+
+    run_ids: Texts
+    experiment_id: Text
 
 
 class Series(Request, frozen=True, kw_only=True):
@@ -193,6 +201,14 @@ def _reply_runs(table: queries.RunTable, _given: Given) -> dict[str, Any]:
     return structs.asdict(table) | {"metrics": metrics}
 
 
+def _move(request: Move, _given: Given) -> ops.MoveRuns:
+    _within("len(run_ids)", len(request.run_ids), 1, MAX_RUNS)
+    return ops.MoveRuns(
+        run_ids=tuple(checked_run(run_id, f"run_ids[{index}]") for index, run_id in enumerate(request.run_ids)),
+        experiment_id=check("experiment_id", request.experiment_id, check_experiment_id),
+    )
+
+
 def _reply_outline(outline: outlines.RunOutline, given: Given) -> dict[str, Any]:
     metrics = {key: _spread(spread) for key, spread in outline.groups.metrics.items()}
     groups = structs.asdict(outline.groups) | {"metrics": metrics}
@@ -298,6 +314,15 @@ def routes(server: Server) -> tuple[Route, ...]:
         _posted("outline", NARROWED, Outline, outlines.OutlineRuns, _outline, _reply_outline, replies.Outline),
         _posted("facets", NARROWED, Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
         _posted("keys", NARROWED, Keys, outlines.ListKeys, _keys, _reply_keys, replies.Keys),
+        _posted(
+            "move",
+            manage(run="run_ids") & edit(experiment="experiment_id"),
+            Move,
+            ops.MoveRuns,
+            _move,
+            reply_nothing,
+            Nothing,
+        ),
         _posted(
             "series", read(run="run_ids"), Series, queries.SampledHistories, _series, _reply_series, replies.Series
         ),

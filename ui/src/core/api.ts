@@ -132,6 +132,25 @@ export const deleteRun = (id: string): Promise<unknown> => post(`${REST}runs/del
 
 export const restoreRun = (id: string): Promise<unknown> => post(`${REST}runs/restore`, { run_id: id });
 
+export const setRunTag = (id: string, key: string, value: string): Promise<unknown> =>
+  post(`${REST}runs/set-tag`, { run_id: id, key, value });
+
+export const deleteRunTag = (id: string, key: string): Promise<unknown> => post(`${REST}runs/delete-tag`, { run_id: id, key });
+
+/** Gives runs, at most 1,000, to another experiment. */
+export const moveRuns = (ids: string[], experiment: string): Promise<unknown> =>
+  post("api/ui/move", { run_ids: ids, experiment_id: experiment });
+
+/** The address of all matching runs as a file. */
+export function exportAddress(which: WhichRuns & { order_by: string[] }, format: "csv" | "json", columns: readonly string[]): string {
+  const query = new URLSearchParams({ filter: which.filter, view: which.view, format });
+  for (const id of which.experiment_ids) query.append("experiment_id", id);
+  for (const key of which.order_by) query.append("order_by", key);
+  for (const column of columns) query.append("columns", column);
+  if (format === "csv") query.set("bom", "true");
+  return `api/ui/export?${query}`;
+}
+
 export const listArtifacts = async (runId: string, path: string, signal?: AbortSignal): Promise<ArtifactFile[]> =>
   (await get<{ files?: ArtifactFile[] }>(`${REST}artifacts/list`, { run_id: runId, path: path || undefined }, signal))
     .files ?? [];

@@ -63,6 +63,7 @@ function Leaf(props: { item: MenuItem }): JSX.Element {
   const inside = (): JSX.Element => (
     <>
       <span class="menu-tick" aria-hidden="true">{props.item.checked ? "✓" : ""}</span>
+      <Show when={props.item.color}>{(color) => <span class="dot" style={{ background: color() }} />}</Show>
       <span class="menu-label">{props.item.label}</span>
       <Show when={props.item.keys}>{(keys) => <span class="menu-keys" aria-hidden="true">{keys()}</span>}</Show>
     </>

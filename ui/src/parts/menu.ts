@@ -12,6 +12,8 @@ export interface MenuItem {
   checked?: boolean;
   disabled?: boolean;
   danger?: boolean;
+  /** A spot of this colour before the label. */
+  color?: string;
   /** What else does the same, such as `Alt+←`. */
   keys?: string;
   /** A menu of its own; then there is no `run`. */

@@ -1,64 +1,79 @@
 /** What can be done with the ticked runs. Deleting only marks runs, so it is done at once and can be undone. */
 
-import { createSignal, Show, type JSX } from "solid-js";
+import { createSignal, lazy, Show, Suspense, type JSX } from "solid-js";
+import type { RunMarks } from "../../app/marks";
+import { Link } from "../../app/nav";
 import { errorText, tell } from "../../app/notices";
 import { t } from "../../app/prefs";
-import { deleteRun, restoreRun } from "../../core/api";
+import { matchRoute } from "../../core/router";
 import type { ViewType } from "../../core/wire";
+import type { Bulk } from "./bulk";
+import type { Selection } from "./selection";
 
-const AT_ONCE = 6;
+const TagDialog = lazy(() => import("./BulkDialogs").then((module) => ({ default: module.TagDialog })));
+const MoveDialog = lazy(() => import("./BulkDialogs").then((module) => ({ default: module.MoveDialog })));
+const MOST_COMPARED = 50;
 
 interface Props {
-  ids: ReadonlySet<string>;
+  experiment: string;
+  selection: Selection;
+  /** Matching runs. */
   total: number;
   view: ViewType;
-  onClear: () => void;
-  onChanged: () => void;
-}
-
-/** Calls `work` for all ids, a few at a time; returns how many went well and the first failure. */
-async function forAll(ids: readonly string[], work: (id: string) => Promise<unknown>): Promise<{ done: string[]; failure: unknown }> {
-  const todo = [...ids];
-  const done: string[] = [];
-  let failure: unknown;
-  const worker = async (): Promise<void> => {
-    for (let id = todo.pop(); id !== undefined; id = todo.pop()) {
-      try {
-        await work(id);
-        done.push(id);
-      } catch (error) {
-        failure ??= error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return { done, failure };
+  allIds: () => Promise<string[]>;
+  bulk: Bulk;
+  marks: RunMarks;
+  tagKeys: string[];
 }
 
 export function SelectionBar(props: Props): JSX.Element {
-  const [busy, setBusy] = createSignal(false);
-  const run = async (ids: readonly string[], work: typeof deleteRun, said: string, undo?: typeof deleteRun): Promise<void> => {
-    setBusy(true);
-    const changed = props.onChanged;
-    const { done, failure } = await forAll(ids, work);
-    setBusy(false);
-    const back = undo && done.length ? { label: t("action.undo"), run: () => void run(done, undo, undo === restoreRun ? "runs.restored" : "runs.deleted") } : undefined;
-    if (failure !== undefined) tell(t("runs.some_failed", { n: ids.length - done.length, why: errorText(failure) }), back);
-    else tell(t(said, { n: done.length }), back);
-    if (done.length) props.onClear();
-    changed();
-  };
+  const [dialog, setDialog] = createSignal<"tag" | "move" | null>(null);
+  const ids = (): ReadonlySet<string> => props.selection.ids();
+  const busy = (): boolean => props.bulk.progress() !== null;
+  const takeAll = (): void => void props.allIds().then(props.selection.take, (error: unknown) => tell(errorText(error)));
+  const comparison = (): string => `/compare?runs=${[...ids()].slice(0, MOST_COMPARED).join(",")}`;
   return (
     <div class="selection-bar" role="region" aria-label={t("selection.label")}>
-      <strong>{t("selection.count", { n: props.ids.size })}</strong>
-      <span class="quiet">{t("selection.of", { n: props.total })}</span>
-      <Show when={props.view !== "DELETED_ONLY"}>
-        <button type="button" class="danger" disabled={busy()} onClick={() => void run([...props.ids], deleteRun, "runs.deleted", restoreRun)}>{t("action.delete")}</button>
+      <strong>{t("selection.count", { n: ids().size })}</strong>
+      <Show when={ids().size < props.total} fallback={<span class="quiet">{t("selection.of", { n: props.total })}</span>}>
+        <button type="button" class="link" onClick={takeAll}>{t("bulk.all", { n: props.total })}</button>
       </Show>
-      <Show when={props.view !== "ACTIVE_ONLY"}>
-        <button type="button" disabled={busy()} onClick={() => void run([...props.ids], restoreRun, "runs.restored", deleteRun)}>{t("action.restore")}</button>
+      <Show when={props.bulk.progress()} fallback={
+        <>
+          <Show when={ids().size > 1 && matchRoute("/compare").page !== "missing"}>
+            <Link class="button" to={comparison()}>{t("bulk.compare")}</Link>
+          </Show>
+          <button type="button" onClick={() => setDialog("tag")}>{t("bulk.tag")}</button>
+          <Show when={props.view !== "DELETED_ONLY"}><button type="button" onClick={() => setDialog("move")}>{t("bulk.move")}</button></Show>
+          <button type="button" onClick={() => (props.marks.allShown() ? props.marks.showOnly(ids()) : props.marks.showAll())}>
+            {t(props.marks.allShown() ? "bulk.only" : "bulk.show_all")}
+          </button>
+          <Show when={props.view !== "DELETED_ONLY"}>
+            <button type="button" class="danger" onClick={() => void props.bulk.remove(ids())}>{t("action.delete")}</button>
+          </Show>
+          <Show when={props.view !== "ACTIVE_ONLY"}>
+            <button type="button" onClick={() => void props.bulk.restore(ids())}>{t("action.restore")}</button>
+          </Show>
+        </>
+      }>
+        {(now) => (
+          <>
+            <progress max={now().all} value={now().done} aria-label={t("bulk.progress", { n: now().done, all: now().all })} />
+            <span class="quiet" role="status">{t("bulk.progress", { n: now().done, all: now().all })}</span>
+            <button type="button" onClick={() => props.bulk.stop()}>{t("bulk.stop")}</button>
+          </>
+        )}
       </Show>
-      <button type="button" disabled={busy()} onClick={() => props.onClear()}>{t("selection.clear")}</button>
+      <button type="button" class="icon-button" disabled={busy()} onClick={() => props.selection.clear()} aria-label={t("selection.clear")} title={t("selection.clear")}>✕</button>
+      <Suspense>
+        <Show when={dialog() === "tag"}>
+          <TagDialog count={ids().size} keys={props.tagKeys} onClose={() => setDialog(null)}
+            onSet={(key, value) => void props.bulk.tag(ids(), key, value)} onRemove={(key) => void props.bulk.untag(ids(), key)} />
+        </Show>
+        <Show when={dialog() === "move"}>
+          <MoveDialog count={ids().size} from={props.experiment} onClose={() => setDialog(null)} onMove={(target) => void props.bulk.move(ids(), target)} />
+        </Show>
+      </Suspense>
     </div>
   );
 }

@@ -12,8 +12,9 @@ import { t } from "../../app/prefs";
 import { PaneButtons, Split } from "../../chart/Split";
 import { ApiError, getExperiment } from "../../core/api";
 import { keepCharts, parseCharts, withCharts, type ChartState } from "../../core/chart_state";
-import { columnId, columnOf } from "../../core/columns";
+import { columnId, columnOf, type Column } from "../../core/columns";
 import type { Span } from "../../core/grid_layout";
+import { byName } from "../../core/order";
 import { bothFilters } from "../../core/query";
 import { experimentPath, runPath } from "../../core/router";
 import { formatState, nextSort, orderBy, parseState, quickClauses, type TableState } from "../../core/url_state";
@@ -21,13 +22,16 @@ import { ColumnChooser } from "../../grid/ColumnChooser";
 import { columnLabel, Grid } from "../../grid/Grid";
 import { openMenu } from "../../parts/menu";
 import { NothingLogged } from "../experiments/NothingLogged";
+import { createBulk } from "./bulk";
 import { columnMenu } from "./column_menu";
+import { ExportButton } from "./ExportButton";
 import { createFacts } from "./facts";
 import { FilterBar } from "./FilterBar";
 import { GroupButton } from "./GroupButton";
 import { createColumns } from "./layout";
 import { NoneMatch } from "./NoneMatch";
 import { QuickFilters } from "./QuickFilters";
+import { rowMenu } from "./row_menu";
 import { createRuns } from "./runs";
 import { createSelection } from "./selection";
 import { SelectionBar } from "./SelectionBar";
@@ -71,7 +75,8 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
   const tree = createTree(state, runs.row, () => runs.total() ?? 0, change);
   const before = memory.get(props.experiment);
   const stayed = before?.search === mine() ? before : undefined;
-  const selection = createSelection(runs.row, stayed?.ids);
+  const selection = createSelection(runs.row, runs.idsOf, stayed?.ids);
+  const bulk = createBulk(props.experiment, runs, selection.clear);
   let top = stayed?.top ?? 0;
   onCleanup(() => memory.set(props.experiment, { search: mine(), ids: selection.ids(), top }));
   // Opening a row is no other question.
@@ -93,6 +98,10 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
     const found = active() >= 0 ? runs.row(active()) : undefined;
     return found?.table.run_id[found.at];
   };
+  const rowMenuAt = (row: number, anchor: HTMLElement, point?: { x: number; y: number }, at?: Column): void => {
+    const found = runs.row(row);
+    if (found) openMenu(anchor, rowMenu({ place: found, column: at, state: state(), change, marks, bulk }), point);
+  };
   const moveKey = (by: number) => (event: KeyboardEvent): void => { event.preventDefault(); move(by); };
   bindKeys({
     "/": (event) => { event.preventDefault(); filterField?.focus(); },
@@ -104,6 +113,10 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
       if (above !== null) { event.preventDefault(); setActive(above); }
     },
     v: () => { const run = activeRun(); if (run) marks.toggle(run); },
+    m: () => {
+      const row = document.getElementById(`run-${active()}`);
+      if (row) rowMenuAt(active(), row, undefined, undefined);
+    },
     x: () => { if (active() >= 0) selection.toggle(active(), false); },
     Enter: () => { const run = activeRun(); if (run) go(runPath(run)); else if (active() >= 0) tree.toggle(active()); },
     Escape: (event) => {
@@ -134,6 +147,8 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
           <option value="ALL">{t("view.all")}</option>
         </select>
         <ColumnChooser facts={facts()} shown={columns.shown()} chosen={columns.chosen()} onChange={(next) => (next ? columns.show(next) : columns.reset())} />
+        <ExportButton total={runs.count() ?? 0} columns={columns.shown().map((id) => columnOf(id)?.wanted ?? null).filter((each) => each !== null)}
+          which={{ experiment_ids: [props.experiment], filter: query().filter, view: query().view, order_by: query().order }} />
         <PaneButtons pane={pane()} onPane={(next) => changeCharts({ pane: next })} />
         <span class="count" role="status">
           <Show when={runs.total() !== null} fallback={runs.loading() ? t("state.loading") : ""}>{t(filtered() ? "count.match" : "count.runs", { n: runs.count() ?? 0 })}</Show>
@@ -142,7 +157,8 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
       <Show when={experiment.error()}><Failure what={t("error.experiment", { id: props.experiment })} error={experiment.error()} retry={experiment.reload} /></Show>
       <Show when={runs.error() && !badFilter()}><Failure what={t("error.runs")} error={runs.error()} retry={runs.reload} /></Show>
       <Show when={selection.ids().size > 0}>
-        <SelectionBar ids={selection.ids()} total={runs.total() ?? 0} view={state().view} onClear={selection.clear} onChanged={runs.reload} />
+        <SelectionBar experiment={props.experiment} selection={selection} total={runs.count() ?? 0} view={state().view} allIds={runs.allIds} bulk={bulk} marks={marks}
+          tagKeys={[...facts().tags.keys()].filter((key) => !key.startsWith("mlflow.")).sort(byName)} />
       </Show>
       <Show when={runs.waiting() !== null}>
         <button type="button" class="pill" onClick={runs.showWaiting}>
@@ -162,7 +178,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
               selected={(run) => selection.ids().has(run)} onSelect={selection.toggle} allSelected={selection.ids().size > 0 && selection.ids().size >= loaded()}
               someSelected={selection.ids().size > 0}
               onSelectAll={() => (selection.ids().size ? selection.clear() : selection.take(runs.tables().flatMap((table) => table.run_id)))}
-              active={active()} onActive={setActive} onToggle={tree.toggle} isOpen={tree.isOpen} nested={query().nested || query().group.length > 0} groupedBy={groupedBy()} onRowMenu={() => undefined}
+              active={active()} onActive={setActive} onToggle={tree.toggle} isOpen={tree.isOpen} nested={query().nested || query().group.length > 0} groupedBy={groupedBy()} onRowMenu={rowMenuAt}
               marks={marks} eyes={pane() !== "table"} hot={hot()} onHot={setHot} onSideways={columns.sideways}
               firstTop={top} onTop={(now) => (top = now)} onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
           }

@@ -44,6 +44,10 @@ export interface Runs {
   reload: () => Promise<void>;
   /** Counts refreshes, for what else shows these runs. */
   beat: Accessor<number>;
+  /** The runs of rows `first` to `last` (not included), loaded or not. */
+  idsOf: (first: number, last: number) => Promise<string[]>;
+  /** All matching runs, those too that stand in no row now. */
+  allIds: () => Promise<string[]>;
   /** Shows other values of some runs at once, until the server's come. */
   patch: (change: (table: RunTable) => RunTable) => void;
 }
@@ -53,6 +57,8 @@ interface Answer {
   total: number;
   runs: number;
 }
+
+const MOST_AT_ONCE = 10_000;
 
 async function ask(query: RunsQuery, offset: number, limit: number, columns: readonly string[], signal: AbortSignal): Promise<Answer> {
   const { experiment, filter, order, view, group, nested, open } = query;
@@ -190,6 +196,16 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, col
     row: (row) => { version(); return rows.at(row); },
     tables: () => { version(); return rows.tables(); },
     showWaiting: () => void reload(),
+    idsOf: async (first, last) => (await ask(query(), first, last - first, [], asked.signal)).block.table.run_id,
+    allIds: async () => {
+      const flat = { ...query(), group: [], nested: false };
+      const ids: string[] = [];
+      for (;;) {
+        const { block, total: all } = await ask(flat, ids.length, MOST_AT_ONCE, [], asked.signal);
+        ids.push(...block.table.run_id);
+        if (block.size === 0 || ids.length >= all) return [...new Set(ids)];
+      }
+    },
     patch: (change) => {
       for (const offset of rows.touched(0, rows.total)) {
         const block = rows.block(offset);

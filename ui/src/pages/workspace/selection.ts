@@ -7,35 +7,51 @@ export interface Selection {
   ids: Accessor<ReadonlySet<string>>;
   /** Ticks or unticks one row; with `range`, all rows between it and the one before get its new state. */
   toggle: (row: number, range: boolean) => void;
-  take: (ids: readonly string[]) => void;
+  take: (ids: Iterable<string>) => void;
+  /** Ticks more, or unticks them. */
+  set: (ids: Iterable<string>, on: boolean) => void;
   clear: () => void;
 }
 
-export function createSelection(rowAt: (row: number) => RowPlace | undefined, first: ReadonlySet<string> = new Set()): Selection {
+/** `idsOf` finds the runs of rows that are not loaded. */
+export function createSelection(
+  rowAt: (row: number) => RowPlace | undefined,
+  idsOf: (first: number, last: number) => Promise<string[]>,
+  first: ReadonlySet<string> = new Set(),
+): Selection {
   const [ids, setIds] = createSignal<ReadonlySet<string>>(first);
   let last = -1;
   const idAt = (row: number): string | undefined => {
     const place = rowAt(row);
     return place?.table.run_id[place.at];
   };
+  const set = (runs: Iterable<string>, on: boolean): void => {
+    const next = new Set(ids());
+    for (const id of runs) {
+      if (on) next.add(id);
+      else next.delete(id);
+    }
+    setIds(next);
+  };
   const toggle = (row: number, range: boolean): void => {
     const id = idAt(row);
     if (id === undefined) return;
-    const next = new Set(ids());
-    const on = !next.has(id);
-    const from = range && last >= 0 ? last : row;
-    for (let at = Math.min(from, row); at <= Math.max(from, row); at++) {
-      const each = idAt(at);
-      if (each === undefined) continue;
-      if (on) next.add(each);
-      else next.delete(each);
-    }
+    const on = !ids().has(id);
+    const [low, high] = range && last >= 0 ? [Math.min(last, row), Math.max(last, row)] : [row, row];
     last = row;
-    setIds(next);
+    const here: string[] = [];
+    let whole = true;
+    for (let at = low; at <= high; at++) {
+      const place = rowAt(at);
+      const each = idAt(at);
+      if (each !== undefined) here.push(each);
+      else if (!place) whole = false;
+    }
+    set(here, on);
+    if (!whole) void idsOf(low, high + 1).then((all) => set(all, on), () => undefined);
   };
   return {
-    ids,
-    toggle,
+    ids, set, toggle,
     take: (all) => setIds(new Set(all)),
     clear: () => { last = -1; setIds(new Set<string>()); },
   };
