@@ -310,6 +310,12 @@ def routes(server: Server) -> tuple[Route, ...]:
             answer=replies.About,
             prefixes=PREFIX,
         ),
+        *_asked(),
+    )
+
+
+def _asked() -> tuple[Route, ...]:
+    return (
         _posted("runs", NARROWED, Runs, queries.TabulateRuns, _runs, _reply_runs, replies.RunColumns),
         _posted("outline", NARROWED, Outline, outlines.OutlineRuns, _outline, _reply_outline, replies.Outline),
         _posted("facets", NARROWED, Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
