@@ -264,9 +264,8 @@ def main() -> None:
         print(f"The table of runs, load {os.getloadavg()[0]:.1f}")
         for gate in found:
             sign = "≥" if gate.more else "≤"
-            print(
-                f"  {gate.title:42} {gate.value:9.1f} {gate.unit:6} {sign} {gate.bound:<6g} {'' if gate.kept else 'MISSED'}"
-            )
+            missed = "" if gate.kept else "MISSED"
+            print(f"  {gate.title:42} {gate.value:9.1f} {gate.unit:6} {sign} {gate.bound:<6g} {missed}")
     if not all(gate.kept for gate in found):
         sys.exit(1)
 
