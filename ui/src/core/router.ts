@@ -1,6 +1,6 @@
 /** Which page an app path names. */
 
-export type RunTab = "overview" | "metrics" | "artifacts";
+export type RunTab = "overview" | "metrics" | "system" | "artifacts";
 
 export type Route =
   | { page: "experiments" }
@@ -8,7 +8,7 @@ export type Route =
   | { page: "run"; run: string; tab: RunTab }
   | { page: "missing"; path: string };
 
-const TABS: readonly string[] = ["overview", "metrics", "artifacts"];
+const TABS: readonly string[] = ["overview", "metrics", "system", "artifacts"];
 
 /** The page of a path; unknown paths are `missing`, never an error. */
 export function matchRoute(path: string): Route {

@@ -12,6 +12,7 @@ import { getExperiment, getRun, restoreRun } from "../../core/api";
 import { durationOf } from "../../core/columns";
 import { exactMoment, formatDuration } from "../../core/format";
 import { experimentPath, matchRoute, runPath, type RunTab } from "../../core/router";
+import { isSystem } from "../../core/metric_names";
 import { toInteger, type Run } from "../../core/wire";
 import { ArtifactsTab } from "./ArtifactsTab";
 import { MetricsTab } from "./MetricsTab";
@@ -19,7 +20,7 @@ import { OverviewTab } from "./OverviewTab";
 
 /** Milliseconds between two questions about a run that is written all the time. */
 const PACE = 500;
-const TABS: readonly RunTab[] = ["overview", "metrics", "artifacts"];
+const TABS: readonly RunTab[] = ["overview", "metrics", "system", "artifacts"];
 
 export function RunPage(props: { run: string }): JSX.Element {
   const run = load(() => props.run, getRun);
@@ -50,13 +51,14 @@ export function RunPage(props: { run: string }): JSX.Element {
           <>
             <Header run={data()} name={name()} onChanged={run.reload} />
             <nav class="tabs" aria-label={t("run.tabs")}>
-              <For each={TABS}>
+              <For each={TABS.filter((each) => each !== "system" || tab() === "system" || (data().data.metrics ?? []).some((metric) => isSystem(metric.key)))}>
                 {(each) => <Link to={runPath(props.run, each)} aria-current={tab() === each ? "page" : undefined}>{t(`run.${each}`)}</Link>}
               </For>
             </nav>
             <Switch>
               <Match when={tab() === "overview"}><OverviewTab run={data()} /></Match>
               <Match when={tab() === "metrics"}><MetricsTab run={data()} /></Match>
+              <Match when={tab() === "system"}><MetricsTab run={data()} system /></Match>
               <Match when={tab() === "artifacts"}><ArtifactsTab run={data()} /></Match>
             </Switch>
           </>

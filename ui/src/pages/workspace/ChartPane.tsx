@@ -10,10 +10,11 @@ import { t, theme } from "../../app/prefs";
 import { Board } from "../../chart/Board";
 import { Controls } from "../../chart/Controls";
 import { createFeed } from "../../chart/feed";
+import { MadeCharts } from "../../chart/MadeCharts";
 import { getRuns } from "../../core/api";
 import type { ChartState } from "../../core/chart_state";
 import { assignColors } from "../../core/color";
-import { columnOf, type Column } from "../../core/columns";
+import { columnId, columnOf, type Column } from "../../core/columns";
 import { axisOf, type ChartRun } from "../../core/lines";
 import { byName } from "../../core/order";
 import { runPath } from "../../core/router";
@@ -37,6 +38,8 @@ interface Props {
   onState: (part: Partial<ChartState>, replace?: boolean) => void;
   hot: string | null;
   onHot: (run: string | null) => void;
+  /** Ticks runs. */
+  onPick: (runs: string[]) => void;
 }
 
 /** Milliseconds between two looks at which runs there are. */
@@ -87,6 +90,7 @@ export function ChartPane(props: Props): JSX.Element {
     if (scope === "selected") return t("chart.first_runs", { n });
     return t("plot.note_part", { n, all: props.total });
   };
+  const columns = createMemo(() => [...props.metrics.map((key) => columnId("metric", key)).sort(byName), ...props.groups, "start_time", "duration", "status", "user_id"]);
   const sorted = createMemo(() => [...props.metrics].sort(byName));
   return (
     <section class="chart-pane" aria-label={t("plot.charts")}>
@@ -95,6 +99,8 @@ export function ChartPane(props: Props): JSX.Element {
       </Controls>
       <Show when={rows.error() && !rows.data()}><Failure what={t("error.runs")} error={rows.error()} retry={rows.reload} /></Show>
       <Show when={sorted().length > 0} fallback={<p class="quiet pad">{t("chart.no_metrics")}</p>}>
+        <MadeCharts made={props.state.made} onMade={(made) => props.onState({ made })} runs={runs()} request={request()} beat={rows.data()} columns={columns()}
+          colorOf={(group) => colors().get(group) ?? "#2f6fde"} hot={props.hot} onHot={props.onHot} onOpen={(run) => go(runPath(run))} onPick={props.onPick} />
         <Board metrics={sorted()} runs={runs()} state={props.state} onState={props.onState} feed={feed} hot={props.hot} onHot={props.onHot}
           onOpen={(run) => go(runPath(run))} question={question} colorOf={(group) => colors().get(group) ?? "#2f6fde"} legend={props.state.pane === "charts"} />
       </Show>

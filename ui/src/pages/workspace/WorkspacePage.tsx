@@ -186,7 +186,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
             <Suspense fallback={<p class="quiet pad">{t("state.loading")}</p>}>
               <ChartPane experiment={props.experiment} filter={query().filter} order={query().order} view={state().view} total={runs.count() ?? 0}
                 selected={selection.ids()} metrics={[...facts().metrics.keys()]} groups={groupable()}
-                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} />
+                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} onPick={selection.take} />
             </Suspense>
           } />
       </Show>
