@@ -9,6 +9,7 @@ import { Frames } from "./frames";
 import { lineFacts, makeModel, valueAt, type ChartRun } from "./lines";
 import { pearson, ratio, weigh } from "./importance";
 import { binsOf, boxOf, formatMade, parseMade, ramp, surfaceOf, valuesOf, type Made } from "./made";
+import { mediaSets, mediumAt, readMedium } from "./media";
 import { finder, groupByPrefix, isSystem, likeliestMetric } from "./metric_names";
 import { makeScale, shortNumber, tickText, ticksOf, withAir } from "./scale";
 import { smooth } from "./smooth";
@@ -395,5 +396,26 @@ describe("charts of runs", () => {
     expect(pearson([1, 2, 3], [6, 4, 2])).toBeCloseTo(-1);
     expect(pearson([1, 1, 1], [6, 4, 2])).toBe(0);
     expect(ratio([0, 0, 1, 1], [1, 1, 5, 5])).toBeCloseTo(1);
+  });
+});
+
+describe("media by step", () => {
+  const file = (path: string, part = {}) => readMedium("r", { path, is_dir: false, file_size: 5, ...part });
+
+  test("are known by MLflow's names", () => {
+    expect(file("images/val#sample%step%12%timestamp%1700%1b4e-28ba.png")).toEqual({
+      run: "r", key: "val/sample", step: 12, time: 1700, path: "images/val#sample%step%12%timestamp%1700%1b4e-28ba.png", kind: "image", size: 5,
+    });
+    expect(file("audio/voice%step%0%timestamp%1%x.wav")?.kind).toBe("audio");
+    for (const path of ["images/a.png", "images/a%step%1%timestamp%2%u.txt", "images/a%step%x%timestamp%2%u.png"]) expect(file(path)).toBeNull();
+    expect(file("images/a%step%1%timestamp%2%u.png", { is_dir: true })).toBeNull();
+  });
+
+  test("a small copy is left out, the later of two at one step counts, and a step shows the last up to it", () => {
+    const names = ["a%step%1%timestamp%5%u.png", "a%step%1%timestamp%5%u.webp", "a%step%1%timestamp%9%v.png", "a%step%4%timestamp%9%w.webp", "b%step%2%timestamp%1%z.png"];
+    const sets = mediaSets(names.map((name) => file(`images/${name}`)).filter((each) => each !== null));
+    expect(sets.map((set) => [set.key, set.steps])).toEqual([["a", [1, 4]], ["b", [2]]]);
+    const steps = sets[0]?.runs.get("r");
+    expect([mediumAt(steps, 0), mediumAt(steps, 3)?.time, mediumAt(steps, 9)?.path]).toEqual([undefined, 9, "images/a%step%4%timestamp%9%w.webp"]);
   });
 });

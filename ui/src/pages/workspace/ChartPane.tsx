@@ -10,12 +10,14 @@ import { t, theme } from "../../app/prefs";
 import { Board } from "../../chart/Board";
 import { Controls } from "../../chart/Controls";
 import { createFeed } from "../../chart/feed";
+import { Media } from "../../chart/Media";
 import { MadeCharts } from "../../chart/MadeCharts";
 import { getRuns } from "../../core/api";
 import type { ChartState } from "../../core/chart_state";
 import { assignColors } from "../../core/color";
 import { columnId, columnOf, type Column } from "../../core/columns";
 import { axisOf, type ChartRun } from "../../core/lines";
+import { finder } from "../../core/metric_names";
 import { byName } from "../../core/order";
 import { runPath } from "../../core/router";
 import type { RunsRequest, RunTable, ViewType } from "../../core/wire";
@@ -104,6 +106,7 @@ export function ChartPane(props: Props): JSX.Element {
         <Board metrics={sorted()} runs={runs()} state={props.state} onState={props.onState} feed={feed} hot={props.hot} onHot={props.onHot}
           onOpen={(run) => go(runPath(run))} question={question} colorOf={(group) => colors().get(group) ?? "#2f6fde"} legend={props.state.pane === "charts"} />
       </Show>
+      <Media runs={runs()} find={finder(props.state.find)} hot={props.hot} onHot={props.onHot} />
     </section>
   );
 }
