@@ -114,8 +114,8 @@ class ForeignDatabase:
         for (run_id, name), number_of in cut.items():
             if number_of:
                 damaged(
-                    f"run {run_id}, metric {name!r}: {number_of} point(s) have a step or time with a fraction, which is "
-                    "left out"
+                    f"run {run_id}, metric {name!r}: {number_of} point(s) have a step or time with a fraction, "
+                    "which is left out"
                 )
         return found
 
