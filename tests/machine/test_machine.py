@@ -30,8 +30,8 @@ ENOUGH_FOR_ALL = 5000
 OF_FILES = {queries.ListArtifacts, queries.ListModelArtifacts, queries.SignArtifact}
 # What servers ask for themselves; the suite is about these too.
 OF_SERVERS = {changes.ReadChanges, changes.CountPoints, changes.ReadSteps, queries.WasDone}
-# How tables of runs are laid out: made of what is asked here by other questions; the suite is about these too.
-OF_TABLES = {outlines.ListKeys, outlines.OutlineRuns}
+# Tables of runs and charts of many: made of what is asked here by other questions; the suite is about these too.
+OF_TABLES = {outlines.ListKeys, outlines.OutlineRuns, queries.MetricCurves}
 SETTINGS = settings(
     stateful_step_count=STEPS_OF_A_STORE,
     deadline=None,

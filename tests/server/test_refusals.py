@@ -59,7 +59,9 @@ def wrong(struct: type[Struct], path: str = "") -> Iterator[tuple[str, str]]:
                 for place, value in wrong(inner, f"{path}{name}[0]."):
                     yield place, f'"{name}": [{{{value}}}]'
             else:
-                yield from ((f"{path}{name}[0]", f'"{name}": [{value}]') for value in NO_TEXT)
+                yield from (
+                    (f"{path}{name}[0]", f'"{name}": [{value}]') for value in {int: NO_WHOLE}.get(inner, NO_TEXT)
+                )
         elif isinstance(kind, type) and issubclass(kind, Struct):
             bad = NO_OBJECT
             for place, value in wrong(kind, f"{path}{name}."):

@@ -233,8 +233,6 @@ def _number(text: str) -> float | int | None:
         value = float(text)
     except ValueError:
         return None
-    if math.isinf(value):
-        return None  # 1e400 is no double, and means no infinity
     if len(text) <= 20 and text.lstrip("+-").isdecimal() and INT64_MIN <= int(text) <= INT64_MAX:
         return int(text)
     return value

@@ -59,6 +59,9 @@ def read_body(body: bytes, request: type[R], named: Mapping[str, str] = NONE) ->
         fields = parse(fields.encode()) if fields.strip() else {}
     if not isinstance(fields, dict):
         raise BadRequest(f"The request body must be a JSON object; got {_show(fields)}.")
+    shape = _shape(request)
+    if shape.flags:
+        _check_flags(fields, shape)
     return _convert({**_normalise(fields, request, ""), **named}, request)
 
 
@@ -82,6 +85,13 @@ def read_query(query: bytes, request: type[R], named: Mapping[str, str] = NONE) 
     return _convert({**_normalise(fields, request, ""), **named}, request)
 
 
+def _check_flags(fields: dict[str, Any], shape: Shape) -> None:
+    """JSON has its own true and false; words and numbers that stand for them are for query strings."""
+    for name, value in fields.items():
+        if shape.names.get(name) in shape.flags and not isinstance(value, bool | None):
+            raise invalid(name, value, "It must be true or false.")
+
+
 class Shape(Struct, frozen=True):
     """What `_normalise` must know of a struct: its fields, spelling → field, which hold structs, which hold lists."""
 
@@ -89,6 +99,7 @@ class Shape(Struct, frozen=True):
     names: dict[str, str]
     nested: dict[str, type[Struct]]
     lists: frozenset[str]
+    flags: frozenset[str]
 
     def spelt(self, name: str) -> bool:
         """Whether `name` is the snake_case spelling (query strings know no other)."""
@@ -99,7 +110,7 @@ class Shape(Struct, frozen=True):
 def _shape(struct: type[Struct]) -> Shape:
     names: dict[str, str] = {}
     nested: dict[str, type[Struct]] = {}
-    lists = set()
+    lists, flags = set(), set()
     for name, hint in get_type_hints(struct).items():
         names[name] = names[_camel(name)] = name
         for inner in (hint, *get_args(hint)):
@@ -107,9 +118,11 @@ def _shape(struct: type[Struct]) -> Shape:
                 nested[name] = inner
         if getattr(hint, "__origin__", None) is tuple:
             lists.add(name)
+        if hint is bool:
+            flags.add(name)
     if issubclass(struct, Request) and "run_id" in names:
         names["run_uuid"] = names["runUuid"] = "run_id"
-    return Shape(frozenset(names.values()), names, nested, frozenset(lists))
+    return Shape(frozenset(names.values()), names, nested, frozenset(lists), frozenset(flags))
 
 
 def _camel(name: str) -> str:
