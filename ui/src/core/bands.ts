@@ -31,12 +31,12 @@ const CELLS = 160;
 export function bandOf(lines: readonly Points[], from: number, to: number, spread: Spread): Pick<Band, "x" | "low" | "mid" | "high"> {
   const cells = cellsOf(lines, from, to);
   const kept: { x: number; low: number; mid: number; high: number }[] = [];
-  const width = (to - from) / cells;
+  // Stretches around their middles, the first of which is `from`: steps that are even apart do not alternate between them.
+  const width = cells > 1 ? (to - from) / (cells - 1) : to - from;
   const at = lines.map(() => 0);
   for (let cell = 0; cell < cells; cell++) {
-    const start = from + cell * width;
-    const end = cell === cells - 1 ? Infinity : start + width;
-    const middle = cells === 1 ? from : from + (cell * (to - from)) / (cells - 1);
+    const middle = from + cell * width;
+    const end = cell === cells - 1 ? Infinity : middle + width / 2;
     const values: number[] = [];
     let [lowest, highest] = [Infinity, -Infinity];
     lines.forEach((line, number) => {
