@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -265,3 +266,11 @@ def test_without_pages_the_server_says_how_to_build_them(
     folder.mkdir()
     (folder / "index.html").write_text("built")
     assert client.get("/").body == b"built"
+
+
+def test_every_tab_of_a_run_is_a_page(client: Client) -> None:
+    router = (Path(__file__).parents[2] / "ui/src/core/router.ts").read_text()
+    (tabs,) = re.findall(r"TABS: readonly string\[\] = (\[.*\]);", router)
+    assert len(json.loads(tabs)) >= 4
+    for tab in json.loads(tabs):
+        assert client.get(f"/r/{'a' * 32}/{tab}", {"accept": "text/html"}).status == 200
