@@ -35,6 +35,9 @@ LONGEST = (
     "test_a_directory",
     "test_a_sqlite_file",
     "test_damage_hurts_nothing_else_is_named_and_heals",
+    "test_no_request_finds_a_fault[embedded]",
+    "test_no_request_finds_a_fault[postgresql]",
+    "test_a_directory_that_the_kernel_tells_of",
 )
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, Table, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import DatabaseError
 
 from millstream.drivers.sql import scan, schema
 from millstream.drivers.sql.engine import sqlite_engine, writing
 from millstream.drivers.sql.making import make_tables
 from millstream.drivers.sql.read import batches
-from millstream.drivers.sql.write import insert_rows, summary_of
+from millstream.drivers.sql.write import delete_rows, insert_rows, summary_of
 from millstream.formats.mlruns import layout
 from millstream.formats.mlruns.points import Summary
 from millstream.values.errors import StorageFailed
@@ -192,14 +191,14 @@ def _load_runs(connection: Connection, state: State, since: int) -> list[tuple[s
 
 def put_experiment_stamp(connection: Connection, experiment_id: str, stamp: str) -> None:
     """Note how an experiment looked when it was read."""
-    _delete(connection, scan.scanned_experiments, scan.scanned_experiments.c.experiment_id, [experiment_id])
+    delete_rows(connection, scan.scanned_experiments.c.experiment_id, [experiment_id])
     insert_rows(connection, scan.scanned_experiments, [{"experiment_id": experiment_id, "stamp": stamp}])
 
 
 def drop_experiment_stamp(connection: Connection, experiment_id: str) -> None:
     """Forget an experiment and all of its runs' stamps."""
     for table in (scan.scanned_experiments, scan.scanned_runs):
-        _delete(connection, table, table.c.experiment_id, [experiment_id])
+        delete_rows(connection, table.c.experiment_id, [experiment_id])
 
 
 def put_run_states(
@@ -264,7 +263,7 @@ def registered_states(connection: Connection) -> dict[str, RegisteredState]:
 def put_registered_states(connection: Connection, read: dict[str, RegisteredState], gone: Iterable[str] = ()) -> None:
     """Note how registered models looked when they were `read`; forget those that are `gone`."""
     table = scan.scanned_registered
-    _delete(connection, table, table.c.name, [*read, *gone])
+    delete_rows(connection, table.c.name, [*read, *gone])
     rows = [
         {"name": name, "quick": state.quick, "close": state.close, "versions": state.versions}
         for name, state in read.items()
@@ -290,7 +289,7 @@ def load_series(connection: Connection, rids: Sequence[int]) -> dict[int, dict[s
 
 def put_series(connection: Connection, series: dict[int, dict[str, SeriesState]]) -> None:
     """Note how far the metric files of these runs were read."""
-    _delete(connection, scan.scanned_series, scan.scanned_series.c.rid, list(series))
+    delete_rows(connection, scan.scanned_series.c.rid, list(series))
     rows = [
         {
             "rid": rid,
@@ -310,7 +309,7 @@ def put_series(connection: Connection, series: dict[int, dict[str, SeriesState]]
 
 def put_problems(connection: Connection, problems: dict[str, list[str]]) -> None:
     """Note what could not be read of each owner, an experiment or a run of it; [] when all is well."""
-    _delete(connection, scan.problems, scan.problems.c.owner, list(problems))
+    delete_rows(connection, scan.problems.c.owner, list(problems))
     rows = [
         {"owner": owner, "number": number, "text": text}
         for owner, texts in problems.items()
@@ -337,11 +336,6 @@ def left_out(connection: Connection) -> int:
     is_model = or_(func.instr(run_id, "/") > 0, experiment_id == layout.MODELS)
     statement = select(func.count()).where(scan.problems.c.number == 0, ~is_model, ~is_known)
     return int(connection.execute(statement).scalar_one())
-
-
-def _delete(connection: Connection, table: Table, column: Any, values: Sequence[Any]) -> None:
-    for batch in batches(values):
-        connection.execute(delete(table).where(column.in_(batch)))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

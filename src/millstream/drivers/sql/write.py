@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Dialect, Table, delete, func, insert, select
+from sqlalchemy import Column, Connection, Dialect, Table, bindparam, delete, func, insert, select
 
 from millstream.drivers.sql import schema
 from millstream.formats.mlruns.points import Summary
@@ -18,6 +18,11 @@ from millstream.values.numbers import number_in
 
 OF_RUN = (schema.params, schema.tags, schema.series, schema.dataset_inputs, schema.model_links)
 CONTEXT_TAG = "mlflow.data.context"
+# Made once: what SQLAlchemy does to know a statement again takes longer than SQLite takes for it.
+_KNOWN = select(schema.runs.c.run_id, schema.runs.c.rid).where(
+    schema.runs.c.run_id.in_(bindparam("ids", expanding=True))
+)
+_HIGHEST = select(func.max(schema.runs.c.rid))
 
 
 class RunRecord(msgspec.Struct):
@@ -45,16 +50,15 @@ def put_experiment(connection: Connection, experiment: Experiment) -> None:
 def drop_experiment(connection: Connection, experiment_id: str) -> None:
     """Forget an experiment and its tags, not its runs."""
     for table in (schema.experiments, schema.experiment_tags):
-        connection.execute(delete(table).where(table.c.experiment_id == experiment_id))
+        delete_rows(connection, table.c.experiment_id, [experiment_id])
 
 
 def put_runs(connection: Connection, records: Sequence[RunRecord]) -> list[int]:
     """Store runs whole; returns their `rid`s, which they keep for good."""
     ids = [record.info.run_id for record in records]
     runs = schema.runs
-    statement = select(runs.c.run_id, runs.c.rid).where(runs.c.run_id.in_(ids))
-    known: dict[str, int] = {row.run_id: row.rid for row in connection.execute(statement)}
-    highest = connection.execute(select(func.max(runs.c.rid))).scalar() or 0
+    known: dict[str, int] = {row.run_id: row.rid for row in connection.execute(_KNOWN, {"ids": ids})}
+    highest = connection.execute(_HIGHEST).scalar() or 0
     drop_runs(connection, known.values())
     rids = []
     for run_id in ids:
@@ -90,9 +94,24 @@ def put_runs(connection: Connection, records: Sequence[RunRecord]) -> list[int]:
 def drop_runs(connection: Connection, rids: Iterable[int]) -> None:
     """Forget runs and all of their data."""
     rids = list(rids)
-    for start in range(0, len(rids), 1000):
-        for table in (*OF_RUN, schema.runs):
-            connection.execute(delete(table).where(table.c.rid.in_(rids[start : start + 1000])))
+    for table in (*OF_RUN, schema.runs):
+        delete_rows(connection, table.c.rid, rids)
+
+
+def delete_rows(connection: Connection, column: Column[Any], values: Iterable[Any]) -> None:
+    """Delete the rows whose `column` is one of `values`."""
+    rows = [(value,) for value in values]
+    if rows:
+        statement, names = _delete_from(connection.dialect, column.table, column.name)
+        connection.exec_driver_sql(statement, rows if names is None else [{names: value} for (value,) in rows])
+
+
+@lru_cache(maxsize=64)
+def _delete_from(dialect: Dialect, table: Table, name: str) -> tuple[str, str | None]:
+    """The statement, and what it calls the value; None when it takes values by their places."""
+    statement = delete(table).where(table.c[name] == bindparam("wanted"))
+    compiled: Any = statement.compile(dialect=dialect)
+    return str(compiled), None if compiled.positional else "wanted"
 
 
 def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
