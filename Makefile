@@ -10,8 +10,8 @@ VENV := .venv/bin
 STATIC := src/millstream/server/static
 UI_INPUTS := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -name '* *' \
 	\( -path 'ui/src/*' -o -path 'ui/public/*' -o -name '*.html' -o -name '*.json' -o -name '*.ts' \) 2>/dev/null)
-# Twice the cores of a small machine: half of a worker's time goes to waiting, for servers, browsers and other programs.
-JOBS ?= 4
+# One more than the cores of a small machine: a part of the time goes to waiting, for servers and browsers.
+JOBS ?= 3
 
 .PHONY: help setup ui demo test test-ui test-python clients check check-ui bench docs lock clean
 
