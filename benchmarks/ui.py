@@ -159,9 +159,9 @@ def first_page(playwright: Any, address: str) -> dict[str, float]:
         browser = Browser(playwright, folder)
         page = browser.context.pages[0]
         replies: list[Any] = []
-        page.on("response", replies.append)
+        page.on("response", lambda reply: replies.append(reply))
         start = time.perf_counter()
-        page.goto(f"{address}?pane=table", wait_until="commit")
+        page.goto(f"{address}?c.pane=table", wait_until="commit")
         page.locator(f"{ROW} .run-name").wait_for()
         page.wait_for_function(FILLED)
         wall = time.perf_counter() - start
@@ -183,7 +183,7 @@ def in_use(playwright: Any, address: str, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         browser = Browser(playwright, folder)
         page = browser.context.pages[0]
-        page.goto(f"{address}?pane=table")
+        page.goto(f"{address}?c.pane=table")
         _, text = page.evaluate(UNTIL, [None, ""])
         page.wait_for_timeout(1000)
         figures: dict[str, float] = {}
@@ -205,7 +205,7 @@ def in_use(playwright: Any, address: str, rounds: int) -> dict[str, float]:
             page.wait_for_timeout(300)
         figures["sort"], figures["filter"] = statistics.median(sorts), statistics.median(filters)
         wide = "&".join(f"col=m:wide/{index:03d}" for index in range(1000))
-        page.goto(f"{address}?pane=table&{wide}")
+        page.goto(f"{address}?c.pane=table&{wide}")
         page.locator(f"{ROW} .run-name").wait_for()
         page.wait_for_timeout(500)
         across = [page.evaluate(SCROLL, ["scrollLeft", 40, 2.0]) for _ in range(rounds)]
