@@ -38,16 +38,18 @@ ROW = "[role=row][aria-rowindex='2']"
 
 # Resolves once the first row shows what `ready` wants, two frames later: then it has been painted.
 UNTIL = """
-([what, before]) => new Promise((done) => {
+([what, before]) => new Promise((done, fail) => {
   const from = performance.now();
   if (what) document.querySelector(what).click();
   const look = () => {
     const row = document.querySelector("[role=row][aria-rowindex='2']");
     const grid = document.querySelector(".grid");
-    const text = row ? row.innerText : "";
+    const count = document.querySelector(".count");
+    const text = row && count ? row.innerText + count.innerText : "";
     if (text && !text.includes("…") && text !== before && grid && !grid.classList.contains("stale")) {
       requestAnimationFrame(() => requestAnimationFrame(() => done([performance.now() - from, text])));
-    } else requestAnimationFrame(look);
+    } else if (performance.now() - from > 20000) fail(new Error(`the first row stays "${text}"`));
+    else requestAnimationFrame(look);
   };
   look();
 })
