@@ -21,7 +21,7 @@ from millstream.server import ports
 from millstream.server.ports import ask_about, explain, find_holder, next_free_port
 from millstream.server.sockets import bind, open_to_all, url
 from millstream.values.errors import InvalidValue
-from tests.server.started import Started, command
+from tests.server.started import Started, command, started
 
 
 def run(verb: str, *options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -240,3 +240,22 @@ def test_a_server_passes_on_what_the_operator_names(start: Callable[..., Started
     assert only.get(path) == (200, b"1" * 5_000_000)
     assert both.get(path)[0] == 404
     assert both.get("/api/ui/about")[0] == 200
+
+
+def test_a_database_that_cannot_be_served_ends_the_server(tmp_path: Path) -> None:
+    (tmp_path / "나쁜 것.db").write_bytes(b"no database" * 500)
+    done = run("server", "--port", "0", "--backend-store-uri", f"sqlite:///{tmp_path}/나쁜 것.db", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "나쁜 것.db is damaged or no SQLite database" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    with bind("127.0.0.1", 0) as held:
+        nobody = held.getsockname()[1]
+    with started(f"postgresql://postgres@127.0.0.1:{nobody}/z", tmp_path) as server:
+        assert server.get("/health")[0] == 200
+        status, answer = server.ask("POST", "/api/2.0/mlflow/experiments/search", {"max_results": 1})
+        assert (status, answer["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+        assert "cannot be reached" in server.said()
+        assert "The server waits for it." in server.said()

@@ -19,7 +19,7 @@ from millstream.cli.progress import progress_bar
 from millstream.cli.server_options import server_options
 from millstream.cli.servers import list_, stop
 from millstream.cli.watching import WATCHING, Watching, read_watching
-from millstream.values.errors import MillstreamError, StorageFailed
+from millstream.values.errors import MillstreamError, Unavailable
 from millstream.values.settings import setting, text_setting
 from millstream.values.version import VERSION
 
@@ -88,14 +88,17 @@ def _run(context: click.Context, *, workers: int | None, browse: bool | None, re
 
 
 def _try_out(store: Store | None, *, replacing: bool) -> None:
-    """Fail where the database is none that can be served, and before a server that works is replaced by one in vain."""
+    """Fail where the database is none that can be served; one that is not there yet is waited for.
+
+    A server that works is not replaced by one that waits.
+    """
     from millstream.stores.database import DatabaseStore
     from millstream.values.queries import SearchExperiments
 
     if isinstance(store, DatabaseStore):
         try:
             store.read(SearchExperiments(max_results=1))
-        except StorageFailed as error:
+        except Unavailable as error:
             if replacing:
                 raise
             click.echo(f"{error.message} The server waits for it.", err=True)
