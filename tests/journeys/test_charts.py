@@ -156,6 +156,7 @@ def test_panels_by_metric_are_found_pointed_at_and_zoomed(watched: Watched, shar
     search.fill("")
     expect(page.locator(".chart-card")).to_have_count(3)
 
+    expect(chart(page, "val/loss")).to_be_visible()
     box = chart(page, "val/loss").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 30)
@@ -330,7 +331,9 @@ def test_new_points_come_alone_and_soon(browser: Any, tmp_path: Path) -> None:
         page.on("request", lambda request: asked.append(request.post_data_json) if "ui/curves" in request.url else None)
         client.log_metric(run, "loss", 0.25, step=2)
         expect(chart(page, "loss")).to_have_attribute("aria-label", re.compile("3 points, .* last 0.25,"))
-        assert [(each["keys"], each["since"]) for each in asked][-1:] == [(["loss"], [1])]
+        # The same point may be told of twice; nothing else is asked for, and nothing again.
+        assert (["loss"], [1]) in [(each["keys"], each["since"]) for each in asked], asked
+        assert all(each["keys"] == ["loss"] and each["since"][0] >= 1 for each in asked), asked
         assert (watched.errors, watched.strangers) == ([], [])
 
 
