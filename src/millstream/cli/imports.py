@@ -67,7 +67,7 @@ def import_(source: str, into: str | None, **options: Any) -> None:
     SOURCE is an mlruns directory, a database or server of MLflow, or a store of Millstream.
     What is there already is not imported twice: do it again to bring what is new. SOURCE is never changed.
     """
-    _transfer(source, into, **options)
+    _transfer("Import", source, into, **options)
 
 
 @click.command()
@@ -89,10 +89,12 @@ def export(places: tuple[str, ...], **options: Any) -> None:
         raise click.UsageError(
             f"{places[-1]!r} is no directory; `millstream import SOURCE --into URI` writes databases."
         )
-    _transfer(source, os.fspath(directory.absolute()), **options)
+    _transfer("Export", source, os.fspath(directory.absolute()), **options)
 
 
-def _transfer(source: str, into: str | None, *, as_json: bool, artifact_root: Path | None, **options: Any) -> None:
+def _transfer(
+    verb: str, source: str, into: str | None, *, as_json: bool, artifact_root: Path | None, **options: Any
+) -> None:
     from millstream.stores.imports.base import Options
     from millstream.stores.imports.importer import Importer
     from millstream.stores.imports.open import check_apart, open_source
@@ -102,24 +104,24 @@ def _transfer(source: str, into: str | None, *, as_json: bool, artifact_root: Pa
     try:
         target = open_store(into)
         check_apart(opened, source, target)
-        summary = Importer(opened, target, Options(**options), progress_bar("Importing")).run()
+        summary = Importer(opened, target, Options(**options), progress_bar(f"{verb}ing")).run()
     finally:
         opened.close()
     if as_json:
         echo_json(summary)
     else:
-        _print(summary)
+        _print(verb, summary)
     for sentence in summary.notes:
         click.echo(f"Note: {visible(sentence)}", err=True)
     for sentence in summary.problems:
         click.echo(f"Problem: {visible(sentence)}", err=True)
     if summary.problems:
-        click.echo(f"{len(summary.problems)} problem(s): what is named above was not imported.", err=True)
+        click.echo(f"{len(summary.problems)} problem(s): what is named above was not {verb.lower()}ed.", err=True)
         raise SystemExit(1)
 
 
-def _print(summary: Summary) -> None:
-    would = "Would import" if summary.dry_run else "Imported"
+def _print(verb: str, summary: Summary) -> None:
+    would = f"Would {verb.lower()}" if summary.dry_run else f"{verb}ed"
     click.echo(f"{would} from {visible(summary.source)} into {visible(summary.target)}:")
     added = "{} new, {} added to, {} unchanged"
     models = (summary.logged_models_created, summary.logged_models_extended, summary.logged_models_unchanged)
