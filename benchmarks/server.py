@@ -6,8 +6,8 @@ Servers are started as their users start them (MLflow's with four workers on SQL
 its stores) and asked in turns over connections that are kept. Each row is printed as soon as it is known: the median
 over the rounds, how often ours is better, and how often it should be. "cpu" is the processor time of all the server's
 processes for one request. "This machine" is what a fixed loop of Python takes: rows of times in which it differs
-cannot be compared. A 500 MB file goes through nginx too, where it is installed. --quick: 200 runs, a 50 MB file, 200
-small files, one round.
+cannot be compared. If MLflow's environment has a driver for PostgreSQL, points go to it there too. A 500 MB file goes
+through nginx as well, where it is installed. --quick: 200 runs, a 50 MB file, 200 small files, one round.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import itertools
 import json
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +29,7 @@ from typing import Any, NamedTuple
 from data import EXPERIMENT, FILTER, ORDER
 from exchange import Lane, call, download, drive, make_file, post, request, upload
 from hosts import Host, start_nginx, start_ours, start_theirs, watched
-from measure import arguments
+from measure import arguments, pythons
 from store import APART_SECONDS, VERSION, default_folder, postgresql, prepare
 
 from tests import servers
@@ -282,6 +283,8 @@ def measure_writes(sheet: Sheet, plan: Plan, ours: dict[str, str], theirs: str, 
         found = of_rounds(plan.rounds, hosts, Writers(plan.seconds).log)
         sheet.add("log-metric, 8 writers", found["rate"], "requests/s", 20, more=True)
         sheet.add("log-metric, cpu", found["cpu"], "ms/request")
+        if "PostgreSQL" in ours:
+            measure_alike(sheet, plan, next(host for host in hosts if host.name == "PostgreSQL"), ours, home)
         of_files = [hosts[0], hosts[-1]]
         measure_small(sheet, of_files, plan.small, max(1, plan.rounds // 2))
         nginx = start_nginx(home / "nginx")
@@ -291,6 +294,26 @@ def measure_writes(sheet: Sheet, plan: Plan, ours: dict[str, str], theirs: str, 
             of_files += up(ending, [nginx])
         measure_large(sheet, of_files, make_file(home / "large.bin", plan.large), max(1, plan.rounds // 2))
         sheet.add("memory of the tree afterwards", {host.name: host.memory() for host in hosts}, "MB")
+
+
+def measure_alike(sheet: Sheet, plan: Plan, host: Host, ours: dict[str, str], home: Path) -> None:
+    """Points with both servers on the same PostgreSQL, if MLflow's environment has a driver for it."""
+    if subprocess.run(
+        [pythons()[MLFLOW], "-c", "import sqlalchemy; sqlalchemy.create_engine('postgresql://')"],
+        capture_output=True,
+        check=False,
+    ).returncode:
+        print(
+            "Without MLflow on PostgreSQL: its environment has no driver for it, such as psycopg[binary].",
+            file=sys.stderr,
+        )
+        return
+    theirs = servers.new_schema(ours["PostgreSQL"].partition("?")[0])
+    with ExitStack() as ending:
+        hosts = up(ending, [start_theirs(theirs, home / "theirs on PostgreSQL", MLFLOW)])
+        found = of_rounds(plan.rounds, [host, *hosts], Writers(plan.seconds).log)
+        sheet.add("log-metric, 8 writers, both on PostgreSQL", found["rate"], "requests/s", 20, more=True)
+        sheet.add("log-metric, cpu, both on PostgreSQL", found["cpu"], "ms/request")
 
 
 def up(ending: ExitStack, hosts: list[Host]) -> list[Host]:
