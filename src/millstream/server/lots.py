@@ -18,6 +18,11 @@ SLOW_SECONDS = 0.02
 """What waits longer than this for the lot before it is done beside it."""
 BESIDE = 4
 """So many lots are under way at most."""
+SHARE = 1.0
+"""Whoever was answered with the last lot is given this share of the time that it took to come back, and then goes along
+with those who wait: callers that take turns would otherwise split into one who goes alone and all others."""
+HELD_SECONDS = 0.005
+"""Nobody waits longer than this for others to come back."""
 
 
 Work = Callable[[Sequence[Item]], Sequence[bytes | Exception]]
@@ -59,6 +64,8 @@ class _Line(Generic[Item]):
         self._waiting: deque[tuple[Item, asyncio.Future[bytes]]] = deque()
         self._called = False
         self._under_way = 0
+        self._expected = 0
+        self._held_until = 0.0
 
     def add(self, item: Item) -> asyncio.Future[bytes]:
         future: asyncio.Future[bytes] = self.loop.create_future()
@@ -75,8 +82,10 @@ class _Line(Generic[Item]):
             return
         if self._under_way:
             self.loop.call_later(SLOW_SECONDS, self._go_beside, self._waiting[0])
-        else:
+        elif len(self._waiting) >= self._expected or self.loop.time() >= self._held_until:
             self._send()
+        else:
+            self.loop.call_at(self._held_until, self._look)
 
     def _go_beside(self, first: Any) -> None:
         if self._waiting and self._waiting[0] is first and self._under_way < BESIDE:
@@ -88,10 +97,15 @@ class _Line(Generic[Item]):
         if self._tell_size is not None:
             self._tell_size(len(lot))
         done = self._crew.begin(partial(self._work, [item for item, _ in lot]))
-        done.add_done_callback(partial(self._finish, [future for _, future in lot]))
+        done.add_done_callback(partial(self._finish, [future for _, future in lot], self.loop.time()))
 
-    def _finish(self, futures: list[asyncio.Future[bytes]], done: asyncio.Future[Sequence[bytes | Exception]]) -> None:
+    def _finish(
+        self, futures: list[asyncio.Future[bytes]], begun: float, done: asyncio.Future[Sequence[bytes | Exception]]
+    ) -> None:
         self._under_way -= 1
+        now = self.loop.time()
+        self._expected = len(futures) + len(self._waiting)
+        self._held_until = now + min(SHARE * (now - begun), HELD_SECONDS)
         failed = done.exception()
         outcomes = [failed] * len(futures) if failed is not None else done.result()
         for future, outcome in zip(futures, outcomes, strict=True):
@@ -101,5 +115,5 @@ class _Line(Generic[Item]):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
-        if self._waiting and not self._under_way:
-            self._send()
+        if not self._under_way:
+            self._look()
