@@ -180,6 +180,10 @@ def with_pages(serve: Callable[..., Client], built: Path, monkeypatch: pytest.Mo
         "/r/abc",
         "/r/a.b/artifacts?path=x",
         "/r/1/metrics",
+        "/compare?runs=a,b",
+        "/models",
+        "/models/%EA%B0%80%20b%25",
+        "/models/a/v/12",
         "/index.html",
     ],
 )
@@ -196,7 +200,18 @@ def test_the_paths_of_pages_are_the_application(with_pages: Callable[..., Client
 @pytest.mark.parametrize("prefix", ["", "/ml"])
 @pytest.mark.parametrize(
     "target",
-    ["/nonsense/api", "/experiments/0", "/e", "/e/1/2", "/r/1/nothing", "/r/1/metrics/2", "/x.html", "/e/a%2Fb"],
+    [
+        "/nonsense/api",
+        "/experiments/0",
+        "/e",
+        "/e/1/2",
+        "/r/1/nothing",
+        "/r/1/metrics/2",
+        "/x.html",
+        "/e/a%2Fb",
+        "/models/a/v/0",
+        "/compare/a",
+    ],
 )
 def test_unknown_paths_are_not_found(with_pages: Callable[..., Client], prefix: str, target: str) -> None:
     client = with_pages(static_prefix=prefix)

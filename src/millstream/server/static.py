@@ -22,7 +22,11 @@ PAGES = Path(__file__).parent / "static"
 INDEX = "index.html"
 _BASE = re.compile(rb"""<base\s+href=["'][^"']*["']\s*/?>""")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~\-]+)*")
-_PAGE = re.compile(r"/*(?:e/+[^/]+(?:/+runs)?|r/+[^/]+(?:/+(?:overview|metrics|system|artifacts))?)?/*", re.DOTALL)
+_PAGE = re.compile(
+    r"/*(?:e/+[^/]+(?:/+runs)?|r/+[^/]+(?:/+(?:overview|metrics|system|artifacts))?"
+    r"|compare|models(?:/+[^/]+(?:/+v/+[1-9][0-9]*)?)?)?/*",
+    re.DOTALL,
+)
 _API = ("/api/", "/ajax-api/", "/get-artifact/", "/graphql/", "/metrics/", "/model-versions/")
 _MISSING = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Millstream</title>
 <h1>The pages of Millstream are not built</h1>

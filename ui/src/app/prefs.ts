@@ -11,6 +11,11 @@ export type Language = "en" | "ko";
 export type ThemeChoice = "auto" | "light" | "dark";
 
 const TEXTS: Record<Language, Texts> = { en, ko };
+
+/** Further texts, of a part of the pages that loads later. */
+export function addTexts(more: Record<Language, Texts>): void {
+  for (const each of LANGUAGES) Object.assign(TEXTS[each], more[each]);
+}
 const LANGUAGES: readonly Language[] = ["en", "ko"];
 const THEMES: readonly ThemeChoice[] = ["auto", "light", "dark"];
 

@@ -14,6 +14,7 @@ import { copy, Failure, ToastBar } from "./notices";
 import { language, setLanguage, setTheme, t, themeChoice, type Language, type ThemeChoice } from "./prefs";
 
 const RunPage = lazy(() => import("../pages/run/RunPage").then((module) => ({ default: module.RunPage })));
+const ComparePage = lazy(() => import("../pages/compare/ComparePage").then((module) => ({ default: module.ComparePage })));
 
 export function Shell(): JSX.Element {
   const [online, setOnline] = createSignal(true);
@@ -56,6 +57,7 @@ function Page(): JSX.Element {
       <Match when={route().page === "experiments"}><ExperimentsPage /></Match>
       <Match when={runs()} keyed>{(id) => <WorkspacePage experiment={id} />}</Match>
       <Match when={run()} keyed>{(id) => <RunPage run={id} />}</Match>
+      <Match when={route().page === "compare"}><ComparePage /></Match>
     </Switch>
   );
 }

@@ -9,7 +9,8 @@ import { svgOf } from "./svg";
 /** As much as a request may ask for. */
 const WIDEST = 10_000;
 
-function save(name: string, content: Blob): void {
+/** Gives the reader a file. */
+export function save(name: string, content: Blob): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(content);
   link.download = name;

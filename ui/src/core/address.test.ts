@@ -33,6 +33,12 @@ describe("routes", () => {
     ["/r/abc", { page: "run", run: "abc", tab: "overview" }],
     ["/r/abc/metrics", { page: "run", run: "abc", tab: "metrics" }],
     ["/r/abc/nope", { page: "missing", path: "/r/abc/nope" }],
+    ["/compare", { page: "compare" }],
+    ["/models", { page: "models" }],
+    ["/models/%EB%AA%A8%EB%8D%B8%20a%2Fb%25", { page: "model", model: "모델 a/b%" }],
+    ["/models/x/v/12", { page: "version", model: "x", version: "12" }],
+    ["/models/x/v/0", { page: "missing", path: "/models/x/v/0" }],
+    ["/models/x/1", { page: "missing", path: "/models/x/1" }],
     ["/e", { page: "missing", path: "/e" }],
     ["/%E0%A4%A", { page: "missing", path: "/%E0%A4%A" }],
   ])("%s", (path, route) => expect(matchRoute(path)).toEqual(route));

@@ -7,7 +7,7 @@ import type {
   About, ArtifactFile, Experiment, Facet, OutlineRequest, Run, RunKeys, RunOutline, RunsRequest, RunTable, ViewType,
 } from "./wire";
 
-const REST = "ajax-api/2.0/mlflow/";
+export const REST = "ajax-api/2.0/mlflow/";
 
 /** A call that failed: `status` is 0 when no answer came at all. */
 export class ApiError extends Error {
@@ -69,14 +69,15 @@ async function read<T>(response: Response, call: string): Promise<T> {
   }
 }
 
-async function get<T>(path: string, query: Record<string, string | undefined> = {}, signal?: AbortSignal): Promise<T> {
+export async function get<T>(path: string, query: Record<string, string | undefined> = {}, signal?: AbortSignal): Promise<T> {
   const address = withQuery(path, query);
   return read<T>(await send(address, { signal, headers: { accept: "application/json" } }), `GET ${address}`);
 }
 
-async function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
-  const init = { method: "POST", signal, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  return read<T>(await send(path, init), `POST ${path}`);
+/** Sends JSON; the answer is JSON. */
+export async function post<T>(path: string, body: unknown, signal?: AbortSignal, method = "POST"): Promise<T> {
+  const init = { method, signal, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return read<T>(await send(path, init), `${method} ${path}`);
 }
 
 export const getAbout = (signal?: AbortSignal): Promise<About> => get("api/ui/about", {}, signal);
@@ -165,8 +166,11 @@ export interface ArtifactHead {
 }
 
 /** The first `limit` bytes of an artifact; more is never read, even when the server ignores the range. */
-export async function getArtifactHead(runId: string, path: string, limit: number, signal?: AbortSignal): Promise<ArtifactHead> {
-  const address = artifactAddress(runId, path);
+export const getArtifactHead = (runId: string, path: string, limit: number, signal?: AbortSignal): Promise<ArtifactHead> =>
+  getHead(artifactAddress(runId, path), limit, signal);
+
+/** The first bytes of the file at an address, as `getArtifactHead`. */
+export async function getHead(address: string, limit: number, signal?: AbortSignal): Promise<ArtifactHead> {
   let response: Response;
   try {
     response = await send(address, { signal, headers: { range: `bytes=0-${limit - 1}` } });

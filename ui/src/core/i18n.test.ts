@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
-import en from "../i18n/en.json";
-import ko from "../i18n/ko.json";
 import { pickLanguage, translate, type Texts } from "./i18n";
 import { loggingSnippet } from "./snippet";
 
+const files = import.meta.glob("../i18n/*.json", { import: "default", eager: true }) as Record<string, Texts>;
+/** The texts of a language: those of the start, and of the parts that load later. */
+const textsOf = (language: string): Texts => Object.assign({}, ...Object.entries(files).filter(([path]) => path.endsWith(`${language}.json`)).map(([, texts]) => texts)) as Texts;
+const [en, ko] = [textsOf("en"), textsOf("ko")];
 const sources = import.meta.glob("../**/*.{ts,tsx}", { query: "?raw", import: "default", eager: true }) as Record<string, string>;
 const code = Object.entries(sources).filter(([path]) => !path.endsWith(".test.ts")).map(([, text]) => text).join("\n");
 const base = (key: string): string => key.replace(/_one$/, "");
@@ -11,6 +13,11 @@ const base = (key: string): string => key.replace(/_one$/, "");
 describe("texts", () => {
   test("both languages have the same texts, save plural forms", () => {
     expect(new Set(Object.keys(ko).map(base))).toEqual(new Set(Object.keys(en).map(base)));
+  });
+
+  test("no text stands in two files", () => {
+    const keys = Object.values(files).flatMap((texts) => Object.keys(texts));
+    expect(keys.length).toBe(Object.keys(en).length + Object.keys(ko).length);
   });
 
   test("both languages fill the same fields", () => {

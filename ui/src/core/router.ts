@@ -6,6 +6,10 @@ export type Route =
   | { page: "experiments" }
   | { page: "runs"; experiment: string }
   | { page: "run"; run: string; tab: RunTab }
+  | { page: "compare" }
+  | { page: "models" }
+  | { page: "model"; model: string }
+  | { page: "version"; model: string; version: string }
   | { page: "missing"; path: string };
 
 const TABS: readonly string[] = ["overview", "metrics", "system", "artifacts"];
@@ -26,8 +30,18 @@ export function matchRoute(path: string): Route {
   if (head === "r" && id !== undefined && rest === undefined && (tab === undefined || TABS.includes(tab))) {
     return { page: "run", run: id, tab: (tab ?? "overview") as RunTab };
   }
+  if (head === "compare" && id === undefined) return { page: "compare" };
+  if (head === "models" && id === undefined) return { page: "models" };
+  if (head === "models" && id !== undefined && tab === undefined) return { page: "model", model: id };
+  if (head === "models" && id !== undefined && tab === "v" && /^[1-9]\d*$/.test(rest ?? "") && parts.length === 4) {
+    return { page: "version", model: id, version: rest ?? "" };
+  }
   return { page: "missing", path };
 }
+
+export const modelPath = (name: string): string => `/models/${encodeURIComponent(name)}`;
+
+export const versionPath = (name: string, version: string): string => `${modelPath(name)}/v/${version}`;
 
 export function experimentPath(id: string): string {
   return `/e/${encodeURIComponent(id)}`;

@@ -10,6 +10,7 @@ import { durationWords, language, t } from "../../app/prefs";
 import { Status } from "../../app/status";
 import { getExperiment, getRun, restoreRun } from "../../core/api";
 import { durationOf } from "../../core/columns";
+import { comparePath } from "../../core/compare_state";
 import { exactMoment, formatDuration } from "../../core/format";
 import { experimentPath, matchRoute, runPath, type RunTab } from "../../core/router";
 import { isSystem } from "../../core/metric_names";
@@ -94,6 +95,7 @@ function Header(props: { run: Run; name: string; onChanged: () => void }): JSX.E
           <dt>{t("column.run_id")}</dt>
           <dd class="mono">{info().run_id} <CopyButton text={info().run_id} label={t("run.copy_id")} /></dd>
         </div>
+        <div><dt class="hidden">{t("compare.title")}</dt><dd><Link to={comparePath([info().run_id], [info().experiment_id])}>{t("compare.with_others")}</Link></dd></div>
       </dl>
       <Show when={info().lifecycle_stage === "deleted"}>
         <p class="failure">{t("run.deleted")} <button type="button" onClick={() => void restore()}>{t("action.restore")}</button></p>

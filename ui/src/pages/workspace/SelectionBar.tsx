@@ -5,14 +5,13 @@ import type { RunMarks } from "../../app/marks";
 import { Link } from "../../app/nav";
 import { errorText, tell } from "../../app/notices";
 import { t } from "../../app/prefs";
-import { matchRoute } from "../../core/router";
+import { comparePath } from "../../core/compare_state";
 import type { ViewType } from "../../core/wire";
 import type { Bulk } from "./bulk";
 import type { Selection } from "./selection";
 
 const TagDialog = lazy(() => import("./BulkDialogs").then((module) => ({ default: module.TagDialog })));
 const MoveDialog = lazy(() => import("./BulkDialogs").then((module) => ({ default: module.MoveDialog })));
-const MOST_COMPARED = 50;
 
 interface Props {
   experiment: string;
@@ -31,7 +30,7 @@ export function SelectionBar(props: Props): JSX.Element {
   const ids = (): ReadonlySet<string> => props.selection.ids();
   const busy = (): boolean => props.bulk.progress() !== null;
   const takeAll = (): void => void props.allIds().then(props.selection.take, (error: unknown) => tell(errorText(error)));
-  const comparison = (): string => `/compare?runs=${[...ids()].slice(0, MOST_COMPARED).join(",")}`;
+  const comparison = (): string => comparePath([...ids()], [props.experiment]);
   return (
     <div class="selection-bar" role="region" aria-label={t("selection.label")}>
       <strong>{t("selection.count", { n: ids().size })}</strong>
@@ -40,7 +39,7 @@ export function SelectionBar(props: Props): JSX.Element {
       </Show>
       <Show when={props.bulk.progress()} fallback={
         <>
-          <Show when={ids().size > 1 && matchRoute("/compare").page !== "missing"}>
+          <Show when={ids().size > 1}>
             <Link class="button" to={comparison()}>{t("bulk.compare")}</Link>
           </Show>
           <button type="button" onClick={() => setDialog("tag")}>{t("bulk.tag")}</button>
