@@ -13,7 +13,7 @@ UI_INPUTS := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -name '
 # One more than the cores of a small machine: a part of the time goes to waiting, for servers and browsers.
 JOBS ?= 3
 
-.PHONY: help setup ui demo test test-ui test-python clients check check-ui bench docs lock clean
+.PHONY: help setup ui demo test test-ui test-python clients check check-ui bench docs screenshots lock clean
 
 help: ## Show this list
 	@echo 'make demo          train a few models and look at them in the browser (CHECK=1: prove it works, then stop)'
@@ -24,6 +24,7 @@ help: ## Show this list
 	@echo 'make clients       the MLflow clients and frameworks of tests/interop, each in an environment of its own'
 	@echo 'make bench         measure; prints a table'
 	@echo 'make docs          write the generated pages anew'
+	@echo 'make screenshots   take the pictures in docs/images anew'
 	@echo 'make lock          renew requirements-dev.lock and the pins of tests/interop'
 	@echo 'make clean         remove what was built (not the data)'
 
@@ -76,6 +77,9 @@ bench: setup
 
 docs: setup
 	$(VENV)/python scripts/docs.py
+
+screenshots: setup
+	$(VENV)/python scripts/screenshots.py
 
 lock: .venv/.ready
 	$(VENV)/python scripts/lock.py
