@@ -33,6 +33,17 @@ export default defineConfig({
     cssTarget: ["chrome123", "firefox120", "safari17.5"],
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            // Each file costs a way to the server: what every page needs is one, what every line chart needs another.
+            { name: "index", tags: ["$initial"], priority: 2 },
+            { name: "charts", test: /[\\/]src[\\/](chart[\\/](?!kinds|save|svg|ChartEditor|MadeCharts)|pages[\\/]workspace[\\/]ChartPane)/, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: { proxy: Object.fromEntries(["/api", "/ajax-api", "/get-artifact"].map((path) => [path, SERVER])) },
 });

@@ -50,11 +50,15 @@ _HEADERS = [
 
 
 class Follow(Fields, frozen=True, kw_only=True):
-    """Fields of ui/changes: which experiments and runs to tell of, of all when none is named; of new points or not."""
+    """Fields of ui/changes: which experiments and runs to tell of, of all when none is named; of new points or not.
+
+    `since` is where to begin, as an answer or an event said it; the header Last-Event-ID goes before it.
+    """
 
     experiment_id: tuple[str, ...] = ()
     run_id: tuple[str, ...] = ()
     points: bool = True
+    since: str = ""
 
 
 class Reader:
@@ -90,10 +94,10 @@ class ChangeStream:
     async def get(self, request: Request) -> _Stream:
         """The stream for the experiments and runs that the query chooses; TooMany when there are too many streams."""
         reader = Reader(request.scope) if self._gated else None
-        interest = _interest(request.scope["query_string"])
-        subscriber = Subscriber(interest, reader.may_read if reader else everything)
+        chosen: Follow = read_query(request.scope["query_string"], Follow, {})
+        subscriber = Subscriber(_interest(chosen), reader.may_read if reader else everything)
         ending = line_of(request.scope).ending
-        since = request.headers.get("last-event-id") or None
+        since = request.headers.get("last-event-id") or chosen.since or None
         missed = await _unless(ending, self._subscribers.join(subscriber, since))
         return _Stream(subscriber, missed, self._subscribers.leave, ending, reader)
 
@@ -196,8 +200,7 @@ async def _cancel(task: asyncio.Future[Any]) -> None:
         await task
 
 
-def _interest(query: bytes) -> Interest:
-    chosen: Follow = read_query(query, Follow, {})
+def _interest(chosen: Follow) -> Interest:
     if len(chosen.experiment_id) + len(chosen.run_id) > MOST_CHOSEN:
         raise invalid("run_id", len(chosen.run_id), f"At most {MOST_CHOSEN} experiments and runs can be named.")
     experiments = frozenset(check("experiment_id", one, check_experiment_id) for one in chosen.experiment_id)

@@ -121,7 +121,8 @@ class Server(Struct, frozen=True):
     started: int
 
 
-def _within(name: str, value: int, least: int, most: int) -> int:
+def within(name: str, value: int, least: int, most: int) -> int:
+    """`value`, the field `name` of a request; InvalidValue where it is not `least` to `most`."""
     if not least <= value <= most:
         raise invalid(name, value, f"It must be {least} to {most}.")
     return value
@@ -139,15 +140,15 @@ def _runs(request: Runs, _given: Given) -> queries.TabulateRuns:
         filter=request.filter,
         view=read_view(request.view, "view"),
         order_by=request.order_by,
-        offset=_within("offset", request.offset, 0, 2**62),
-        limit=_within("limit", request.limit, 0, MAX_RESULTS),
+        offset=within("offset", request.offset, 0, 2**62),
+        limit=within("limit", request.limit, 0, MAX_RESULTS),
         columns=or_none(request.columns),
     )
 
 
 def _outline(request: Outline, _given: Given) -> outlines.OutlineRuns:
-    _within("len(open)", len(request.open), 0, MAX_OPEN)
-    _within("len(group_by)", len(request.group_by), 0, MAX_GROUP_KEYS)
+    within("len(open)", len(request.open), 0, MAX_OPEN)
+    within("len(group_by)", len(request.group_by), 0, MAX_GROUP_KEYS)
     return outlines.OutlineRuns(
         experiment_ids=_experiments(request),
         filter=request.filter,
@@ -156,8 +157,8 @@ def _outline(request: Outline, _given: Given) -> outlines.OutlineRuns:
         group_by=request.group_by,
         nested=request.nested,
         open=request.open,
-        offset=_within("offset", request.offset, 0, 2**62),
-        limit=_within("limit", request.limit, 0, MAX_RESULTS),
+        offset=within("offset", request.offset, 0, 2**62),
+        limit=within("limit", request.limit, 0, MAX_RESULTS),
         columns=or_none(request.columns),
     )
 
@@ -168,7 +169,7 @@ def _facets(request: Facets, _given: Given) -> queries.FacetRuns:
         keys=request.keys,
         filter=request.filter,
         view=read_view(request.view, "view"),
-        limit=_within("limit", request.limit, 0, MAX_RESULTS),
+        limit=within("limit", request.limit, 0, MAX_RESULTS),
     )
 
 
@@ -178,7 +179,8 @@ def _keys(request: Keys, _given: Given) -> outlines.ListKeys:
     )
 
 
-def _reply_keys(keys: outlines.RunKeys, _given: Given) -> dict[str, Any]:
+def reply_keys(keys: outlines.RunKeys, _given: Given) -> dict[str, Any]:
+    """Reply object of keys."""
     found: dict[str, Any] = structs.asdict(keys)
     return found | {name: structs.asdict(found[name]) for name in ("metrics", "params", "tags")}
 
@@ -194,7 +196,8 @@ def _number(value: float | int | None) -> Any:
     return double(value) if isinstance(value, float) else value
 
 
-def _reply_runs(table: queries.RunTable, _given: Given) -> dict[str, Any]:
+def reply_runs(table: queries.RunTable, _given: Given) -> dict[str, Any]:
+    """Reply object of a table of runs."""
     metrics = {
         key: [value if value is None else double(value) for value in column] for key, column in table.metrics.items()
     }
@@ -202,17 +205,18 @@ def _reply_runs(table: queries.RunTable, _given: Given) -> dict[str, Any]:
 
 
 def _move(request: Move, _given: Given) -> ops.MoveRuns:
-    _within("len(run_ids)", len(request.run_ids), 1, MAX_RUNS)
+    within("len(run_ids)", len(request.run_ids), 1, MAX_RUNS)
     return ops.MoveRuns(
         run_ids=tuple(checked_run(run_id, f"run_ids[{index}]") for index, run_id in enumerate(request.run_ids)),
         experiment_id=check("experiment_id", request.experiment_id, check_experiment_id),
     )
 
 
-def _reply_outline(outline: outlines.RunOutline, given: Given) -> dict[str, Any]:
+def reply_outline(outline: outlines.RunOutline, given: Given) -> dict[str, Any]:
+    """Reply object of runs in groups and below their parents."""
     metrics = {key: _spread(spread) for key, spread in outline.groups.metrics.items()}
     groups = structs.asdict(outline.groups) | {"metrics": metrics}
-    return structs.asdict(outline) | {"table": _reply_runs(outline.table, given), "groups": groups}
+    return structs.asdict(outline) | {"table": reply_runs(outline.table, given), "groups": groups}
 
 
 def _spread(spread: outlines.Spread) -> dict[str, Any]:
@@ -223,13 +227,13 @@ def _spread(spread: outlines.Spread) -> dict[str, Any]:
 
 
 def _series(request: Series, _given: Given) -> queries.SampledHistories:
-    _within("len(run_ids)", len(request.run_ids), 1, MAX_RUNS)
+    within("len(run_ids)", len(request.run_ids), 1, MAX_RUNS)
     return queries.SampledHistories(
         run_ids=tuple(checked_run(run_id, f"run_ids[{index}]") for index, run_id in enumerate(request.run_ids)),
         key=request.key,
         start_step=or_none(request.start_step),
         end_step=or_none(request.end_step),
-        max_results=POINTS_PER_PIXEL * _within("width", request.width, 1, MAX_WIDTH),
+        max_results=POINTS_PER_PIXEL * within("width", request.width, 1, MAX_WIDTH),
     )
 
 
@@ -253,7 +257,7 @@ def _envelope(request: Envelope, _given: Given) -> queries.MetricEnvelope:
         x=request.x,
         low=or_none(request.low),
         high=or_none(request.high),
-        width=_within("width", request.width, 1, MAX_WIDTH),
+        width=within("width", request.width, 1, MAX_WIDTH),
     )
 
 
@@ -265,15 +269,15 @@ def _reply_envelope(envelope: queries.Envelope, _given: Given) -> dict[str, Any]
 
 
 def _curves(request: Curves, _given: Given) -> queries.MetricCurves:
-    _within("len(run_ids)", len(request.run_ids), 1, MAX_RUNS)
-    _within("len(keys)", len(request.keys), 1, MAX_KEYS)
+    within("len(run_ids)", len(request.run_ids), 1, MAX_RUNS)
+    within("len(keys)", len(request.keys), 1, MAX_KEYS)
     return queries.MetricCurves(
         run_ids=tuple(checked_run(run_id, f"run_ids[{index}]") for index, run_id in enumerate(request.run_ids)),
         keys=request.keys,
         x=request.x,
         low=or_none(request.low),
         high=or_none(request.high),
-        width=_within("width", request.width, 1, MAX_WIDTH),
+        width=within("width", request.width, 1, MAX_WIDTH),
         since=request.since,
     )
 
@@ -316,11 +320,11 @@ def routes(server: Server) -> tuple[Route, ...]:
 
 def _asked() -> tuple[Route, ...]:
     return (
-        _posted("runs", NARROWED, Runs, queries.TabulateRuns, _runs, _reply_runs, replies.RunColumns),
-        _posted("outline", NARROWED, Outline, outlines.OutlineRuns, _outline, _reply_outline, replies.Outline),
-        _posted("facets", NARROWED, Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
-        _posted("keys", NARROWED, Keys, outlines.ListKeys, _keys, _reply_keys, replies.Keys),
-        _posted(
+        posted("runs", NARROWED, Runs, queries.TabulateRuns, _runs, reply_runs, replies.RunColumns),
+        posted("outline", NARROWED, Outline, outlines.OutlineRuns, _outline, reply_outline, replies.Outline),
+        posted("facets", NARROWED, Facets, queries.FacetRuns, _facets, _reply_facets, replies.Facets),
+        posted("keys", NARROWED, Keys, outlines.ListKeys, _keys, reply_keys, replies.Keys),
+        posted(
             "move",
             manage(run="run_ids") & edit(experiment="experiment_id"),
             Move,
@@ -329,10 +333,8 @@ def _asked() -> tuple[Route, ...]:
             reply_nothing,
             Nothing,
         ),
-        _posted(
-            "series", read(run="run_ids"), Series, queries.SampledHistories, _series, _reply_series, replies.Series
-        ),
-        _posted(
+        posted("series", read(run="run_ids"), Series, queries.SampledHistories, _series, _reply_series, replies.Series),
+        posted(
             "envelope",
             read(run="run_id"),
             Envelope,
@@ -342,15 +344,13 @@ def _asked() -> tuple[Route, ...]:
             replies.Envelope,
         ),
         structs.replace(
-            _posted(
-                "curves", read(run="run_ids"), Curves, queries.MetricCurves, _curves, _reply_curves, replies.Curves
-            ),
+            posted("curves", read(run="run_ids"), Curves, queries.MetricCurves, _curves, _reply_curves, replies.Curves),
             other=Form(curves.TYPE, _pack_curves),
         ),
     )
 
 
-def _posted(
+def posted(
     path: str,
     needs: Needs,
     request: type[Request],
@@ -359,6 +359,7 @@ def _posted(
     reply: Callable[..., Any],
     answer: type[Struct],
 ) -> Route:
+    """A route under api/ui/ that is asked with a POST."""
     return Route(
         methods=("POST",),
         path=path,

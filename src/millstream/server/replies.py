@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from millstream.formats.wire.answers import Answer, Number, Stage, Status
+from millstream.formats.wire.answers import Answer, ExperimentObject, Number, Stage, Status
 
 
 class StoreObject(Answer, frozen=True, kw_only=True):
@@ -111,6 +111,19 @@ class Keys(Answer, frozen=True, kw_only=True):
     metrics: KeyColumns
     params: KeyColumns
     tags: KeyColumns
+
+
+class Opening(Answer, frozen=True, kw_only=True):
+    """An experiment, its keys, and the first rows: a table, or an outline where they stand in groups or below others.
+
+    Changes after `position` may not be in it: a stream of changes that begins there tells of them.
+    """
+
+    position: str
+    experiment: ExperimentObject
+    keys: Keys
+    table: RunColumns | None
+    outline: Outline | None
 
 
 class SeriesObject(Answer, frozen=True, kw_only=True):

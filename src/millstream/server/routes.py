@@ -217,8 +217,11 @@ class Api:
         route = asked.route
         given = Given(time.time_ns() // 1_000_000, new_run_id if key is None else key.ids(), caller=asked.caller)
         if route.first is not None:
-            given = structs.replace(given, first=self.store.read(route.first(request)))
+            given = structs.replace(given, first=self._read_first(route.first(request)))
         return route.call(request, given), given
+
+    def _read_first(self, first: Query[Any] | tuple[Query[Any], ...]) -> Any:
+        return tuple(map(self.store.read, first)) if isinstance(first, tuple) else self.store.read(first)
 
     def ask(self, call: Op[Any] | Query[Any], asked: Asked) -> Any:
         """What the store says; where users log in, the caller is told only what he may know."""

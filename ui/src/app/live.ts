@@ -13,16 +13,23 @@ type Told = (change: Change | null) => void;
 
 /** One stream of changes, for all parts of a page that follow the same. */
 class Source {
-  readonly #address: string;
+  readonly #what: Following;
   readonly #listeners = new Set<Told>();
   readonly #live = createSignal(false);
   readonly live: Accessor<boolean> = this.#live[0];
   #source: EventSource | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #rested = false;
+  /** Up to where all that happened is known. */
+  #position: string | undefined;
 
-  constructor(address: string) {
-    this.#address = address;
+  constructor(what: Following) {
+    this.#what = what;
+  }
+
+  /** Begins at a position that data came with, unless it is further already. */
+  begin(position: string): void {
+    if (this.#listeners.size === 0) this.#position = position;
   }
 
   join(told: Told): void {
@@ -36,6 +43,8 @@ class Source {
     if (!this.#listeners.delete(told) || this.#listeners.size) return;
     document.removeEventListener("visibilitychange", this.#look);
     this.#close();
+    // Whoever comes next has asked later.
+    this.#position = undefined;
   }
 
   #tell(change: Change | null): void {
@@ -58,20 +67,27 @@ class Source {
     this.#close();
     this.#rested = document.hidden;
     if (document.hidden || typeof EventSource === "undefined") return;
-    const own = (this.#source = new EventSource(new URL(this.#address, document.baseURI)));
-    let missed = true;
+    const own = (this.#source = new EventSource(new URL(changesAddress(this.#what, this.#position), document.baseURI)));
+    let missed = this.#position === undefined;
     this.#timer = setTimeout(this.#giveUp, PATIENCE);
-    own.addEventListener("ready", () => {
+    const hear = (name: string, work: (data: string) => void): void => own.addEventListener(name, (event) => {
+      const { data, lastEventId } = event as MessageEvent<string>;
+      this.#position = lastEventId || this.#position;
+      work(data);
+    });
+    hear("ready", () => {
       clearTimeout(this.#timer);
       this.#live[1](true);
       // What happened between the page's own questions and this moment was told to nobody.
       if (missed) this.#tell(null);
       missed = false;
     });
-    own.addEventListener("reset", () => this.#tell(null));
-    own.addEventListener("change", (event) => this.#tell(readChange((event as MessageEvent<string>).data)));
+    hear("reset", () => this.#tell(null));
+    hear("change", (data) => this.#tell(readChange(data)));
     own.addEventListener("error", () => {
       this.#live[1](false);
+      // Perhaps the server knows nothing of the position any more.
+      if (own.readyState === EventSource.CLOSED) this.#position = undefined;
       // The browser comes again by itself, from where it was, unless the answer was no stream.
       clearTimeout(this.#timer);
       this.#timer = setTimeout(this.#giveUp, own.readyState === EventSource.CLOSED ? 0 : PATIENCE);
@@ -87,20 +103,28 @@ class Source {
 
 const sources = new Map<string, Source>();
 
+function sourceOf(what: Following): Source {
+  const address = changesAddress(what);
+  const found = sources.get(address) ?? new Source(what);
+  sources.set(address, found);
+  return found;
+}
+
+/** Data that came with `position` need no second look once the stream of what is followed begins: it begins there. */
+export function followFrom(what: Following, position: string): void {
+  sourceOf(what).begin(position);
+}
+
 /**
  * Calls `told` for each change of what is followed, and `null` when anything may have changed. Says whether the stream
  * works. Rests while the page is hidden: a browser keeps few connections to a server, whatever the number of tabs.
  */
 export function stream(what: Accessor<Following | null>, told: Told): Accessor<boolean> {
-  const address = createMemo(() => {
-    const followed = what();
-    return followed && changesAddress(followed);
-  });
+  const followed = createMemo(what, undefined, { equals: (a, b) => a === b || (a != null && b != null && changesAddress(a) === changesAddress(b)) });
   const source = createMemo(() => {
-    const at = address();
-    if (at === null) return undefined;
-    const own = sources.get(at) ?? new Source(at);
-    sources.set(at, own);
+    const now = followed();
+    if (!now) return undefined;
+    const own = sourceOf(now);
     own.join(told);
     onCleanup(() => own.leave(told));
     return own;

@@ -1,29 +1,31 @@
 /** Loading with the old data kept in sight, and repeated work that rests while nobody looks. */
 
-import { createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
+import { batch, createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
 
 export interface Loaded<T> {
   data: Accessor<T | undefined>;
   error: Accessor<unknown>;
   loading: Accessor<boolean>;
   reload: () => void;
-  /** Puts in data that came another way. */
+  /** Puts in data that came another way; what is under way is given up. */
   set: (data: T) => void;
 }
 
 /**
  * Loads whenever `source` changes. A newer call ends the one before; data stays while the next is under way and
  * when it fails, but is dropped when the source changes and `keep` is not set.
+ * With `idle` nothing is loaded before the source changes or `reload` is called: the first data come another way.
  */
 export function load<S, T>(
   source: Accessor<S>,
   fetcher: (source: S, signal: AbortSignal) => Promise<T>,
-  options: { keep?: boolean } = {},
+  options: { keep?: boolean; idle?: boolean } = {},
 ): Loaded<T> {
   const [data, setData] = createSignal<T>();
   const [error, setError] = createSignal<unknown>();
   const [loading, setLoading] = createSignal(true);
   let running: AbortController | undefined;
+  let idle = options.idle === true;
   const start = async (value: S): Promise<void> => {
     running?.abort();
     const own = (running = new AbortController());
@@ -41,6 +43,7 @@ export function load<S, T>(
   };
   createEffect(
     on(source, (value) => {
+      if (idle) return void (idle = false);
       if (!options.keep) {
         setData(undefined);
         setError(undefined);
@@ -49,7 +52,13 @@ export function load<S, T>(
     }),
   );
   onCleanup(() => running?.abort());
-  return { data, error, loading, reload: () => void start(source()), set: (value) => setData(() => value) };
+  const set = (value: T): void => batch(() => {
+    running?.abort();
+    setData(() => value);
+    setError(undefined);
+    setLoading(false);
+  });
+  return { data, error, loading, reload: () => void start(source()), set };
 }
 
 /**

@@ -3,13 +3,15 @@
  * the browser by experiment, and the same in all its tabs.
  */
 
-import { createSignal } from "solid-js";
-import { colorOf, formatMarks, isVisible, parseMarks, withAll, withColor, withOnly, withVisible, type Marks } from "../core/marks";
+import { createSignal, untrack } from "solid-js";
+import { colorOf, formatMarks, isVisible, parseMarks, withAll, withColor, withDistinct, withOnly, withVisible, type Marks } from "../core/marks";
 import { recall, remember, theme } from "./prefs";
 
 export interface RunMarks {
   /** The colour of a run in the theme in force, `#rrggbb`. */
   color(run: string): string;
+  /** Gives runs that are shown together different colours, the first ones first, as far as there are some; remembered. */
+  distinguish(runs: readonly string[]): void;
   /** Gives a run a colour of the reader's choice; null takes that of its id again. */
   setColor(run: string, color: string | null): void;
   /** Whether the reader chose the colour. */
@@ -38,6 +40,10 @@ export function marksOf(experiment: string): RunMarks {
   };
   const own: RunMarks = {
     color: (run) => colorOf(marks(), run, theme()),
+    distinguish: (runs) => {
+      const next = withDistinct(untrack(marks), runs);
+      if (next !== untrack(marks)) change(next);
+    },
     setColor: (run, color) => change(withColor(marks(), run, color)),
     chosen: (run) => marks().colors.has(run),
     visible: (run) => isVisible(marks(), run),

@@ -33,15 +33,17 @@ export function go(address: string, replace = false): void {
 /** The browser address of an app address, for `href`. */
 export const hrefOf = (address: string): string => browserPath(base, address);
 
+/** What a click on a link inside the app does: modified ones open tabs as everywhere. */
+export function follow(event: MouseEvent, to: string): void {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  go(to);
+}
+
 type LinkProps = JSX.AnchorHTMLAttributes<HTMLAnchorElement> & { to: string };
 
-/** A link inside the app. Modified clicks open tabs as everywhere. */
+/** A link inside the app. */
 export function Link(props: LinkProps): JSX.Element {
   const [own, rest] = splitProps(props, ["to"]);
-  const follow = (event: MouseEvent): void => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    go(own.to);
-  };
-  return <a {...rest} href={hrefOf(own.to)} onClick={follow} />;
+  return <a {...rest} href={hrefOf(own.to)} onClick={(event) => follow(event, own.to)} />;
 }

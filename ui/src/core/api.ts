@@ -4,7 +4,7 @@ import { basePath, loginAddress, withQuery } from "./base";
 import { CURVES_TYPE, readCurves, readJsonCurves, type Curve } from "./curves";
 import type { CurvesQuestion } from "./curve_store";
 import type {
-  About, ArtifactFile, Experiment, Facet, OutlineRequest, Run, RunKeys, RunOutline, RunsRequest, RunTable, ViewType,
+  About, ArtifactFile, Experiment, Facet, Opening, OpeningRequest, OutlineRequest, Run, RunKeys, RunOutline, RunsRequest, RunTable, ViewType,
 } from "./wire";
 
 export const REST = "ajax-api/2.0/mlflow/";
@@ -87,6 +87,9 @@ export const getRuns = (request: RunsRequest, signal?: AbortSignal): Promise<Run
 
 export const getOutline = (request: OutlineRequest, signal?: AbortSignal): Promise<RunOutline> =>
   post("api/ui/outline", request, signal);
+
+export const openExperiment = (request: OpeningRequest, signal?: AbortSignal): Promise<Opening> =>
+  post("api/ui/opening", request, signal);
 
 export interface WhichRuns {
   experiment_ids: string[];

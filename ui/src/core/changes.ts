@@ -21,8 +21,9 @@ export interface Following {
   points?: false;
 }
 
-export const changesAddress = (what: Following): string =>
-  withQuery("api/ui/changes", { experiment_id: what.experiment, run_id: what.run, points: what.points?.toString() });
+/** `since` is the position to begin at; without it the stream begins now. */
+export const changesAddress = (what: Following, since?: string): string =>
+  withQuery("api/ui/changes", { experiment_id: what.experiment, run_id: what.run, points: what.points?.toString(), since });
 
 /** The change that the data of an event says; null for what is none, as of a newer server. */
 export function readChange(data: string): Change | null {

@@ -30,8 +30,8 @@ const WIDTHS: Record<string, number> = {
   status: 108, start_time: 128, end_time: 128, duration: 88, user_id: 104, run_id: 132,
 };
 const PREFIX = { m: "metric", min: "metric", max: "metric", first: "metric", mean: "metric", p: "param", t: "tag" } as const;
-const DEFAULT_METRICS = 6;
-const DEFAULT_PARAMS = 8;
+export const DEFAULT_METRICS = 6;
+export const DEFAULT_PARAMS = 8;
 const CHARACTER = 7;
 const SIGNS = 46;
 
@@ -132,6 +132,8 @@ export function withMoved(shown: readonly string[], id: string, before: string |
 
 export interface Cell {
   text: string;
+  /** What follows the text where there is room for all of it: cut, it would mislead. */
+  more?: string;
   /** What hovering shows: the exact value. */
   title: string;
 }

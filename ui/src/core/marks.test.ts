@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PALETTE } from "./color";
-import { colorOf, formatMarks, isVisible, MOST_MARKS, NO_MARKS, parseMarks, withAll, withColor, withOnly, withVisible } from "./marks";
+import { colorOf, formatMarks, isVisible, MOST_MARKS, NO_MARKS, parseMarks, withAll, withColor, withDistinct, withOnly, withVisible } from "./marks";
 
 describe("colours", () => {
   test("an id has one colour, that of the same place in both themes", () => {
@@ -22,6 +22,31 @@ describe("colours", () => {
     expect(colorOf(free, "a", "light")).toBe("#123456");
     expect(colorOf(free, "a", "dark")).toBe("#123456");
     expect(withColor(free, "a", null)).toEqual(NO_MARKS);
+  });
+
+  test("runs shown together differ, and keep their colours in whatever order and company they are seen", () => {
+    const runs = Array.from({ length: 30 }, (_, i) => `run-${i}`);
+    const seen = (marks: typeof NO_MARKS, some: string[]): Map<string, string> => new Map(some.map((run) => [run, colorOf(marks, run, "light")]));
+    const ten = runs.slice(0, 10);
+    const first = withDistinct(NO_MARKS, ten);
+    expect(new Set(seen(first, ten).values()).size).toBe(10);
+    expect(colorOf(first, "run-0", "light")).toBe(colorOf(NO_MARKS, "run-0", "light"));
+    const turned = withDistinct(first, [...ten].reverse());
+    expect(turned).toBe(first);
+    const mixed = [...runs.slice(0, 5), ...runs.slice(20, 25)];
+    const both = withDistinct(first, mixed);
+    expect(new Set(seen(both, mixed).values()).size).toBe(10);
+    expect(seen(both, ten)).toEqual(seen(first, ten));
+    expect(parseMarks(formatMarks(both))).toEqual(both);
+  });
+
+  test("a chosen colour is nobody else's, and more runs than colours change nothing for the first ones", () => {
+    const runs = Array.from({ length: 14 }, (_, i) => `r${i}`);
+    const red = withColor(NO_MARKS, "r3", colorOf(NO_MARKS, "r0", "dark"));
+    const marks = withDistinct(red, runs);
+    expect(colorOf(marks, "r3", "dark")).toBe(colorOf(NO_MARKS, "r0", "dark"));
+    expect(new Set(runs.slice(0, 10).map((run) => colorOf(marks, run, "dark"))).size).toBe(10);
+    expect(marks.places.has("r12")).toBe(false);
   });
 
   test("what is no colour changes nothing", () => {
@@ -52,7 +77,7 @@ describe("remembering", () => {
   });
 
   test("damaged or foreign texts count as nothing chosen", () => {
-    for (const text of [null, "", "{", "null", "7", '{"colors":{"a":"red;background:url(x)","b":99,"c":{}},"except":"a"}']) {
+    for (const text of [null, "", "{", "null", "7", '{"colors":{"a":"red;background:url(x)","b":99,"c":{}},"places":{"a":-1,"b":"1"},"except":"a"}']) {
       expect(parseMarks(text)).toEqual(NO_MARKS);
     }
   });

@@ -3,10 +3,11 @@
  * blocks not seen for long are dropped.
  */
 
+import type { Span } from "./grid_layout";
 import type { MetricStats, RunOutline, RunTable } from "./wire";
 
-export const BLOCK = 200;
-const MAX_BLOCKS = 60;
+export const BLOCK = 100;
+const MAX_BLOCKS = 120;
 
 /** A group of runs, as its row shows it. */
 export interface GroupPlace {
@@ -98,15 +99,18 @@ export class RunWindow {
   /** Rows in all. */
   total = 0;
   #blocks = new Map<number, Block>();
+  /** Blocks whose values may be others by now, but for those in some rows. */
+  #old = new Map<number, Span>();
 
-  /** What rows `first` to `last` (not included) need with these columns and is not here. */
-  missing(first: number, last: number, columns: readonly string[]): Missing[] {
+  /** What rows `first` to `last` (not included) need with these columns and is not here; what is old counts `inSight`. */
+  missing(first: number, last: number, columns: readonly string[], inSight: Span = { first, last }): Missing[] {
     const found: Missing[] = [];
     const end = Math.min(last, this.total);
     for (let offset = Math.floor(first / BLOCK) * BLOCK; offset < end; offset += BLOCK) {
       const block = this.#blocks.get(offset);
-      const lacking = block ? columns.filter((each) => !block.columns.has(each)) : [...columns];
-      if (!block || lacking.length) found.push({ offset, columns: lacking });
+      const old = this.#isOld(offset, inSight);
+      const lacking = block && !old ? columns.filter((each) => !block.columns.has(each)) : [...columns];
+      if (!block || old || lacking.length) found.push({ offset, columns: lacking });
       if (block) this.#touch(offset, block);
     }
     return found;
@@ -125,6 +129,7 @@ export class RunWindow {
   put(offset: number, fresh: Block, total: number): void {
     this.total = total;
     const old = this.#blocks.get(offset);
+    this.#old.delete(offset);
     const both = old && sameRows(old, fresh) ? fresh.with(joined(old.table, fresh.table), new Set([...old.columns, ...fresh.columns])) : fresh;
     this.#touch(offset, both);
     for (const [oldest] of this.#blocks) {
@@ -136,6 +141,17 @@ export class RunWindow {
   /** Puts in what stands in its old place. */
   replace(offset: number, block: Block): void {
     this.#blocks.set(offset, block);
+  }
+
+  /** All that is here but the rows `fresh` may have other values now: it shows on, and is missing once it is in sight. */
+  age(fresh: Span): void {
+    for (const offset of this.#blocks.keys()) this.#old.set(offset, fresh);
+  }
+
+  #isOld(offset: number, { first, last }: Span): boolean {
+    const fresh = this.#old.get(offset);
+    const [from, to] = [Math.max(first, offset), Math.min(last, offset + BLOCK, this.total)];
+    return fresh !== undefined && from < to && (from < fresh.first || to > fresh.last);
   }
 
   /** Row `row` of all rows, or undefined while it is not loaded. */
@@ -162,6 +178,7 @@ export class RunWindow {
 
   clear(): void {
     this.#blocks.clear();
+    this.#old.clear();
     this.total = 0;
   }
 

@@ -137,11 +137,24 @@ describe("blocks of rows", () => {
 
   test("long scrolling drops what was seen longest ago, but never the first block", () => {
     const rows = new RunWindow();
-    for (let i = 0; i < 100; i++) rows.put(i * BLOCK, block(["a"]), 100 * BLOCK);
-    expect(rows.tables().length).toBeLessThan(70);
+    for (let i = 0; i < 200; i++) rows.put(i * BLOCK, block(["a"]), 200 * BLOCK);
+    expect(rows.tables().length).toBeLessThan(140);
     expect(rows.block(0)).toBeDefined();
-    expect(rows.block(99 * BLOCK)).toBeDefined();
+    expect(rows.block(199 * BLOCK)).toBeDefined();
     expect(rows.block(BLOCK)).toBeUndefined();
+  });
+
+  test("values out of sight grow old: they show on, and are asked for again once they are looked at", () => {
+    const rows = new RunWindow();
+    const ids = Array.from({ length: BLOCK }, (_, i) => `r${i}`);
+    for (const offset of [0, BLOCK]) rows.put(offset, block(ids, {}, ["metrics.x"]), 2 * BLOCK);
+    rows.age({ first: 0, last: 30 });
+    expect(rows.at(BLOCK)).toBeDefined();
+    expect(rows.missing(0, 90, ["metrics.x"], { first: 0, last: 30 })).toEqual([]);
+    expect(rows.missing(0, 90, ["metrics.x"], { first: 10, last: 40 })).toEqual([{ offset: 0, columns: ["metrics.x"] }]);
+    rows.put(0, block(ids, {}, ["metrics.x"]), 2 * BLOCK);
+    expect(rows.missing(0, 90, ["metrics.x"], { first: 10, last: 40 })).toEqual([]);
+    expect(rows.missing(60, 190, ["metrics.x"], { first: 80, last: 120 })).toEqual([{ offset: BLOCK, columns: ["metrics.x"] }]);
   });
 
   test("rows of an outline are runs and groups, with what is below them", () => {

@@ -99,6 +99,33 @@ export interface RunKeys {
   tags: KeyColumns;
 }
 
+/** The first question of a page of runs: the keys of all runs, and a first window with the likeliest columns, or with `columns`. */
+export interface OpeningRequest {
+  experiment_id: string;
+  filter: string;
+  order_by: string[];
+  view: ViewType;
+  columns?: string[];
+  /** At most so many of each, where no columns are named. */
+  metrics: number;
+  params: number;
+  group_by: string[];
+  /** Child runs below their parents, where there are some. */
+  nested: boolean;
+  open: string[];
+  limit: number;
+}
+
+export interface Opening {
+  /** Changes that may not be in it come after this place in the stream of changes. */
+  position: string;
+  experiment: Experiment;
+  keys: RunKeys;
+  /** One of the two. */
+  table: RunTable | null;
+  outline: RunOutline | null;
+}
+
 export interface Facet {
   key: string;
   present: number;

@@ -1,15 +1,16 @@
 /** One pooled row of the runs table: a run, or a group of runs. */
 
 import { createMemo, For, Show, type JSX } from "solid-js";
-import { Link } from "../app/nav";
+import { follow, hrefOf } from "../app/nav";
 import { t } from "../app/prefs";
 import { Status, StatusIcon, statusWord } from "../app/status";
 import type { Column } from "../core/columns";
 import { runPath } from "../core/router";
-import type { RowPlace } from "../core/run_window";
-import { cellOf, groupCell, groupName } from "./cells";
+import type { GroupPlace, RowPlace } from "../core/run_window";
+import { groupName } from "./cells";
 import { isNumber, startsKind, type GridProps } from "./Grid";
 import { Eye } from "./Eye";
+import { makeCell } from "./make_cell";
 
 interface Props {
   grid: GridProps;
@@ -42,14 +43,16 @@ export function GridRow(props: Props): JSX.Element {
     event.preventDefault();
     props.grid.onRowMenu(row() ?? 0, event.currentTarget as HTMLElement, { x: event.clientX, y: event.clientY }, column);
   };
-  const cell = (column: Column, index: number, starts: boolean): JSX.Element => (
-    <div class="cell" classList={{ number: isNumber(column), starts }} role="gridcell" aria-colindex={index} data-cell={column.id}
-      style={{ width: `${props.widthOf(column)}px` }}>
-      <Show when={column.id === "status" && !place()?.group} fallback={<CellText place={place()} column={column} now={props.now} grid={props.grid} />}>
-        <Show when={place()?.table.status[place()?.at ?? 0]}>{(word) => <Status status={word()} />}</Show>
-      </Show>
-    </div>
-  );
+  const own = { place, widthOf: (column: Column) => props.widthOf(column), now: () => props.now };
+  const cell = (column: Column, index: number, starts: boolean): JSX.Element => {
+    const className = `cell${isNumber(column) ? " number" : ""}${starts ? " starts" : ""}`;
+    if (column.id !== "status") return makeCell(own, column, `${className} plain`, index);
+    return (
+      <div class={className} role="gridcell" aria-colindex={index} data-cell={column.id} style={{ width: `${props.widthOf(column)}px` }}>
+        <Show when={place()?.group ? groupStatus(place()?.group) : place()?.table.status[place()?.at ?? 0]}>{(word) => <Status status={word()} />}</Show>
+      </div>
+    );
+  };
   return (
     <div
       role="row"
@@ -123,7 +126,7 @@ function NameCell(props: NameProps): JSX.Element {
             <Show when={!props.statusColumn && status()}>
               <span title={statusWord(status())}><StatusIcon status={status()} /></span>
             </Show>
-            <Link to={runPath(props.run)} tabindex="-1" class="run-name" title={name()}>{name()}</Link>
+            <a href={hrefOf(runPath(props.run))} tabindex="-1" class="run-name" title={name()} onClick={(event) => follow(event, runPath(props.run))}>{name()}</a>
             <Show when={props.place.below > 0}><span class="badge" title={t("grid.below", { n: props.place.below })}>{props.place.below}</span></Show>
           </>
         }
@@ -139,11 +142,5 @@ function NameCell(props: NameProps): JSX.Element {
   );
 }
 
-function CellText(props: { place: RowPlace | undefined; column: Column; now: number; grid: GridProps }): JSX.Element {
-  const cell = createMemo(() => {
-    const place = props.place;
-    if (!place) return { text: "", title: "" };
-    return place.group ? groupCell(place.group, props.column) : cellOf(place, props.column, props.now);
-  }, undefined, { equals: (a, b) => a.text === b.text && a.title === b.title });
-  return <span class="text" title={cell().title}>{cell().text}</span>;
-}
+/** The status that makes a group. */
+const groupStatus = (group: GroupPlace | undefined): string | null => group?.values["attributes.status"] ?? null;

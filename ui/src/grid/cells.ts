@@ -41,7 +41,7 @@ export function groupCell(group: GroupPlace, column: Column): Cell {
   const title = t("group.stats", {
     n: stats.count, mean: exactNumber(mean), std: std === null ? "–" : exactNumber(std), min: exactNumber(min), max: exactNumber(max),
   });
-  return { text: std === null ? formatNumber(mean) : `${formatNumber(mean)} ± ${formatSpread(std)}`, title };
+  return { text: formatNumber(mean), ...(std === null ? {} : { more: `± ${formatSpread(std)}` }), title };
 }
 
 /** Two digits tell how far values spread. */

@@ -47,7 +47,8 @@ class Route(Struct, frozen=True, kw_only=True):
     """One endpoint: how a request becomes an op or query, and how its result becomes the reply's JSON object.
 
     `needs` is what the caller must be allowed; it has no default, so that no route can be without it. `answer` is what
-    `reply` makes, as a type. `first` asks the store something that `call` or `reply` needs beforehand.
+    `reply` makes, as a type. `first` asks the store something that `call` or `reply` needs beforehand: one query, or
+    several that are answered in their order.
     It is followed by a write only where `alone` is set: such routes must not run twice at the same time for one store.
     `again` is what a caller needs who sends the request again after it took `needs` away with it, as a model that is
     renamed does; without it, only what answers nothing is answered again. `other` is a second form of the reply.
@@ -61,7 +62,7 @@ class Route(Struct, frozen=True, kw_only=True):
     reply: Callable[[Any, Given], dict[str, Any]]
     needs: Needs
     answer: type[Struct] = Nothing
-    first: Callable[[Any], Query[Any]] | None = None
+    first: Callable[[Any], Query[Any] | tuple[Query[Any], ...]] | None = None
     alone: bool = False
     again: Needs | None = None
     other: Form | None = None

@@ -1,8 +1,6 @@
 /** The charts of the runs in the table: a panel a metric, for the ticked runs, the first ones, or all. */
 
-import { createMemo, Show, type JSX } from "solid-js";
-import { follow } from "../../app/live";
-import { load } from "../../app/load";
+import { createEffect, createMemo, Show, type JSX } from "solid-js";
 import { marksOf } from "../../app/marks";
 import { go } from "../../app/nav";
 import { Failure } from "../../app/notices";
@@ -12,31 +10,22 @@ import { Controls } from "../../chart/Controls";
 import { createFeed } from "../../chart/feed";
 import { Media } from "../../chart/Media";
 import { MadeCharts } from "../../chart/MadeCharts";
-import { getRuns } from "../../core/api";
 import type { ChartState } from "../../core/chart_state";
 import { assignColors } from "../../core/color";
 import { columnId, columnOf, type Column } from "../../core/columns";
-import { axisOf, type ChartRun } from "../../core/lines";
+import { axisOf, MOST_COLOURED, type ChartRun } from "../../core/lines";
 import { finder } from "../../core/metric_names";
 import { byName } from "../../core/order";
 import { runPath } from "../../core/router";
-import type { RunsRequest, RunTable, ViewType } from "../../core/wire";
+import type { RunsRequest, RunTable } from "../../core/wire";
+import { createCharted, MOST_CHARTED, type ChartedFrom } from "./charted";
 
-/** More runs than this are not loaded at once: the browser would draw them for longer than a reader waits. */
-const MOST_CHARTED = 500;
-
-interface Props {
+interface Props extends ChartedFrom {
   experiment: string;
-  /** What the table shows, and in which order. */
-  filter: string;
-  order: readonly string[];
-  view: ViewType;
   total: number;
-  selected: ReadonlySet<string>;
   metrics: readonly string[];
   /** Column ids of parameters and tags. */
   groups: readonly string[];
-  state: ChartState;
   onState: (part: Partial<ChartState>, replace?: boolean) => void;
   hot: string | null;
   onHot: (run: string | null) => void;
@@ -44,34 +33,26 @@ interface Props {
   onPick: (runs: string[]) => void;
 }
 
-/** Milliseconds between two looks at which runs there are. */
-const PACE = 1000;
-
 export function ChartPane(props: Props): JSX.Element {
   const marks = createMemo(() => marksOf(props.experiment));
-  const request = createMemo((): RunsRequest => {
-    const { scope, first, group } = props.state;
-    const some = scope === "selected" && props.selected.size > 0;
-    const ids = [...props.selected].slice(0, MOST_CHARTED).map((id) => `'${id}'`);
-    return {
-      experiment_ids: [props.experiment], filter: some ? `attributes.run_id IN (${ids.join(", ")})` : props.filter, order_by: [...props.order],
-      view: some ? "ALL" : props.view, offset: 0, limit: some || scope === "all" ? MOST_CHARTED : first, columns: [columnOf(group)?.wanted ?? []].flat(),
-    };
-  }, undefined, { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
-  const rows = load(request, getRuns, { keep: true });
-  follow(() => ({ experiment: props.experiment }), async (signal) => {
-    const asked = request();
-    const fresh = await getRuns(asked, signal);
-    if (asked === request()) rows.set(fresh);
-  }, () => null, PACE, (change) => change?.kind !== "points");
+  const column = createMemo(() => (props.state.group ? columnOf(props.state.group) : null));
+  const charted = createCharted(props, column);
   const runs = createMemo((): ChartRun[] => {
-    const table = rows.data();
-    const column = props.state.group ? columnOf(props.state.group) : null;
-    return (table?.run_id ?? []).flatMap((id, at) => (table && marks().visible(id) ? [{
-      id, name: table.run_name[at] || id, color: marks().color(id), group: column ? groupOf(table, at, column) : "", live: table.status[at] === "RUNNING",
-    }] : []));
+    const by = column();
+    return charted.runs().flatMap(({ table, at }) => {
+      const id = table.run_id[at] ?? "";
+      return marks().visible(id) ? [{
+        id, name: table.run_name[at] || id, color: marks().color(id), group: by ? groupOf(table, at, by) : "", live: table.status[at] === "RUNNING",
+      }] : [];
+    });
   }, [], { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
   const wanted = createMemo(() => runs().map((run) => run.id), undefined, { equals: sameIds });
+  createEffect(() => marks().distinguish(wanted().slice(0, MOST_COLOURED)));
+  /** What asks for more of the same runs. */
+  const request = createMemo((): RunsRequest => ({
+    experiment_ids: [props.experiment], order_by: [], view: "ALL", offset: 0, limit: MOST_CHARTED, columns: [],
+    filter: wanted().length ? `attributes.run_id IN (${wanted().map((id) => `'${id}'`).join(", ")})` : "attributes.run_id = ''",
+  }));
   const names = createMemo(() => [...new Set(runs().map((run) => run.group))].sort(byName));
   const colors = createMemo(() => assignColors(names(), theme()));
   const axis = (): "step" | "relative" | "time" => { const kind = axisOf(props.state.x); return kind === "number" ? "step" : kind; };
@@ -80,7 +61,7 @@ export function ChartPane(props: Props): JSX.Element {
     runs: wanted(), axis: axis(), range: props.state.x.startsWith("m:") ? null : props.state.range, width: props.state.full ? 1600 : 500,
     running: new Set(runs().filter((run) => run.live).map((run) => run.id)),
   }));
-  const feed = createFeed(view, () => ({ experiment: props.experiment }));
+  const feed = createFeed(view, () => props.following);
   const question = (): { run_ids: string[]; x: "step" | "relative" | "time"; low: number | null; high: number | null } => {
     const { range, axis } = view();
     return { run_ids: [...wanted()], x: axis, low: range ? Math.floor(range[0]) : null, high: range ? Math.ceil(range[1]) : null };
@@ -99,9 +80,9 @@ export function ChartPane(props: Props): JSX.Element {
       <Controls state={props.state} onState={props.onState} metrics={sorted()} groups={props.groups.map((id) => ({ id, name: columnOf(id)?.key ?? id }))}>
         <span class="quiet scope">{note()}</span>
       </Controls>
-      <Show when={rows.error() && !rows.data()}><Failure what={t("error.runs")} error={rows.error()} retry={rows.reload} /></Show>
+      <Show when={charted.error()}><Failure what={t("error.runs")} error={charted.error()} retry={charted.reload} /></Show>
       <Show when={sorted().length > 0} fallback={<p class="quiet pad">{t("chart.no_metrics")}</p>}>
-        <MadeCharts made={props.state.made} onMade={(made) => props.onState({ made })} runs={runs()} request={request()} beat={rows.data()} columns={columns()}
+        <MadeCharts made={props.state.made} onMade={(made) => props.onState({ made })} runs={runs()} request={request()} beat={charted.runs()} columns={columns()}
           colorOf={(group) => colors().get(group) ?? "#2f6fde"} hot={props.hot} onHot={props.onHot} onOpen={(run) => go(runPath(run))} onPick={props.onPick} />
         <Board metrics={sorted()} runs={runs()} state={props.state} onState={props.onState} feed={feed} hot={props.hot} onHot={props.onHot}
           onOpen={(run) => go(runPath(run))} question={question} colorOf={(group) => colors().get(group) ?? "#2f6fde"} legend={props.state.pane === "charts"} />

@@ -1,6 +1,6 @@
 /** One experiment's runs: filter, table, chart of the ticked runs. Filter, sort and columns live in the address. */
 
-import { createEffect, createMemo, createSignal, lazy, on, onCleanup, Show, Suspense, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, lazy, on, onCleanup, onMount, Show, Suspense, type JSX } from "solid-js";
 import { about } from "../../app/about";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
@@ -32,19 +32,23 @@ import { createColumns } from "./layout";
 import { NoneMatch } from "./NoneMatch";
 import { QuickFilters } from "./QuickFilters";
 import { rowMenu } from "./row_menu";
+import { answers, columnsIn, createOpening } from "./opening";
 import { createRuns } from "./runs";
 import { createSelection } from "./selection";
 import { SelectionBar } from "./SelectionBar";
 import { createTree } from "./tree";
 
-const ChartPane = lazy(() => import("./ChartPane").then((module) => ({ default: module.ChartPane })));
+const loadCharts = (): Promise<typeof import("./ChartPane")> => import("./ChartPane");
+const ChartPane = lazy(() => loadCharts().then((module) => ({ default: module.ChartPane })));
+
+const NOTHING: Span = { first: 0, last: 0 };
 
 /** What a reader who comes back finds as it was left: ticked runs and scroll position, by experiment. */
 const memory = new Map<string, { search: string; ids: ReadonlySet<string>; top: number }>();
 
 export function WorkspacePage(props: { experiment: string }): JSX.Element {
   const path = (): string => experimentPath(props.experiment);
-  const experiment = load(() => props.experiment, getExperiment);
+  const experiment = load(() => props.experiment, getExperiment, { idle: true });
   const name = (): string => experiment.data()?.name ?? props.experiment;
   showCrumbs(() => [{ label: t("experiments.title"), to: "/" }, { label: name() }]);
 
@@ -61,7 +65,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
   const [hot, setHot] = createSignal<string | null>(null);
   const marks = marksOf(props.experiment);
   const severalUsers = (): boolean => new Set(runs.tables().flatMap((table) => table.user_id).filter(Boolean)).size > 1;
-  const { facts, suggested, nests } = createFacts(props.experiment, () => state().view, () => [runs.beat(), runs.count()], severalUsers);
+  const { facts, suggested, nests, informed, begin: beginFacts } = createFacts(props.experiment, () => state().view, () => [runs.beat(), runs.count()], severalUsers);
   const columns = createColumns(props.experiment, state, change, suggested);
   // The moment at which a span of time is asked for is that of the question.
   const asked = createMemo(() => JSON.stringify([state().status, state().since]));
@@ -71,7 +75,25 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
     experiment: props.experiment, filter: bothFilters(state().filter, quick()), order: orderBy(state().sort, facts().numeric), view: state().view,
     group: groupedBy().map((each) => each.name), nested: nests() && !state().flat, open: nests() || state().group.length ? state().open : [],
   }), undefined, { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
-  const runs = createRuns(query, span, columns.wanted, held);
+  const begun = createOpening(() => ({
+    query: { ...query(), order: orderBy(state().sort), nested: !state().flat, open: state().open },
+    columns: informed() || state().columns !== null ? columns.wanted() : null,
+  }), (opening, asked) => {
+    if (opening) experiment.set(opening.experiment);
+    else experiment.reload();
+    beginFacts(opening && asked.view === state().view ? opening.keys : null);
+    const rows = opening && answers(asked, query()) ? (opening.table ?? opening.outline) : null;
+    const table = opening?.table ?? opening?.outline?.table;
+    runs.begin(rows, table ? columnsIn(table, [...columns.pinned(), ...columns.moving()]) : []);
+  });
+  const following = createMemo(() => (begun() ? { experiment: props.experiment } : null));
+  const runs = createRuns(query, {
+    span: () => (pane() === "charts" ? NOTHING : span()), first: () => (pane() === "table" ? 0 : charts().first), columns: columns.wanted, held, following,
+  });
+  // Charts are fetched while the server looks for rows, and made when these have been painted.
+  const [painted, setPainted] = createSignal(false);
+  onMount(() => { if (pane() !== "table") void loadCharts().catch(() => undefined); });
+  createEffect(on(() => runs.total() !== null, (there) => { if (there) requestAnimationFrame(() => setTimeout(() => setPainted(true))); }));
   const tree = createTree(state, runs.row, () => runs.total() ?? 0, change);
   const before = memory.get(props.experiment);
   const stayed = before?.search === mine() ? before : undefined;
@@ -184,9 +206,9 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
           }
           end={
             <Suspense fallback={<p class="quiet pad">{t("state.loading")}</p>}>
-              <ChartPane experiment={props.experiment} filter={query().filter} order={query().order} view={state().view} total={runs.count() ?? 0}
+              <Show when={painted()} fallback={<p class="quiet pad">{t("state.loading")}</p>}><ChartPane experiment={props.experiment} query={query()} table={runs} following={following()} total={runs.count() ?? 0}
                 selected={selection.ids()} metrics={[...facts().metrics.keys()]} groups={groupable()}
-                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} onPick={selection.take} />
+                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} onPick={selection.take} /></Show>
             </Suspense>
           } />
       </Show>

@@ -5,7 +5,7 @@ import { load } from "../../app/load";
 import { recall, remember } from "../../app/prefs";
 import { getKeys } from "../../core/api";
 import { defaultColumns, factsOf, NO_FACTS, type KeyFacts } from "../../core/columns";
-import type { ViewType } from "../../core/wire";
+import type { RunKeys, ViewType } from "../../core/wire";
 
 /** Counting the keys of many runs takes longer, and what there is of them changes less. */
 const pace = (runs: number): number => (runs < 1000 ? 2000 : 15_000);
@@ -18,16 +18,20 @@ export interface Facts {
   suggested: Accessor<string[]>;
   /** Whether some runs are children of others. */
   nests: Accessor<boolean>;
+  /** Whether the columns are suggested by data, be it by what is remembered of them. */
+  informed: Accessor<boolean>;
+  /** Takes the first keys; null where they have to be asked for. */
+  begin: (keys: RunKeys | null) => void;
 }
 
-/** A filter has no say: it must not take away the columns it speaks of. */
+/** A filter has no say: it must not take away the columns it speaks of. Nothing is asked before `begin`. */
 export function createFacts(experiment: string, view: Accessor<ViewType>, beat: Accessor<unknown>, severalUsers: Accessor<boolean>): Facts {
   let last = 0;
   const keys = load(view, async (which, signal) => {
     const found = factsOf(await getKeys({ experiment_ids: [experiment], filter: "", view: which }, signal));
     last = performance.now();
     return found;
-  }, { keep: true });
+  }, { keep: true, idle: true });
   createEffect(on(beat, () => {
     if (!keys.loading() && performance.now() - last > pace(keys.data()?.total ?? 0)) keys.reload();
   }, { defer: true }));
@@ -42,7 +46,12 @@ export function createFacts(experiment: string, view: Accessor<ViewType>, beat: 
   createEffect(() => {
     if (keys.data()) remember(name, [...suggested(), ...(nests() ? [PARENT] : [])].join("\n"));
   });
-  return { facts, suggested, nests };
+  const begin = (first: RunKeys | null): void => {
+    if (!first) return keys.reload();
+    last = performance.now();
+    keys.set(factsOf(first));
+  };
+  return { facts, suggested, nests, informed: () => before !== undefined || keys.data() !== undefined, begin };
 }
 
 export function sameIds(a: readonly string[], b: readonly string[]): boolean {

@@ -1,20 +1,21 @@
 /** The rows of the runs table: loaded by blocks and columns, kept fresh without moving what the reader points at. */
 
-import { createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
+import { batch, createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
 import { refreshAbout } from "../../app/about";
 import { follow } from "../../app/live";
 import { getOutline, getRuns } from "../../core/api";
+import type { Following } from "../../core/changes";
 import type { Span } from "../../core/grid_layout";
 import { Block, BLOCK, inOldPlaces, RunWindow, type RowPlace } from "../../core/run_window";
-import type { RunTable, ViewType } from "../../core/wire";
+import type { RunOutline, RunTable, ViewType } from "../../core/wire";
 
 const BUSY_PAUSE = 2000;
 const IDLE_PAUSE = 5000;
 /** Milliseconds between two looks at rows that change all the time. */
 const PACE = 1000;
 const LOOK_PAUSE = 60;
-/** Rows beyond those in sight that are loaded before they are needed. */
-const AHEAD = 60;
+/** Rows beyond those in sight that are loaded before they are needed: of who passes many, more. */
+const [AHEAD, FAR_AHEAD] = [60, 200];
 
 export interface RunsQuery {
   experiment: string;
@@ -26,6 +27,18 @@ export interface RunsQuery {
   /** Whether child runs stand below their parents. */
   nested: boolean;
   open: string[];
+}
+
+export interface RunsView {
+  /** The rows in sight. */
+  span: Accessor<Span>;
+  /** Of how many first rows others show something too. */
+  first: Accessor<number>;
+  columns: Accessor<string[]>;
+  /** Whether nothing may move now. */
+  held: Accessor<boolean>;
+  /** What is followed; null before the first rows are here. */
+  following: Accessor<Following | null>;
 }
 
 export interface Runs {
@@ -42,6 +55,10 @@ export interface Runs {
   waiting: Accessor<number | null>;
   showWaiting: () => void;
   reload: () => Promise<void>;
+  /** Takes the first rows, with `columns` of them; null where they have to be asked for. */
+  begin: (rows: RunTable | RunOutline | null, columns: readonly string[]) => void;
+  /** The runs in the first rows, at most so many, only those `among` where given; null while they are not all loaded. */
+  firstRuns: (most: number, among?: ReadonlySet<string>) => RowPlace[] | null;
   /** Counts refreshes, for what else shows these runs. */
   beat: Accessor<number>;
   /** The runs of rows `first` to `last` (not included), loaded or not. */
@@ -63,16 +80,18 @@ const MOST_AT_ONCE = 10_000;
 async function ask(query: RunsQuery, offset: number, limit: number, columns: readonly string[], signal: AbortSignal): Promise<Answer> {
   const { experiment, filter, order, view, group, nested, open } = query;
   const request = { experiment_ids: [experiment], filter, order_by: order, view, offset, limit, columns: [...columns] };
-  const here = new Set(columns);
-  if (group.length === 0 && !nested) {
-    const table = await getRuns(request, signal);
-    return { block: new Block(table, here), total: table.total, runs: table.total };
-  }
-  const outline = await getOutline({ ...request, group_by: group, nested, open }, signal);
-  return { block: new Block(outline.table, here, outline), total: outline.total, runs: outline.runs };
+  const flat = group.length === 0 && !nested;
+  return answerOf(flat ? await getRuns(request, signal) : await getOutline({ ...request, group_by: group, nested, open }, signal), columns);
 }
 
-export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, columns: Accessor<string[]>, held: Accessor<boolean>): Runs {
+function answerOf(rows: RunTable | RunOutline, columns: readonly string[]): Answer {
+  const here = new Set(columns);
+  if (!("table" in rows)) return { block: new Block(rows, here), total: rows.total, runs: rows.total };
+  return { block: new Block(rows.table, here, rows), total: rows.total, runs: rows.runs };
+}
+
+/** Nothing is asked before `begin`. */
+export function createRuns(query: Accessor<RunsQuery>, { span, first, columns, held, following }: RunsView): Runs {
   const rows = new RunWindow();
   const [version, setVersion] = createSignal(0);
   const [total, setTotal] = createSignal<number | null>(null);
@@ -85,6 +104,9 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, col
   let asked = new AbortController();
   /** The store's count before the rows were last looked at; unknown at first, so the first look is always taken. */
   let knownRuns: number | undefined;
+  let begun = false;
+  /** The question that the first rows answer. */
+  let answered: RunsQuery | undefined;
   onCleanup(() => asked.abort());
 
   const changed = (runs: number): void => {
@@ -130,9 +152,10 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, col
     }
     onTheWay.delete(what);
   };
+  const inSight = (): Span => (span().last > span().first ? span() : { first: 0, last: Math.min(BLOCK, first()) });
   const seesRunning = (): boolean => {
     version();
-    for (let row = span().first; row < span().last; row++) {
+    for (let row = inSight().first; row < inSight().last; row++) {
       const place = rows.at(row);
       if (place?.table.status[place.at] === "RUNNING") return true;
     }
@@ -140,45 +163,55 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, col
   };
   /** Fetches only the rows in sight; takes all anew when other runs stand there, unless that would move rows. */
   const refresh = async (signal: AbortSignal): Promise<void> => {
-    const { first, last } = span();
+    const { first: from, last } = inSight();
     const own = asked;
-    const fresh = await ask(query(), first, Math.max(1, Math.min(BLOCK, last - first)), columns(), signal);
+    const fresh = await ask(query(), from, Math.max(1, Math.min(BLOCK, last - from)), columns(), signal);
     if (own.signal.aborted || own !== asked) return;
     setBeat((n) => n + 1);
-    const same = fresh.total === rows.total && Array.from({ length: fresh.block.size }, (_, i) => i).every((i) => fresh.block.id(i) === rows.id(first + i));
+    const same = fresh.total === rows.total && Array.from({ length: fresh.block.size }, (_, i) => i).every((i) => fresh.block.id(i) === rows.id(from + i));
     // The figures of groups change with every point.
     if (!same || fresh.block.outline?.groups.id.length) {
       if (!held() || same) return reload();
       setWaiting(Math.max(0, fresh.runs - (count() ?? 0)));
     } else setWaiting(null);
-    for (const offset of rows.touched(first, last)) {
+    // What is out of sight is asked for again when it is looked at; unless rows have moved, which waits.
+    if (same) rows.age({ first: from, last });
+    for (const offset of rows.touched(from, last)) {
       const block = rows.block(offset);
       if (block) rows.replace(offset, block.with(inOldPlaces(block.table, fresh.block.table), block.columns));
     }
     changed(count() ?? fresh.runs);
   };
 
-  createEffect(on(query, () => void reload()));
+  createEffect(on(query, (now) => {
+    if (begun && now !== answered) void reload();
+    answered = undefined;
+  }));
   // Dragging the scroll bar passes many blocks; only those where it rests a moment are asked for.
   let look: ReturnType<typeof setTimeout> | undefined;
+  let passed = 0;
   const lookAround = (): void => {
     look = undefined;
     if (loading() || error() !== undefined) return;
-    for (const { offset, columns: lacking } of rows.missing(Math.max(0, span().first - AHEAD), span().last + AHEAD, columns())) {
-      void fill(offset, lacking);
-    }
+    const ahead = Math.abs(span().first - passed) > AHEAD / 10 ? FAR_AHEAD : AHEAD;
+    passed = span().first;
+    const around = rows.missing(Math.max(0, span().first - ahead), span().last + ahead, columns(), span());
+    // Nothing moves below the pointer, whoever else shows it.
+    const others = held() && span().first < BLOCK ? [] : rows.missing(0, first(), columns(), { first: 0, last: first() });
+    for (const { offset, columns: lacking } of [...around, ...others]) void fill(offset, lacking);
   };
   createEffect(() => {
     version();
     span();
+    first();
     columns();
     loading();
     look ??= setTimeout(lookAround, LOOK_PAUSE);
   });
   onCleanup(() => clearTimeout(look));
   createEffect(on(held, (now) => { if (!now && waiting() !== null) void reload(); }, { defer: true }));
-  const live: Accessor<boolean> = follow(() => ({ experiment: query().experiment }), async (signal) => {
-    if (error() !== undefined) return;
+  const live: Accessor<boolean> = follow(following, async (signal) => {
+    if (error() !== undefined || !begun) return;
     if (live()) {
       // The pages' head tells how much there is.
       void refreshAbout(signal).catch(() => undefined);
@@ -196,6 +229,26 @@ export function createRuns(query: Accessor<RunsQuery>, span: Accessor<Span>, col
     row: (row) => { version(); return rows.at(row); },
     tables: () => { version(); return rows.tables(); },
     showWaiting: () => void reload(),
+    begin: (early, here) => {
+      begun = true;
+      answered = query();
+      if (!early) return void reload();
+      const { block, total: all, runs } = answerOf(early, here);
+      rows.put(0, block, all);
+      batch(() => { setLoading(false); changed(runs); });
+    },
+    firstRuns: (most, among) => {
+      version();
+      const found: RowPlace[] = [];
+      const wanted = Math.min(most, among?.size ?? most);
+      for (let row = 0; row < rows.total && found.length < wanted; row++) {
+        const place = rows.at(row);
+        if (!place) return null;
+        if (!place.group && (!among || among.has(place.table.run_id[place.at] ?? ""))) found.push(place);
+      }
+      // Ticked runs may stand in no row, below what is closed.
+      return among && found.length < wanted ? null : found;
+    },
     idsOf: async (first, last) => (await ask(query(), first, last - first, [], asked.signal)).block.table.run_id,
     allIds: async () => {
       const flat = { ...query(), group: [], nested: false };
