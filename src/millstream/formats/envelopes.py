@@ -1,12 +1,14 @@
 """An envelope: for each pixel column of a chart the first, last, lowest and highest point, exact at every zoom.
 
 Column of a point: ``(x - low) * width // (high - low + 1)``, in whole numbers. What a part of a series is worth to a
-column is a NaN count and 15 numbers, see `formats/segments`.
+column is a NaN count and 15 numbers, see `formats/segments`. Where an extreme of a column is infinite, the lowest and
+the highest of its numbers that are not follow as two marks more: a spike beside an infinity is seen too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite, isinf
 from typing import Any
 
 from msgspec import Struct
@@ -32,7 +34,8 @@ class View(Struct, frozen=True):
     def columns(self, digests: Iterable[Digest]) -> Iterator[int | None]:
         """For each digest the one column that all of its points are in; -1 when none is inside.
 
-        None when the points must be read: they are in several columns, or only some are inside.
+        None when the points must be read: they are in several columns, or only some are inside, or an extreme is
+        infinite, so that the digest does not say how far the other points go.
         """
         x, low, high, width, span = self.x, self.low, self.high, self.width, self.high - self.low + 1
         for made in digests:
@@ -44,7 +47,8 @@ class View(Struct, frozen=True):
                 yield None
             else:
                 column = (first - low) * width // span
-                yield column if (last - low) * width // span == column else None
+                whole = (last - low) * width // span == column
+                yield column if whole and not _is_infinite(marks) else None
 
 
 class Drawing:
@@ -54,6 +58,7 @@ class Drawing:
         """Nothing yet."""
         self.view = view
         self._columns: dict[int, list[Any]] = {}
+        self._finite: dict[int, list[Any]] = {}
 
     def add_digest(self, column: int, made: Digest) -> None:
         """Add points that are all in `column`."""
@@ -71,10 +76,18 @@ class Drawing:
                 after = stop
             nan_count, marks = stretch.part(start, after)
             self._merge(column, after - start, nan_count, marks)
+            if _is_infinite(marks):
+                self._note(column, stretch.finite(start, after))
             start = after
 
     def columns(self) -> list[tuple[int, list[Any]]]:
-        """(pixel column, [count, NaN count, 15 numbers]) of each column that is not empty, from the left."""
+        """(pixel column, [count, NaN count, 15 numbers]) of each column that is not empty, from the left.
+
+        With an infinite extreme, and other numbers than that, 21 numbers.
+        """
+        for column, finite in self._finite.items():
+            self._columns[column] += finite
+        self._finite = {}
         return sorted(self._columns.items())
 
     def _merge(self, column: int, count: int, nan_count: int, marks: Sequence[Any]) -> None:
@@ -82,6 +95,10 @@ class Drawing:
         if known is None:
             self._columns[column] = [count, nan_count, *marks]
             return
+        if _is_infinite(marks) or isinf(known[10]) or isinf(known[13]):
+            # The extremes that the infinite ones stand before, or will.
+            self._note(column, _finite_of(known[2:]))
+            self._note(column, _finite_of(marks))
         x = self.view.x
         if marks[x] < known[2 + x]:
             known[2:5] = marks[:3]
@@ -99,3 +116,24 @@ class Drawing:
             known[14:17] = marks[12:15]
         known[0] += count
         known[1] += nan_count
+
+    def _note(self, column: int, finite: Sequence[Any]) -> None:
+        """Take in the lowest and highest of some numbers of a column: two marks, or none."""
+        if not finite:
+            return
+        known = self._finite.setdefault(column, list(finite))
+        x = self.view.x
+        if (finite[2], finite[x]) < (known[2], known[x]):
+            known[:3] = finite[:3]
+        if (-finite[5], finite[3 + x]) < (-known[5], known[3 + x]):
+            known[3:] = finite[3:6]
+
+
+def _is_infinite(marks: Sequence[Any]) -> bool:
+    return isinf(marks[LOWEST + 2]) or isinf(marks[HIGHEST + 2])
+
+
+def _finite_of(marks: Sequence[Any]) -> tuple[Any, ...]:
+    """The lowest and the highest mark where they are no infinities; one of them twice; nothing where both are."""
+    found = [marks[place : place + 3] for place in (LOWEST, HIGHEST) if isfinite(marks[place + 2])]
+    return (*found[0], *found[-1]) if found else ()

@@ -118,6 +118,16 @@ class Stretch:
             step + steps[undefined], time + times[undefined], values[undefined],
         )  # fmt: skip
 
+    def finite(self, start: int, stop: int) -> tuple[Any, ...]:
+        """The marks of the lowest and the highest of the finite values from `start` to before `stop`, if there are any."""
+        values = self._values
+        places = [place for place in range(start, stop) if math.isfinite(values[place])]
+        if not places:
+            return ()
+        (step, time), (steps, times) = self._bases, self._offsets
+        ends = min(places, key=values.__getitem__), max(places, key=values.__getitem__)
+        return tuple(number for at in ends for number in (step + steps[at], time + times[at], values[at]))
+
     def _find(self, extreme: Any, numbers: Any, blocks: tuple[float, ...], start: int, stop: int) -> int:
         """The first place of the lowest (or highest) value; `numbers` has another extreme for NaN."""
         first, last = -(-start // BLOCK), stop // BLOCK

@@ -119,6 +119,8 @@ def _marks(columns: Sequence[tuple[int, list[Any]]], x: int) -> _Run:
                 found += [(cells[8 + x], cells[10]), (cells[11 + x], cells[13])]
             if undefined:
                 found.append((cells[14 + x], cells[16]))
+            # Beside infinities the numbers that go farthest.
+            found += [(cells[place + x], cells[place + 2]) for place in range(17, len(cells), 3)]
             found.append((cells[5 + x], cells[7]))
             found.sort(key=_by_x)
         before = None

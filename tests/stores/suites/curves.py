@@ -78,6 +78,27 @@ class CurveSuite:
                 inside = [x for x, _ in points if (low or 0) <= x <= (1999 if high is None else high)]
                 assert (inside[0], inside[-1]) == (low or 0, min(1999, 1999 if high is None else high))
 
+    def test_beside_infinities_the_farthest_numbers_are_in_the_line(self, store: Store, small_parts: None) -> None:
+        run = new_run(store)
+        values = [math.sin(step / 9) for step in range(2000)]
+        values[776], values[777], values[778] = math.inf, 1e9, -math.inf
+        values[900], values[1500], values[1501] = -1e9, math.inf, math.nan
+        for start in (0, 700, 1400):  # a part that has an infinity, and one that has none, come to one column
+            stop = min(start + 700, 2000)
+            log(store, run, [("m", values[step], step, T0 + step) for step in range(start, stop)])
+        for width in (1, 2, 7, 64, 500):
+            for low, high in ((None, None), (0, 1999), (700, 1300), (770, 905)):
+                query = queries.MetricCurves(run_ids=(run,), keys=("m",), low=low, high=high, width=width)
+                (curve,) = store.read(query)
+                points = list(zip(curve.x, curve.y, strict=True))
+                assert {(776, math.inf), (777, 1e9), (778, -math.inf), (900, -1e9)} <= set(points)
+                assert list(curve.x) == sorted(curve.x)
+                assert curve.whole or len(points) <= 7 * width + 2
+        only = new_run(store)
+        log(store, only, [("m", math.inf if step % 2 else -math.inf, step) for step in range(100)])
+        (curve,) = store.read(queries.MetricCurves(run_ids=(only,), keys=("m",), width=2))
+        assert {abs(value) for value in curve.y} == {math.inf}
+
     def test_lines_of_many(self, store: Store) -> None:
         runs = [new_run(store) for _ in range(3)]
         for place, run in enumerate(runs[:2]):
