@@ -119,7 +119,7 @@ class Stretch:
         )  # fmt: skip
 
     def finite(self, start: int, stop: int) -> tuple[Any, ...]:
-        """The marks of the lowest and the highest of the finite values from `start` to before `stop`, if there are any."""
+        """The marks of the lowest and highest of the finite values from `start` to before `stop`, if there are any."""
         values = self._values
         places = [place for place in range(start, stop) if math.isfinite(values[place])]
         if not places:
