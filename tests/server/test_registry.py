@@ -50,6 +50,11 @@ def test_a_registered_models_life(client: Client, store: Store) -> None:
     for number in (1, 2, 3):
         reply = client.get(f"/model-versions/get-artifact?{asked}&version={number}&path=w.bin")
         assert (reply.status, reply.body) == (200, b"weights")
+    for number in (1, 2):
+        listed = client.get(f"/api/ui/version-files?{asked}&version={number}").json()["files"]
+        assert [file["path"] for file in listed] == ["w.bin"], listed
+    assert client.get(f"/api/ui/version-files?{asked}&version=1&path=..").status == 400
+    assert client.get(f"/api/ui/version-files?{asked}&version=9").status == 404
     assert client.get(f"/model-versions/get-artifact?{asked}&version=1&path=no").status == 404
     assert client.get(f"/model-versions/get-artifact?{asked}&version=9&path=w.bin").status == 404
     assert client.get(f"/model-versions/get-artifact?{asked}&version=1&path=../w.bin").status == 400

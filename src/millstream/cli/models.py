@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,8 +73,16 @@ def serve(
             model = _load(model_uri)
         seconds = float(str(setting("SCORING_TIMEOUT"))) if timeout is None else float(timeout)
         app = ScoringApp(model, timeout=seconds, hosts=process.allowed_hosts(host))
-        process.serve(app, listening, click.echo)
+        with _noted(process.url_of(listening), model_uri):
+            process.serve(app, listening, click.echo)
     click.echo("Stopped.", err=True)
+
+
+def _noted(url: str, model: str) -> AbstractContextManager[None]:
+    """Meanwhile a tracking server of the same user on this machine knows of it, so that its pages can call it."""
+    from millstream.server import roster
+
+    return roster.noted(roster.Scorer(pid=os.getpid(), born=roster.born(os.getpid()) or "", url=url, model=model))
 
 
 @models.command()

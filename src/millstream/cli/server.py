@@ -211,6 +211,7 @@ def _open(
     from millstream.stores.open import find_store, on_this_side, open_store
 
     login_options = {name: callers.pop(name) for name in LOGIN_NAMES}
+    scoring = _words(callers.pop("scoring_servers"), "SCORING_SERVERS")
     ways: dict[str, Any] = {"static_prefix": static_prefix, "watch": watching.watch, **_guards(**callers)}
     if passing.only:
         refuse_login(login_options)
@@ -220,7 +221,9 @@ def _open(
     store = open_store(found.uri, root or (passing.destination if passing.serve else None))
     passed: dict[str, Any] = {"artifacts_destination": passing.destination, "serve_artifacts": passing.serve}
     login = open_login(store, static_prefix, login_options)
-    app = make_app(store, started=started, artifact_root=root, gate=login.gate, **ways, **passed)
+    app = make_app(
+        store, started=started, artifact_root=root, gate=login.gate, scoring_servers=scoring, **ways, **passed
+    )
     return store, found.public, found.how, app, login
 
 

@@ -36,6 +36,13 @@ def _check_origins(text: str) -> None:
         parse_origin(origin)
 
 
+def _check_scoring(text: str) -> None:
+    from millstream.server.scoring import check_destination
+
+    for url in filter(None, text.split(",")):
+        check_destination(url.strip())
+
+
 STORE = (
     click.option(
         "--backend-store-uri",
@@ -80,6 +87,12 @@ CALLERS = (
         "--x-frame-options",
         type=click.Choice(["SAMEORIGIN", "DENY", "NONE"], case_sensitive=False),
         help="Whose pages may show these pages in a frame: this server's, nobody's, everybody's.",
+    ),
+    click.option(
+        "--scoring-servers",
+        metavar="URLS",
+        callback=checked(_check_scoring),
+        help="Scoring servers that users may call from the pages, as http://host:port, separated by commas.",
     ),
 )
 PROCESS = (

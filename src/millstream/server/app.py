@@ -21,6 +21,7 @@ from millstream.formats.wire import families
 from millstream.formats.wire.artifacts import Fetch
 from millstream.formats.wire.logged_models import Fetch as ModelFetch
 from millstream.formats.wire.model_versions import Fetch as VersionFetch
+from millstream.formats.wire.model_versions import List as VersionList
 from millstream.formats.wire.needs import ANYONE, CALLER, edit, read
 from millstream.formats.wire.table import ROUTES
 from millstream.server import facts, interface, openings
@@ -38,6 +39,7 @@ from millstream.server.limits import Admission, Limits, Room
 from millstream.server.places import Places
 from millstream.server.proxy import Destination, Proxy
 from millstream.server.routes import Api, Known
+from millstream.server.scoring import Scoring
 from millstream.server.served import ServedStore
 from millstream.server.static import Pages, check_prefix
 from millstream.server.subscribers import Subscribers
@@ -56,6 +58,7 @@ def make_app(
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),
     frames: str = "SAMEORIGIN",
+    scoring_servers: Iterable[str] = (),
     started: int | None = None,
     artifact_root: str | None = None,
     artifacts_destination: str | None = None,
@@ -68,7 +71,8 @@ def make_app(
 
     `static_prefix` is the path that stands before every URL when a proxy passes it on; `allowed_hosts` are names
     it answers to beside localhost and IP addresses; `allowed_origins` are other sites whose pages may call it, and
-    `frames` says whose may show its pages (SAMEORIGIN, DENY, NONE); `started` is the start time to show (ms, default
+    `frames` says whose may show its pages (SAMEORIGIN, DENY, NONE); `scoring_servers` may be called from
+    the pages, beside those that run on this machine; `started` is the start time to show (ms, default
     now); `artifact_root` is where new experiments keep artifacts (default: `artifacts_destination`, else the store
     decides). With `serve_artifacts` clients reach artifacts on this machine and below `artifacts_destination` through
     the server. `gate` asks for a login. `limits` say how much is taken on at a time. `watch` is told of every request.
@@ -85,6 +89,7 @@ def make_app(
         _changes(served, gate),
         Door(path=EXPORT, answer=Exports(served).get, needs=read(experiment="experiment_id"), request=Export),
         *_files(Files(served)),
+        *Scoring(scoring_servers).doors(),
         *Proxy(served if serve_artifacts else None, places.signs).doors(),
         *(gate.doors if gate else ()),
         *watch.doors,
@@ -135,6 +140,12 @@ def _files(files: Files) -> tuple[Door, ...]:
             answer=files.get_of_version,
             needs=read(registered_model="name"),
             request=VersionFetch,
+        ),
+        Door(
+            path="/api/ui/version-files",
+            answer=files.list_of_version,
+            needs=read(registered_model="name"),
+            request=VersionList,
         ),
         Door(path=upload, answer=files.put, needs=edit(run="run_id"), request=Fetch, methods=("POST",)),
         Door(path=f"{models}/artifacts/files", answer=files.get_of_model, needs=of_model, request=ModelFetch),

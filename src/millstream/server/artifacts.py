@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from millstream.drivers.artifacts.base import Artifacts
+from millstream.formats.wire import encode
 from millstream.formats.wire.artifacts import Fetch
 from millstream.formats.wire.decode import read_query
 from millstream.formats.wire.logged_models import Fetch as ModelFetch
 from millstream.formats.wire.logged_models import checked_model
 from millstream.formats.wire.model_versions import Fetch as VersionFetch
+from millstream.formats.wire.model_versions import List as VersionList
 from millstream.formats.wire.model_versions import checked_name, checked_version
 from millstream.formats.wire.runs import checked_run
 from millstream.server.downloads import send_file
@@ -54,6 +58,20 @@ class Files:
             return artifacts, below / path
 
         return await send_file(request, find, f"Version {asked.version} of the model {asked.name!r}")
+
+    async def list_of_version(self, request: Request) -> Response:
+        """What lies in a directory of a version's model; the root of one that is a single file is that file."""
+        fields = read_query(request.scope["query_string"], VersionList)
+        asked = GetModelVersion(name=checked_name(fields.name), version=checked_version(fields.version))
+        path = RelPath.parse(fields.path)
+
+        def find() -> list[dict[str, Any]]:
+            artifacts, below = self.store.version_files(asked)
+            root = f"{below}/" if below.segments else ""
+            found = artifacts.list(below / path)
+            return [{**encode.file(item), "path": item.path.removeprefix(root)} for item in found]
+
+        return json_reply({"files": await to_thread.run_sync(find)})
 
     async def put(self, request: Request) -> Response:
         """Store the body as a file: whole or not at all."""

@@ -11,9 +11,10 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,8 @@ from millstream.values.settings import text_setting
 
 # Linux says it without a package that takes memory.
 _PROC = Path("/proc/self/stat").exists()
+SCORERS = "scorers"
+Noted = TypeVar("Noted", "Entry", "Scorer")
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -64,15 +67,30 @@ class Entry(Struct, frozen=True, kw_only=True):
         return True
 
 
+class Scorer(Struct, frozen=True, kw_only=True):
+    """A running scoring server; `model` is the URI that it was started with."""
+
+    pid: int
+    born: str
+    url: str
+    model: str
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still this process."""
+        return born(self.pid) == self.born
+
+
 _read_entry = json_reader(Entry)
+_read_scorer = json_reader(Scorer)
 
 
-def folder() -> Path:
+def folder(kind: str = "servers") -> Path:
     """Where the servers of this user on this machine are noted; homes may be shared by machines, so one each."""
     named = text_setting("STATE_DIR")
     state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     base = Path(named).expanduser() if named else Path(state, "millstream")
-    return base / "servers" / (re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname()) or "_")
+    return base / kind / (re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname()) or "_")
 
 
 def born(pid: int) -> str | None:
@@ -95,27 +113,34 @@ def born(pid: int) -> str | None:
 
 def entries() -> list[Entry]:
     """The servers that run, by port. What is left of those that were killed is removed."""
-    found = []
-    for path in folder().glob("*.json"):
+    return sorted(_running(folder(), _read_entry), key=lambda entry: (entry.port, entry.since))
+
+
+def scorers() -> list[Scorer]:
+    """The scoring servers that run, by address; as `entries`."""
+    return sorted(_running(folder(SCORERS), _read_scorer), key=lambda scorer: scorer.url)
+
+
+def _running(place: Path, read: Callable[[bytes], Noted]) -> Iterator[Noted]:
+    for path in place.glob("*.json"):
         try:
-            entry = _read_entry(path.read_bytes())
+            found = read(path.read_bytes())
         except FileNotFoundError:
             continue
         except (OSError, msgspec.MsgspecError):
-            entry = None
-        if entry is not None and entry.running:
-            found.append(entry)
+            found = None
+        if found is not None and found.running:
+            yield found
         else:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
                 path.with_suffix(".sock").unlink(missing_ok=True)
-    return sorted(found, key=lambda entry: (entry.port, entry.since))
 
 
 @contextlib.contextmanager
-def noted(entry: Entry) -> Iterator[None]:
-    """Have `entry` in the list meanwhile. A place that cannot be written to keeps no server from running."""
-    path = folder() / f"{entry.pid}.json"
+def noted(entry: Entry | Scorer) -> Iterator[None]:
+    """Have `entry` in its list meanwhile. A place that cannot be written to keeps no server from running."""
+    path = folder("servers" if isinstance(entry, Entry) else SCORERS) / f"{entry.pid}.json"
     new = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -227,6 +227,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Comma-separated other sites, as https://a.example, whose pages may ask the server and change runs.",
     ),
     Setting(
+        "SCORING_SERVERS",
+        str,
+        None,
+        None,
+        "Comma-separated scoring servers, as http://host:port, that users may call from the server's pages.",
+    ),
+    Setting(
         "X_FRAME_OPTIONS",
         str,
         "SAMEORIGIN",

@@ -1,6 +1,6 @@
 /** The frame of every page: top bar, the page itself, messages. A page that breaks leaves the frame standing. */
 
-import { createSignal, ErrorBoundary, For, lazy, Match, onCleanup, onMount, Show, Suspense, Switch, type JSX } from "solid-js";
+import { createMemo, createSignal, ErrorBoundary, For, lazy, Match, onCleanup, onMount, Show, Suspense, Switch, type JSX } from "solid-js";
 import { onReach } from "../core/api";
 import { matchRoute, type Route } from "../core/router";
 import { ExperimentsPage } from "../pages/experiments/ExperimentsPage";
@@ -14,6 +14,9 @@ import { copy, Failure, ToastBar } from "./notices";
 import { language, setLanguage, setTheme, t, themeChoice, type Language, type ThemeChoice } from "./prefs";
 
 const RunPage = lazy(() => import("../pages/run/RunPage").then((module) => ({ default: module.RunPage })));
+const ModelsPage = lazy(() => import("../pages/models/ModelsPage").then((module) => ({ default: module.ModelsPage })));
+const ModelPage = lazy(() => import("../pages/models/ModelPage").then((module) => ({ default: module.ModelPage })));
+const VersionPage = lazy(() => import("../pages/models/VersionPage").then((module) => ({ default: module.VersionPage })));
 const ComparePage = lazy(() => import("../pages/compare/ComparePage").then((module) => ({ default: module.ComparePage })));
 
 export function Shell(): JSX.Element {
@@ -52,11 +55,22 @@ function Page(): JSX.Element {
     const now = route();
     return now.page === "run" ? now.run : undefined;
   };
+  const model = (): string | undefined => {
+    const now = route();
+    return now.page === "model" ? now.model : undefined;
+  };
+  const version = createMemo((): [string, string] | undefined => {
+    const now = route();
+    return now.page === "version" ? [now.model, now.version] : undefined;
+  }, undefined, { equals: (a, b) => a?.[0] === b?.[0] && a?.[1] === b?.[1] });
   return (
     <Switch fallback={<Missing />}>
       <Match when={route().page === "experiments"}><ExperimentsPage /></Match>
       <Match when={runs()} keyed>{(id) => <WorkspacePage experiment={id} />}</Match>
       <Match when={run()} keyed>{(id) => <RunPage run={id} />}</Match>
+      <Match when={route().page === "models"}><ModelsPage /></Match>
+      <Match when={model()} keyed>{(name) => <ModelPage model={name} />}</Match>
+      <Match when={version()} keyed>{([name, number]) => <VersionPage model={name} version={number} />}</Match>
       <Match when={route().page === "compare"}><ComparePage /></Match>
     </Switch>
   );

@@ -2,7 +2,7 @@
 
 import { get, post, REST } from "./api";
 import { withQuery } from "./base";
-import type { KeyValue } from "./wire";
+import type { ArtifactFile, KeyValue } from "./wire";
 
 export interface ModelVersion {
   name: string;
@@ -159,3 +159,29 @@ export function nameFilter(text: string): string {
   const words = text.trim().replaceAll(/["']/g, "_");
   return words ? `name ILIKE '%${words}%'` : "";
 }
+
+/** The files and folders in a folder of a version's model; "" is the root. */
+export const listVersionFiles = async (name: string, version: string, path: string, signal?: AbortSignal): Promise<ArtifactFile[]> =>
+  (await get<{ files?: ArtifactFile[] }>("api/ui/version-files", { name, version, path: path || undefined }, signal)).files ?? [];
+
+export interface ScoringServer {
+  url: string;
+  /** What it serves, where that is known. */
+  model: string;
+}
+
+/** The scoring servers that this server may call. */
+export const getScoringServers = async (signal?: AbortSignal): Promise<ScoringServer[]> =>
+  (await get<{ servers?: ScoringServer[] }>("api/ui/scoring-servers", {}, signal)).servers ?? [];
+
+export interface Score {
+  status: number;
+  milliseconds: number;
+  type: string;
+  body: string;
+  /** Whether the answer is longer than what is here. */
+  cut: boolean;
+}
+
+/** What a scoring server says to a request, a text in JSON. */
+export const score = (url: string, request: string, signal?: AbortSignal): Promise<Score> => post("api/ui/score", { url, request }, signal);

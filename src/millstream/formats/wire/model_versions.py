@@ -55,6 +55,14 @@ class Fetch(Request, frozen=True, kw_only=True):
     path: Text
 
 
+class List(Request, frozen=True, kw_only=True):
+    """Fields of ui/version-files; `path` is from the root of the version's model."""
+
+    name: Text
+    version: Int64
+    path: str = ""
+
+
 class Update(Request, frozen=True, kw_only=True):
     """Fields of model-versions/update; without a description it has none from then on."""
 

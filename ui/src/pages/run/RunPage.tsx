@@ -1,6 +1,6 @@
 /** One run: what it is, its parameters and metrics, charts, files. It is asked for when it changes. */
 
-import { createMemo, For, Match, Show, Switch, type JSX } from "solid-js";
+import { createMemo, createSignal, For, lazy, Match, Show, Suspense, Switch, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
 import { follow } from "../../app/live";
 import { clock, load } from "../../app/load";
@@ -19,6 +19,7 @@ import { ArtifactsTab } from "./ArtifactsTab";
 import { MetricsTab } from "./MetricsTab";
 import { OverviewTab } from "./OverviewTab";
 
+const RegisterDialog = lazy(() => import("../models/RegisterDialog").then((module) => ({ default: module.RegisterDialog })));
 /** Milliseconds between two questions about a run that is written all the time. */
 const PACE = 500;
 const TABS: readonly RunTab[] = ["overview", "metrics", "system", "artifacts"];
@@ -71,6 +72,7 @@ export function RunPage(props: { run: string }): JSX.Element {
 
 function Header(props: { run: Run; name: string; onChanged: () => void }): JSX.Element {
   const info = (): Run["info"] => props.run.info;
+  const [registering, setRegistering] = createSignal(false);
   const now = clock(() => info().status === "RUNNING");
   const start = (): number | null => toInteger(info().start_time);
   const end = (): number | null => toInteger(info().end_time) || null;
@@ -96,7 +98,9 @@ function Header(props: { run: Run; name: string; onChanged: () => void }): JSX.E
           <dd class="mono">{info().run_id} <CopyButton text={info().run_id} label={t("run.copy_id")} /></dd>
         </div>
         <div><dt class="hidden">{t("compare.title")}</dt><dd><Link to={comparePath([info().run_id], [info().experiment_id])}>{t("compare.with_others")}</Link></dd></div>
+        <div><dt class="hidden">{t("run.register")}</dt><dd><button type="button" class="link" onClick={() => setRegistering(true)}>{t("run.register")}</button></dd></div>
       </dl>
+      <Suspense><Show when={registering()}><RegisterDialog run={props.run} onClose={() => setRegistering(false)} /></Show></Suspense>
       <Show when={info().lifecycle_stage === "deleted"}>
         <p class="failure">{t("run.deleted")} <button type="button" onClick={() => void restore()}>{t("action.restore")}</button></p>
       </Show>

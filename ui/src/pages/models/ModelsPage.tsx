@@ -1,0 +1,180 @@
+/** The registry: all models, by name or by when they changed; more are fetched as the list is scrolled. */
+
+import "./texts";
+import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, Show, Suspense, type JSX } from "solid-js";
+import { showCrumbs } from "../../app/crumbs";
+import { bindKeys } from "../../app/keys";
+import { clock } from "../../app/load";
+import { go, Link, place } from "../../app/nav";
+import { CopyButton, Failure } from "../../app/notices";
+import { language, t } from "../../app/prefs";
+import { exactMoment, formatMoment } from "../../core/format";
+import { createModel, nameFilter, searchModels, type ModelVersion, type RegisteredModel } from "../../core/registry";
+import { modelPath, versionPath } from "../../core/router";
+import { toInteger } from "../../core/wire";
+
+const NameDialog = lazy(() => import("./Dialogs").then((module) => ({ default: module.NameDialog })));
+const AT_ONCE = 100;
+const ORDERS = ["name ASC", "name DESC", "last_updated_timestamp DESC", "last_updated_timestamp ASC"] as const;
+const SNIPPET = 'import millstream\nmillstream.register_model("runs:/RUN_ID/model", "digits")';
+
+export function ModelsPage(): JSX.Element {
+  const mine = createMemo((last: string) => (place().path === "/models" ? place().search : last), place().search);
+  const query = createMemo(() => new URLSearchParams(mine()));
+  const search = createMemo(() => query().get("q") ?? "");
+  const order = createMemo(() => ORDERS.find((each) => each === query().get("sort")) ?? ORDERS[0]);
+  const set = (name: string, value: string, replace = false): void => {
+    const next = new URLSearchParams(mine());
+    if (value) next.set(name, value);
+    else next.delete(name);
+    go(`/models${next.size ? `?${next}` : ""}`, replace);
+  };
+  const list = createList(search, order);
+  const [making, setMaking] = createSignal(false);
+  const now = clock(() => true);
+  let field: HTMLInputElement | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  showCrumbs(() => [{ label: t("models.title") }]);
+  bindKeys({ "/": (event) => { event.preventDefault(); field?.focus(); }, Escape: () => field?.blur() });
+  const head = (name: string, first: (typeof ORDERS)[number], second: (typeof ORDERS)[number], wide = false): JSX.Element => (
+    <th scope="col" classList={{ wide }} aria-sort={order() === first || order() === second ? (order().endsWith("ASC") ? "ascending" : "descending") : undefined}>
+      <button type="button" class="sort" onClick={() => set("sort", order() === first ? second : first)}>
+        {name}<span class="sort-sign" aria-hidden="true">{order() === first || order() === second ? (order().endsWith("ASC") ? "↑" : "↓") : ""}</span>
+      </button>
+    </th>
+  );
+  return (
+    <section class="page">
+      <div class="head models-head">
+        <h1>{t("models.title")}</h1>
+        <button type="button" onClick={() => setMaking(true)}>{t("models.new")}</button>
+      </div>
+      <Show when={list.error()}><Failure what={t("models.list_failed")} error={list.error()} retry={list.reload} /></Show>
+      <Show when={list.models().length > 0 || search()} fallback={<Show when={list.whole() && !list.error()}><NoModels /></Show>}>
+        <label class="search">
+          <span class="hidden">{t("models.search")}</span>
+          <input ref={field} type="search" placeholder={t("models.search")} value={search()} onInput={(event) => {
+            const text = event.currentTarget.value;
+            clearTimeout(timer);
+            timer = setTimeout(() => set("q", text, true), 150);
+          }} />
+        </label>
+        <Show when={list.models().length > 0} fallback={<p class="quiet">{t(list.whole() ? "models.none_match" : "state.loading", { text: search() })}</p>}>
+          <table class="list models-list">
+            <thead>
+              <tr>
+                {head(t("column.name"), "name ASC", "name DESC")}
+                <th scope="col">{t("models.latest")}</th>
+                <th scope="col">{t("models.aliases")}</th>
+                <th scope="col" class="wide">{t("run.tags")}</th>
+                <th scope="col" class="wide">{t("models.owner")}</th>
+                {head(t("models.changed"), "last_updated_timestamp DESC", "last_updated_timestamp ASC", true)}
+              </tr>
+            </thead>
+            <tbody><For each={list.models()}>{(model) => <ModelRow model={model} now={now()} />}</For></tbody>
+          </table>
+          <p class="quiet list-end" ref={list.watch}>{list.whole() ? t("models.count", { n: list.models().length }) : t("state.loading")}</p>
+        </Show>
+      </Show>
+      <Suspense>
+        <Show when={making()}>
+          <NameDialog title={t("models.new_title")} name="" action={t("models.create")} described onClose={() => setMaking(false)}
+            onDone={async (name, text) => { await createModel(name, text); go(modelPath(name)); }} />
+        </Show>
+      </Suspense>
+    </section>
+  );
+}
+
+interface List {
+  models: () => RegisteredModel[];
+  error: () => unknown;
+  whole: () => boolean;
+  reload: () => void;
+  /** More are fetched when this element comes near. */
+  watch: (end: HTMLElement) => void;
+}
+
+function createList(search: () => string, order: () => string): List {
+  const [models, setModels] = createSignal<RegisteredModel[]>([]);
+  const [error, setError] = createSignal<unknown>();
+  const [whole, setWhole] = createSignal(false);
+  let own = new AbortController();
+  let next: string | undefined;
+  let busy = false;
+  let near = false;
+  const fetchMore = async (fresh: boolean): Promise<void> => {
+    if (fresh) {
+      own.abort();
+      own = new AbortController();
+      next = undefined;
+    } else if (busy || whole() || error()) return;
+    const mine = own;
+    busy = true;
+    try {
+      const page = await searchModels({ filter: nameFilter(search()), order: order(), most: AT_ONCE, token: next }, mine.signal);
+      if (mine.signal.aborted) return;
+      next = page.next;
+      setModels((before) => (fresh ? page.items : [...before, ...page.items]));
+      setWhole(next === undefined);
+      setError(undefined);
+    } catch (cause) {
+      if (mine.signal.aborted) return;
+      setError(() => cause);
+    }
+    busy = false;
+    // A short page leaves the end in sight, and no crossing tells of it.
+    if (near) setTimeout(() => { if (near) void fetchMore(false); });
+  };
+  createEffect(on([search, order], () => void fetchMore(true)));
+  onCleanup(() => own.abort());
+  return {
+    models, error, whole, reload: () => { setError(undefined); void fetchMore(true); },
+    watch: (end) => {
+      const watcher = new IntersectionObserver((entries) => {
+        near = entries.at(-1)?.isIntersecting ?? false;
+        if (near) void fetchMore(false);
+      }, { rootMargin: "600px" });
+      queueMicrotask(() => watcher.observe(end));
+      onCleanup(() => { near = false; watcher.disconnect(); });
+    },
+  };
+}
+
+/** The newest of the versions that a model tells of. */
+export function newest(model: RegisteredModel): ModelVersion | undefined {
+  return (model.latest_versions ?? []).reduce<ModelVersion | undefined>((best, each) => (!best || Number(each.version) > Number(best.version) ? each : best), undefined);
+}
+
+function ModelRow(props: { model: RegisteredModel; now: number }): JSX.Element {
+  const last = (): ModelVersion | undefined => newest(props.model);
+  const changed = (): number | null => toInteger(props.model.last_updated_timestamp);
+  const stages = (): ModelVersion[] => (props.model.latest_versions ?? []).filter((each) => each.current_stage && each.current_stage !== "None");
+  return (
+    <tr>
+      <td class="name">
+        <Link to={modelPath(props.model.name)}>{props.model.name}</Link>
+        <Show when={props.model.description}>{(text) => <p class="quiet model-about" title={text()}>{text()}</p>}</Show>
+      </td>
+      <td>
+        <Show when={last()} fallback={<span class="quiet">{t("models.no_versions")}</span>}>{(version) => <Link to={versionPath(props.model.name, version().version)}>{t("models.version_n", { n: version().version })}</Link>}</Show>
+        <For each={stages()}>{(version) => <span class={`stage ${version.current_stage?.toLowerCase()}`} title={t("models.version_n", { n: version.version })}>{version.current_stage}</span>}</For>
+      </td>
+      <td><span class="aliases"><For each={props.model.aliases}>{(each) => <Link class="alias" to={versionPath(props.model.name, each.version)} title={t("models.version_n", { n: each.version })}>@{each.alias}</Link>}</For></span></td>
+      <td class="wide"><span class="aliases"><For each={(props.model.tags ?? []).slice(0, 4)}>{(tag) => <span class="tag" title={`${tag.key}: ${tag.value}`}><span class="quiet">{tag.key}</span> <span class="tag-value">{tag.value}</span></span>}</For></span></td>
+      <td class="wide">{last()?.user_id}</td>
+      <td class="wide quiet" title={exactMoment(changed(), language())}>{formatMoment(changed(), language(), props.now)}</td>
+    </tr>
+  );
+}
+
+function NoModels(): JSX.Element {
+  return (
+    <div class="empty">
+      <h2>{t("models.none")}</h2>
+      <p>{t("models.how")}</p>
+      <div class="snippet"><pre><code>{SNIPPET}</code></pre><CopyButton text={SNIPPET} label={t("action.copy")} /></div>
+      <p class="quiet">{t("models.or_page")}</p>
+    </div>
+  );
+}
