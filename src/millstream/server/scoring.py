@@ -25,6 +25,7 @@ from millstream.server.errors import json_reply
 from millstream.server.guards import read_json
 from millstream.server.limits import Room
 from millstream.values.errors import BadRequest, InvalidValue, NotPermitted, Unavailable
+from millstream.values.readers import json_reader
 from millstream.values.servers import ServerUri
 
 SERVERS = "/api/ui/scoring-servers"
@@ -62,7 +63,7 @@ class Told(Struct, frozen=True):
     cut: bool
 
 
-_read_asked = msgspec.json.Decoder(Asked).decode
+_read_asked = json_reader(Asked)
 
 
 def running() -> list[Destination]:
