@@ -77,7 +77,15 @@ def is_signing(way: Way) -> bool:
 def is_read(way: Way) -> bool:
     return (
         way.path.endswith(
-            ("presigned-download-url", "ui/series", "ui/envelope", "ui/curves", "ui/tokens", "get-latest-versions")
+            (
+                "presigned-download-url",
+                "ui/series",
+                "ui/envelope",
+                "ui/curves",
+                "ui/opening",
+                "ui/tokens",
+                "get-latest-versions",
+            )
         )
         or "{token_id}" in way.path
     )
