@@ -20,7 +20,7 @@ from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.route import Given, Route
 from millstream.formats.wire.table import ROUTES, Table
 from millstream.server.interface import Server, routes
-from millstream.values import entities, ops, outlines, queries
+from millstream.values import entities, ops, outlines, overviews, queries
 from millstream.values.entities import Metric, Page, Param, RunTag
 from millstream.values.errors import DataDamaged, InvalidValue
 
@@ -86,6 +86,11 @@ KEYS = outlines.RunKeys(
     outlines.KeyColumns(["p", "값"], [1, 2], [True, False], [False, True], [None, "0.5"]),
     outlines.KeyColumns([], [], [], [], []),
 )
+RUNS_ONLY = structs.replace(TABLE_OF_RUNS, metrics={}, params={}, tags={})
+ALL_EXPERIMENTS = overviews.ExperimentColumns(
+    ["7", "8"], ["실험 #1", ""], ["active", "deleted"], [T0, None], [TEXT, ""], [2, 0], [1, 0], [RUN, None],
+    ["이름", None], ["RUNNING", None], [T0, None],
+)  # fmt: skip
 SAID: list[tuple[Any, Any]] = [
     (ops.CreateExperiment(name="실험 #1", time=T0, artifact_location="s3://b/x", tags={"t": TEXT, "e": ""}), "7"),
     (ops.CreateExperiment(name="0", time=T0), "7"),
@@ -238,6 +243,10 @@ SAID: list[tuple[Any, Any]] = [
     (outlines.OutlineRuns(experiment_ids=()), outlines.RunOutline(0, 0, [], [], [], TABLE_OF_RUNS, GROUPS)),
     (outlines.ListKeys(experiment_ids=("7",), filter=TEXT, view=2), KEYS),
     (outlines.ListKeys(experiment_ids=()), KEYS),
+    (overviews.ListExperiments(view=3), ALL_EXPERIMENTS),
+    (overviews.ListExperiments(), overviews.ExperimentColumns([], [], [], [], [], [], [], [], [], [], [])),
+    (overviews.FindRuns(text=TEXT, status="RUNNING", limit=3), RUNS_ONLY),
+    (overviews.FindRuns(), RUNS_ONLY),
     (queries.MetricEnvelope(run_id=RUN, key="m", x="relative", low=-1, high=2**40, width=7), ENVELOPE),
     (queries.MetricEnvelope(run_id=RUN, key="m"), ENVELOPE),
     (

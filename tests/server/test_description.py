@@ -247,6 +247,8 @@ def live_pages(life: Life, run_id: str) -> None:
     life.ask("POST", "keys", {"experiment_ids": ["0"]})
     for group_by in ([], ["params.p"]):
         life.ask("POST", "opening", {"experiment_id": "0", "group_by": group_by})
+    life.ask("POST", "experiments", {})
+    life.ask("POST", "find-runs", {"status": "RUNNING"})
     life.ask("POST", "series", {"run_ids": [run_id], "key": "m"})
     life.ask("POST", "curves", {"run_ids": [run_id], "keys": ["m", "none"], "since": [None]})
     for key in ("m", "none"):

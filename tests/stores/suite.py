@@ -17,6 +17,7 @@ from tests.stores.suites.model_life import ModelLifeSuite
 from tests.stores.suites.model_points import ModelPointSuite
 from tests.stores.suites.models import ModelSuite
 from tests.stores.suites.outlines import OutlineSuite
+from tests.stores.suites.overviews import OverviewSuite
 from tests.stores.suites.registry import RegistrySuite
 from tests.stores.suites.registry_searches import RegistrySearchSuite
 from tests.stores.suites.runs import RunSuite
@@ -32,6 +33,7 @@ class StoreSuite(
     CurveSuite,
     SearchSuite,
     OutlineSuite,
+    OverviewSuite,
     ModelSuite,
     ModelPointSuite,
     ModelLifeSuite,

@@ -39,7 +39,7 @@ UNSAID = {
         before_the_first_experiment_comes_the_default_one""",
     "what somebody may see is the server's to say, by who logs in": """
         lists_and_counts_know_only_what_is_seen lists_know_only_of_models_that_are_seen
-        searches_know_only_what_is_seen""",
+        searches_know_only_what_is_seen nobody_is_told_of_what_he_may_not_know""",
     "the server makes the ids of experiments and logged models": """
         a_chosen_id_and_location_are_kept a_new_model_is_there_whole""",
     "the server says who registers a version": "versions_are_numbered_and_there_whole",

@@ -79,7 +79,7 @@ def make_app(
     """
     limits = limits or Limits()
     now = time.time_ns() // 1_000_000
-    server = interface.Server(version("millstream"), now if started is None else started)
+    server = interface.Server(version("millstream"), now if started is None else started, login=gate is not None)
     places = Places.of(store.uri, artifact_root, artifacts_destination, proxied=serve_artifacts)
     served = ServedStore(store, places)
     pages = Pages(static_prefix)

@@ -14,7 +14,7 @@ from millstream.formats.wire.encode import double
 from millstream.formats.wire.needs import NARROWED, Needs, edit, manage, read
 from millstream.formats.wire.route import Form, Given, Request, Route, reply_nothing
 from millstream.formats.wire.runs import checked_run
-from millstream.server import replies
+from millstream.server import overviews, replies
 from millstream.values import ops, outlines, queries
 from millstream.values.entities import Metric, ViewType
 from millstream.values.names import MAX_RESULTS, check_experiment_id
@@ -119,6 +119,7 @@ class Server(Struct, frozen=True):
 
     version: str
     started: int
+    login: bool = False
 
 
 def within(name: str, value: int, least: int, most: int) -> int:
@@ -315,6 +316,7 @@ def routes(server: Server) -> tuple[Route, ...]:
             prefixes=PREFIX,
         ),
         *_asked(),
+        *overviews.ROUTES,
     )
 
 

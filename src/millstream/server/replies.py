@@ -20,10 +20,11 @@ class StoreObject(Answer, frozen=True, kw_only=True):
 
 
 class About(Answer, frozen=True, kw_only=True):
-    """This server: its version, when it was started (ms), and its store."""
+    """This server: its version, when it was started (ms), whether users log in, and its store."""
 
     version: str
     started: int
+    login: bool
     store: StoreObject
 
 
@@ -43,6 +44,25 @@ class RunColumns(Answer, frozen=True, kw_only=True):
     metrics: dict[str, list[Number | None]]
     params: dict[str, list[str | None]]
     tags: dict[str, list[str | None]]
+
+
+class ExperimentColumns(Answer, frozen=True, kw_only=True):
+    """Experiments in columns, the newest first, with counts of their active runs and the last of these to start.
+
+    `note` is the beginning of the experiment's note.
+    """
+
+    experiment_id: list[str]
+    name: list[str]
+    lifecycle_stage: list[Stage]
+    creation_time: list[int | None]
+    note: list[str]
+    runs: list[int]
+    running: list[int]
+    last_run: list[str | None]
+    last_name: list[str | None]
+    last_status: list[Status | None]
+    last_start: list[int | None]
 
 
 class Spread(Answer, frozen=True, kw_only=True):

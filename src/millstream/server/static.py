@@ -24,7 +24,7 @@ _BASE = re.compile(rb"""<base\s+href=["'][^"']*["']\s*/?>""")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~\-]+)*")
 _PAGE = re.compile(
     r"/*(?:e/+[^/]+(?:/+runs)?|r/+[^/]+(?:/+(?:overview|metrics|system|artifacts))?"
-    r"|compare|models(?:/+[^/]+(?:/+v/+[1-9][0-9]*)?)?)?/*",
+    r"|settings|compare|models(?:/+[^/]+(?:/+v/+[1-9][0-9]*)?)?)?/*",
     re.DOTALL,
 )
 _API = ("/api/", "/ajax-api/", "/get-artifact/", "/graphql/", "/metrics/", "/model-versions/")

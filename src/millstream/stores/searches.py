@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, select
 
 from millstream.drivers.sql import key_lists, read, schema, search, tables
 from millstream.drivers.sql import outlines as layouts
+from millstream.drivers.sql import overviews as across
 from millstream.drivers.sql.conditions import of_seen
 from millstream.drivers.sql.facets import Facets
 from millstream.formats.filters import (
@@ -25,13 +26,14 @@ from millstream.formats.filters import (
     parse_order,
 )
 from millstream.formats.tokens import decode_token, next_token
-from millstream.values import names, outlines, queries
-from millstream.values.entities import ACTIVE, Experiment, Page, Run, ViewType
+from millstream.values import names, outlines, overviews, queries
+from millstream.values.entities import ACTIVE, Experiment, Page, Run, RunStatus, ViewType
 from millstream.values.errors import InvalidValue
 from millstream.values.refusals import no_run
 from millstream.values.rights import EVERYTHING, Seen
 
 MAX_FACETS = 100
+MAX_WORDS = 500
 
 
 class Reading(Protocol):
@@ -58,6 +60,8 @@ class Searches:
             queries.FacetRuns: self._facet_runs,
             outlines.ListKeys: self._list_keys,
             outlines.OutlineRuns: self._outline_runs,
+            overviews.ListExperiments: self._list_experiments,
+            overviews.FindRuns: self._find_runs,
         }
 
     def _search_experiments(self, query: queries.SearchExperiments) -> Page[Experiment]:
@@ -152,6 +156,20 @@ class Searches:
             asked = asked.settled(connection)
             rids = connection.execute(asked.statement()).scalars().all()
             return layouts.outline(connection, rids, layout, asked.order, asked.wanted)
+
+    def _list_experiments(self, query: overviews.ListExperiments) -> overviews.ExperimentColumns:
+        with self._reading() as connection:
+            return across.experiments(connection, _stages(query.view), query.seen)
+
+    def _find_runs(self, query: overviews.FindRuns) -> queries.RunTable:
+        if not 0 <= query.limit <= names.MAX_RESULTS:
+            raise InvalidValue(f"The limit {query.limit} must be 0 to {names.MAX_RESULTS}.")
+        if query.status and query.status not in RunStatus.NAMES:
+            raise InvalidValue(f"{query.status!r} is no status of runs; use one of {', '.join(RunStatus.NAMES)}.")
+        if len(query.text) > MAX_WORDS:
+            raise InvalidValue(f"The text has {len(query.text)} characters; at most {MAX_WORDS} are looked for.")
+        with self._reading() as connection:
+            return across.runs(connection, query.text, query.status, query.limit, query.seen)
 
 
 def _group_key(name: str) -> OrderKey:

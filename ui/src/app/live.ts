@@ -3,6 +3,7 @@
 import { createMemo, createSignal, onCleanup, type Accessor } from "solid-js";
 import { changesAddress, Pacer, readChange, type Change, type Following } from "../core/changes";
 import { repeat } from "./load";
+import { whenBack } from "./reach";
 
 /** A stream that says nothing for so long after it was asked for is held back on its way. */
 const PATIENCE = 5000;
@@ -37,6 +38,11 @@ class Source {
     if (this.#listeners.size > 1) return;
     document.addEventListener("visibilitychange", this.#look);
     this.#open();
+  }
+
+  /** The server is back: not a minute is waited. */
+  wake(): void {
+    if (this.#listeners.size && !this.live()) this.#open();
   }
 
   leave(told: Told): void {
@@ -102,6 +108,10 @@ class Source {
 }
 
 const sources = new Map<string, Source>();
+const [followed, setFollowed] = createSignal<readonly Source[]>([]);
+
+/** Whether the page in front is told of changes; null where it follows nothing. */
+export const isLive = (): boolean | null => (followed().length ? followed().some((source) => source.live()) : null);
 
 function sourceOf(what: Following): Source {
   const address = changesAddress(what);
@@ -126,9 +136,14 @@ export function stream(what: Accessor<Following | null>, told: Told): Accessor<b
     if (!now) return undefined;
     const own = sourceOf(now);
     own.join(told);
-    onCleanup(() => own.leave(told));
+    setFollowed((all) => [...all, own]);
+    onCleanup(() => {
+      own.leave(told);
+      setFollowed((all) => { const rest = [...all]; rest.splice(rest.indexOf(own), 1); return rest; });
+    });
     return own;
   });
+  whenBack(() => source()?.wake());
   return () => source()?.live() ?? false;
 }
 
@@ -140,7 +155,7 @@ export function follow(
   what: Accessor<Following | null>,
   work: (signal: AbortSignal) => Promise<void>,
   pause: Accessor<number | null>,
-  pace: number,
+  pace: number | (() => number),
   concerns: (change: Change | null) => boolean = () => true,
 ): Accessor<boolean> {
   const stop = new AbortController();

@@ -1,6 +1,7 @@
 /** Loading with the old data kept in sight, and repeated work that rests while nobody looks. */
 
-import { batch, createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
+import { batch, createEffect, createSignal, on, onCleanup, untrack, type Accessor } from "solid-js";
+import { retryWhenBack } from "./reach";
 
 export interface Loaded<T> {
   data: Accessor<T | undefined>;
@@ -52,6 +53,7 @@ export function load<S, T>(
     }),
   );
   onCleanup(() => running?.abort());
+  retryWhenBack(error, () => void start(untrack(source)));
   const set = (value: T): void => batch(() => {
     running?.abort();
     setData(() => value);

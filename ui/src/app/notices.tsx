@@ -10,6 +10,13 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** All that whoever is asked for help needs to know. */
+function detailsOf(what: string, error: unknown): string {
+  const lines = [what, errorText(error)];
+  if (error instanceof ApiError) lines.push(`${error.call} → ${error.status} ${error.code}`.trim(), ...(error.request ? [`X-Request-ID: ${error.request}`] : []));
+  return [...lines, location.href, new Date().toISOString(), navigator.userAgent].join("\n");
+}
+
 /** What failed, the answer, the call, and a button that tries again. */
 export function Failure(props: { what: string; error: unknown; retry?: () => void }): JSX.Element {
   const call = (): ApiError | null => (props.error instanceof ApiError ? props.error : null);
@@ -21,13 +28,14 @@ export function Failure(props: { what: string; error: unknown; retry?: () => voi
         {(found) => (
           <p class="quiet mono">
             {found().call}
-            {found().status ? ` → ${found().status}` : ""} {found().code}
+            {found().status ? ` → ${found().status}` : ""} {found().code} {found().request}
           </p>
         )}
       </Show>
-      <Show when={props.retry}>
-        <button type="button" onClick={() => props.retry?.()}>{t("action.retry")}</button>
-      </Show>
+      <p class="failure-actions">
+        <Show when={props.retry}><button type="button" onClick={() => props.retry?.()}>{t("action.retry")}</button></Show>
+        <button type="button" onClick={() => void copy(detailsOf(props.what, props.error))}>{t("action.copy_details")}</button>
+      </p>
     </div>
   );
 }

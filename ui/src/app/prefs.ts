@@ -3,7 +3,7 @@
 import { createSignal } from "solid-js";
 import { pickLanguage, translate, type Fields, type Texts } from "../core/i18n";
 import type { Theme } from "../core/color";
-import type { DurationWords } from "../core/format";
+import { setZone, type DurationWords, type Zone } from "../core/format";
 import en from "../i18n/en.json";
 import ko from "../i18n/ko.json";
 
@@ -18,6 +18,7 @@ export function addTexts(more: Record<Language, Texts>): void {
 }
 const LANGUAGES: readonly Language[] = ["en", "ko"];
 const THEMES: readonly ThemeChoice[] = ["auto", "light", "dark"];
+const ZONES: readonly Zone[] = ["local", "utc"];
 
 /** A remembered value, or null; storage may be off in a private window. */
 export function recall(key: string): string | null {
@@ -41,11 +42,13 @@ const [language, showLanguage] = createSignal<Language>(
   LANGUAGES.find((each) => each === asked) ?? pickLanguage(navigator.languages, LANGUAGES, "en"),
 );
 const [choice, showChoice] = createSignal<ThemeChoice>(THEMES.find((each) => each === recall("theme")) ?? "auto");
+const [zone, showZone] = createSignal<Zone>(ZONES.find((each) => each === recall("zone")) ?? "local");
+setZone(zone());
 const darkWish = matchMedia("(prefers-color-scheme: dark)");
 const [wishedDark, setWishedDark] = createSignal(darkWish.matches);
 darkWish.addEventListener("change", (event) => setWishedDark(event.matches));
 
-export { language, choice as themeChoice };
+export { language, choice as themeChoice, zone };
 
 export function setLanguage(next: Language): void {
   remember("language", next);
@@ -57,6 +60,13 @@ export function setTheme(next: ThemeChoice): void {
   remember("theme", next);
   showChoice(next);
   mark();
+}
+
+/** What is told from now on is told in this zone. */
+export function chooseZone(next: Zone): void {
+  remember("zone", next);
+  setZone(next);
+  showZone(next);
 }
 
 /** The theme in force. */

@@ -24,7 +24,13 @@ export class SvgPen implements Pen {
   #clips = 0;
   #open: number[] = [];
   #stack: { alpha: number; width: number; stroke: Pen["strokeStyle"]; fill: Pen["fillStyle"] }[] = [];
+  readonly #prefix: string;
   #ruler = document.createElement("canvas").getContext("2d");
+
+  /** What ids begin with: those of two drawings on one page must differ. */
+  constructor(prefix = "c") {
+    this.#prefix = prefix;
+  }
 
   save(): void {
     this.#stack.push({ alpha: this.globalAlpha, width: this.lineWidth, stroke: this.strokeStyle, fill: this.fillStyle });
@@ -51,7 +57,7 @@ export class SvgPen implements Pen {
 
   clip(): void {
     this.#clips += 1;
-    this.#parts.push(`<clipPath id="c${this.#clips}"><path d="${this.#path.join("")}"/></clipPath><g clip-path="url(#c${this.#clips})">`);
+    this.#parts.push(`<clipPath id="${this.#prefix}${this.#clips}"><path d="${this.#path.join("")}"/></clipPath><g clip-path="url(#${this.#prefix}${this.#clips})">`);
     if (this.#open.length) this.#open[this.#open.length - 1] = (this.#open.at(-1) ?? 0) + 1;
   }
 
@@ -86,8 +92,8 @@ export class SvgPen implements Pen {
   }
 }
 
-export function svgOf(model: ChartModel, width: number, height: number, style: ChartStyle): string {
-  const pen = new SvgPen();
+export function svgOf(model: ChartModel, width: number, height: number, style: ChartStyle, prefix = "c"): string {
+  const pen = new SvgPen(prefix);
   const ordered = inDrawOrder(model);
   paint(pen, ordered, layOut(pen, ordered, width, height, style.font), style);
   return pen.written(width, height, style.surface, model.title);

@@ -4,7 +4,7 @@ import { basePath, loginAddress, withQuery } from "./base";
 import { CURVES_TYPE, readCurves, readJsonCurves, type Curve } from "./curves";
 import type { CurvesQuestion } from "./curve_store";
 import type {
-  About, ArtifactFile, Experiment, Facet, Opening, OpeningRequest, OutlineRequest, Run, RunKeys, RunOutline, RunsRequest, RunTable, ViewType,
+  About, ArtifactFile, Experiment, ExperimentColumns, Facet, Opening, OpeningRequest, OutlineRequest, Run, RunKeys, RunOutline, RunsRequest, RunTable, ViewType,
 } from "./wire";
 
 export const REST = "ajax-api/2.0/mlflow/";
@@ -16,11 +16,16 @@ export class ApiError extends Error {
     readonly status: number,
     readonly call: string,
     readonly code: string = "",
+    /** The id of the request in the server's log. */
+    readonly request: string = "",
   ) {
     super(message);
     this.name = "ApiError";
   }
 }
+
+/** Whether the server says that there is no such thing. */
+export const isMissing = (error: unknown): boolean => error instanceof ApiError && (error.status === 404 || error.code === "RESOURCE_DOES_NOT_EXIST");
 
 type Listener = (online: boolean) => void;
 const listeners = new Set<Listener>();
@@ -53,11 +58,12 @@ async function send(path: string, init: RequestInit): Promise<Response> {
 
 async function failure(response: Response, call: string): Promise<ApiError> {
   const text = await response.text().catch(() => "");
+  const request = response.headers.get("x-request-id") ?? "";
   try {
     const body = JSON.parse(text) as { message?: unknown; error_code?: unknown };
-    return new ApiError(String(body.message ?? response.statusText), response.status, call, String(body.error_code ?? ""));
+    return new ApiError(String(body.message ?? response.statusText), response.status, call, String(body.error_code ?? ""), request);
   } catch {
-    return new ApiError(response.statusText, response.status, call);
+    return new ApiError(response.statusText, response.status, call, "", request);
   }
 }
 
@@ -67,6 +73,19 @@ async function read<T>(response: Response, call: string): Promise<T> {
   } catch {
     throw new ApiError("The answer is not JSON.", response.status, call);
   }
+}
+
+/** One call with a body of JSON, or none. */
+export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const headers: Record<string, string> = { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) };
+  const response = await send(path, { method, signal, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  return read<T>(response, `${method} ${path}`);
+}
+
+/** Ends the login in this browser; then the page to log in on is the only one. */
+export async function logOut(): Promise<void> {
+  await send("logout", { method: "POST" });
+  location.assign(loginAddress(basePath(document.baseURI), basePath(document.baseURI)));
 }
 
 export async function get<T>(path: string, query: Record<string, string | undefined> = {}, signal?: AbortSignal): Promise<T> {
@@ -128,6 +147,28 @@ export async function searchExperiments(
 
 export const getExperiment = async (id: string, signal?: AbortSignal): Promise<Experiment> =>
   (await get<{ experiment: Experiment }>(`${REST}experiments/get`, { experiment_id: id }, signal)).experiment;
+
+export const listExperiments = (view: ViewType, signal?: AbortSignal): Promise<ExperimentColumns> => post("api/ui/experiments", { view }, signal);
+
+/** Active runs of all experiments, the newest first: with these words in their name or id, or of a status. */
+export const findRuns = (which: { text?: string; status?: string; limit: number }, signal?: AbortSignal): Promise<RunTable> =>
+  post("api/ui/find-runs", which, signal);
+
+/** Makes an experiment and tells its id. */
+export const createExperiment = async (name: string): Promise<string> =>
+  (await post<{ experiment_id: string }>(`${REST}experiments/create`, { name })).experiment_id;
+
+export const renameExperiment = (id: string, name: string): Promise<unknown> => post(`${REST}experiments/update`, { experiment_id: id, new_name: name });
+
+export const deleteExperiment = (id: string): Promise<unknown> => post(`${REST}experiments/delete`, { experiment_id: id });
+
+export const restoreExperiment = (id: string): Promise<unknown> => post(`${REST}experiments/restore`, { experiment_id: id });
+
+export const setExperimentTag = (id: string, key: string, value: string): Promise<unknown> =>
+  post(`${REST}experiments/set-experiment-tag`, { experiment_id: id, key, value });
+
+export const deleteExperimentTag = (id: string, key: string): Promise<unknown> =>
+  post(`${REST}experiments/delete-experiment-tag`, { experiment_id: id, key });
 
 export const getRun = async (id: string, signal?: AbortSignal): Promise<Run> =>
   (await get<{ run: Run }>(`${REST}runs/get`, { run_id: id }, signal)).run;

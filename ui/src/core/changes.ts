@@ -49,7 +49,7 @@ export class Pacer {
 
   constructor(
     readonly work: () => Promise<unknown>,
-    readonly pace: number,
+    readonly pace: number | (() => number),
     readonly now: () => number = () => performance.now(),
   ) {}
 
@@ -65,7 +65,7 @@ export class Pacer {
 
   #plan(): void {
     if (this.#ended || this.#busy || !this.#wanted || this.#timer !== undefined) return;
-    const pause = this.pace * 2 ** Math.min(this.#failures, 4);
+    const pause = (typeof this.pace === "number" ? this.pace : this.pace()) * 2 ** Math.min(this.#failures, 4);
     this.#timer = setTimeout(() => void this.#run(), Math.max(0, this.#last + pause - this.now()));
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { exactNumber, formatBytes, formatDuration, formatMoment, formatNumber, formatTick } from "./format";
+import { exactMoment, exactNumber, formatBytes, formatDuration, formatMoment, formatNumber, formatTick, setZone } from "./format";
 
 describe("formatNumber", () => {
   test.each([
@@ -47,4 +47,21 @@ test("a moment of today shows its time, one of another year its date", () => {
   const now = new Date(2026, 4, 17, 15, 4, 5).getTime();
   expect(formatMoment(now, "en", now)).toBe("15:04:05");
   expect(formatMoment(new Date(2024, 0, 2).getTime(), "ko", now)).toContain("2024");
+});
+
+test("moments are told in the zone that the reader chose", () => {
+  const at = Date.UTC(2026, 4, 7, 23, 30);
+  setZone("utc");
+  try {
+    expect(formatMoment(at, "en", at)).toBe("23:30:00");
+    expect(formatMoment(at, "en", at + 3_600_000)).toContain("May 7");
+    expect(exactMoment(at, "en")).toMatch(/May 7, 2026.*11:30:00\sPM UTC/);
+    expect(formatTick(at, 1000)).toBe("23:30:00.000");
+  } finally {
+    setZone("local");
+  }
+});
+
+test("a time beyond all calendars is a number", () => {
+  expect([exactMoment(2 ** 62, "en"), formatMoment(-(2 ** 62), "ko", 0)]).toEqual(["4611686018427388000", "-4611686018427388000"]);
 });

@@ -60,13 +60,30 @@ export function formatBytes(bytes: number | null): string {
   return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit]}`;
 }
 
+/** Whose midnight it is: that of the reader's machine, or that of Greenwich. */
+export type Zone = "local" | "utc";
+
+let zone: Zone = "local";
+
+/** From now on moments are told in this time zone. */
+export function setZone(next: Zone): void {
+  zone = next;
+}
+
+/** Minutes that the clock of the reader is behind UTC at a moment. */
+export const zoneOffset = (ms: number): number => (zone === "utc" ? 0 : new Date(ms).getTimezoneOffset());
+
+/** A date whose UTC fields are those of the reader's clock. */
+const onClock = (ms: number): Date => new Date(ms - zoneOffset(ms) * 60_000);
+
 /** A moment, short: the time today, the day this year, else the date. */
 export function formatMoment(ms: number | null, language: string, now: number): string {
   if (ms === null) return "";
   const date = new Date(ms);
-  const today = new Date(now);
-  const sameYear = date.getFullYear() === today.getFullYear();
-  const sameDay = sameYear && date.getMonth() === today.getMonth() && date.getDate() === today.getDate();
+  if (Number.isNaN(date.getTime())) return exactNumber(ms);
+  const [then, today] = [onClock(ms), onClock(now)];
+  const sameYear = then.getUTCFullYear() === today.getUTCFullYear();
+  const sameDay = sameYear && then.getUTCMonth() === today.getUTCMonth() && then.getUTCDate() === today.getUTCDate();
   const clock: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   if (sameDay) return formatter(language, { ...clock, second: "2-digit" }).format(date);
   if (sameYear) return formatter(language, { month: "short", day: "numeric", ...clock }).format(date);
@@ -76,20 +93,23 @@ export function formatMoment(ms: number | null, language: string, now: number): 
 /** A moment in full, with its time zone. */
 export function exactMoment(ms: number | null, language: string): string {
   if (ms === null) return "";
-  return formatter(language, { dateStyle: "medium", timeStyle: "long" }).format(new Date(ms));
+  const date = new Date(ms);
+  // Calendars end; a time that somebody made up need not.
+  if (Number.isNaN(date.getTime())) return exactNumber(ms);
+  return formatter(language, { dateStyle: "medium", timeStyle: "long" }).format(date);
 }
 
-/** A mark of a time axis (ms) as short as the `spread` of its marks allows, in local time. */
+/** A mark of a time axis (ms) as short as the `spread` of its marks allows, by the reader's clock. */
 export function formatTick(ms: number, spread: number): string {
-  const date = new Date(ms);
+  const date = onClock(ms);
   const two = (value: number): string => String(value).padStart(2, "0");
-  const day = `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  if (spread >= 300 * DAY) return `${date.getFullYear()}-${day}`;
+  const day = `${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}`;
+  if (spread >= 300 * DAY) return `${date.getUTCFullYear()}-${day}`;
   if (spread >= 5 * DAY) return day;
-  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  const clock = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
   if (spread >= DAY / 2) return `${day} ${clock}`;
-  const seconds = `${clock}:${two(date.getSeconds())}`;
-  return spread < 5000 ? `${seconds}.${String(date.getMilliseconds()).padStart(3, "0")}` : seconds;
+  const seconds = `${clock}:${two(date.getUTCSeconds())}`;
+  return spread < 5000 ? `${seconds}.${String(date.getUTCMilliseconds()).padStart(3, "0")}` : seconds;
 }
 
 const DAY = 86_400_000;
@@ -97,9 +117,10 @@ const DAY = 86_400_000;
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(language: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = language + JSON.stringify(options);
+  const zoned = zone === "utc" ? { ...options, timeZone: "UTC" } : options;
+  const key = language + JSON.stringify(zoned);
   let found = formatters.get(key);
-  if (!found) formatters.set(key, (found = new Intl.DateTimeFormat(language, options)));
+  if (!found) formatters.set(key, (found = new Intl.DateTimeFormat(language, zoned)));
   return found;
 }
 

@@ -10,6 +10,7 @@ export type Route =
   | { page: "models" }
   | { page: "model"; model: string }
   | { page: "version"; model: string; version: string }
+  | { page: "settings" }
   | { page: "missing"; path: string };
 
 const TABS: readonly string[] = ["overview", "metrics", "system", "artifacts"];
@@ -36,6 +37,7 @@ export function matchRoute(path: string): Route {
   if (head === "models" && id !== undefined && tab === "v" && /^[1-9]\d*$/.test(rest ?? "") && parts.length === 4) {
     return { page: "version", model: id, version: rest ?? "" };
   }
+  if (head === "settings" && id === undefined) return { page: "settings" };
   return { page: "missing", path };
 }
 

@@ -1,6 +1,6 @@
 /** Axes: values to pixels and back, and the marks that people can read. */
 
-import { formatDuration, formatNumber, formatTick, type DurationWords } from "./format";
+import { formatDuration, formatNumber, formatTick, zoneOffset, type DurationWords } from "./format";
 
 export type AxisKind = "number" | "step" | "relative" | "time";
 
@@ -63,7 +63,7 @@ export function ticksOf(scale: Scale, count: number, kind: AxisKind): number[] {
   const jump = kind === "relative" || kind === "time" ? (SECONDS.map((s) => s * 1000).find((ms) => ms >= rough) ?? nice(rough)) : nice(rough);
   const least = kind === "step" ? Math.max(1, jump) : jump;
   // Marks of the clock stand at full hours of this place.
-  const shift = kind === "time" ? new Date(low).getTimezoneOffset() * 60_000 : 0;
+  const shift = kind === "time" ? zoneOffset(low) * 60_000 : 0;
   const ticks: number[] = [];
   for (let i = Math.ceil((low - shift) / least); i * least + shift <= high && ticks.length < 100; i++) ticks.push(i * least + shift);
   return ticks;

@@ -16,6 +16,8 @@ export interface StoreFacts {
 export interface About {
   version: string;
   started: number;
+  /** Whether users log in. */
+  login: boolean;
   store: StoreFacts;
 }
 
@@ -149,6 +151,24 @@ export interface Experiment {
   creation_time?: number | string;
   last_update_time?: number | string;
   tags?: KeyValue[];
+}
+
+/** All experiments in columns, the newest first. */
+export interface ExperimentColumns {
+  experiment_id: string[];
+  name: string[];
+  lifecycle_stage: string[];
+  creation_time: (number | null)[];
+  /** The beginning of each note. */
+  note: string[];
+  /** Active runs, and those of them that run now. */
+  runs: number[];
+  running: number[];
+  /** The run that started last. */
+  last_run: (string | null)[];
+  last_name: (string | null)[];
+  last_status: (string | null)[];
+  last_start: (number | null)[];
 }
 
 export interface RunInfo {

@@ -1,13 +1,15 @@
 /** One run: what it is, its parameters and metrics, charts, files. It is asked for when it changes. */
 
-import { createMemo, createSignal, For, lazy, Match, Show, Suspense, Switch, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, For, lazy, Match, Show, Suspense, Switch, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
+import { Gone } from "../../app/Gone";
 import { follow } from "../../app/live";
 import { clock, load } from "../../app/load";
 import { Link, place } from "../../app/nav";
-import { CopyButton, Failure, tell, errorText } from "../../app/notices";
+import { CopyButton, tell, errorText } from "../../app/notices";
 import { durationWords, language, t } from "../../app/prefs";
 import { Status } from "../../app/status";
+import { visit } from "../../app/visited";
 import { getExperiment, getRun, restoreRun } from "../../core/api";
 import { durationOf } from "../../core/columns";
 import { comparePath } from "../../core/compare_state";
@@ -35,6 +37,7 @@ export function RunPage(props: { run: string }): JSX.Element {
     return route.page === "run" ? route.tab : last;
   }, "overview");
   const name = (): string => run.data()?.info.run_name || props.run;
+  createEffect(() => { if (run.data()) visit({ id: props.run, name: name(), place: experiment.data()?.name ?? "" }); });
   showCrumbs(() => {
     const id = experimentId();
     return [
@@ -46,7 +49,7 @@ export function RunPage(props: { run: string }): JSX.Element {
   });
   return (
     <section class="page run-page">
-      <Show when={run.error() && !run.data()}><Failure what={t("error.run", { id: props.run })} error={run.error()} retry={run.reload} /></Show>
+      <Show when={run.error() && !run.data()}><Gone kind="run" id={props.run} error={run.error()} retry={run.reload} /></Show>
       <Show when={run.loading() && !run.data() && !run.error()}><p class="quiet">{t("state.loading")}</p></Show>
       <Show when={run.data()}>
         {(data) => (

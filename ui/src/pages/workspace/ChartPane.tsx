@@ -31,6 +31,8 @@ interface Props extends ChartedFrom {
   onHot: (run: string | null) => void;
   /** Ticks runs. */
   onPick: (runs: string[]) => void;
+  /** Told of what is charted. */
+  onRuns: (runs: readonly ChartRun[]) => void;
 }
 
 export function ChartPane(props: Props): JSX.Element {
@@ -46,6 +48,7 @@ export function ChartPane(props: Props): JSX.Element {
       }] : [];
     });
   }, [], { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
+  createEffect(() => props.onRuns(runs()));
   const wanted = createMemo(() => runs().map((run) => run.id), undefined, { equals: sameIds });
   createEffect(() => marks().distinguish(wanted().slice(0, MOST_COLOURED)));
   /** What asks for more of the same runs. */

@@ -1,6 +1,7 @@
 /** What can be done with the ticked runs. Deleting only marks runs, so it is done at once and can be undone. */
 
-import { createSignal, lazy, Show, Suspense, type JSX } from "solid-js";
+import { createSignal, Show, type JSX } from "solid-js";
+import { later, Overlay } from "../../app/later";
 import type { RunMarks } from "../../app/marks";
 import { Link } from "../../app/nav";
 import { errorText, tell } from "../../app/notices";
@@ -10,8 +11,8 @@ import type { ViewType } from "../../core/wire";
 import type { Bulk } from "./bulk";
 import type { Selection } from "./selection";
 
-const TagDialog = lazy(() => import("./BulkDialogs").then((module) => ({ default: module.TagDialog })));
-const MoveDialog = lazy(() => import("./BulkDialogs").then((module) => ({ default: module.MoveDialog })));
+const TagDialog = later(() => import("./BulkDialogs").then((module) => module.TagDialog));
+const MoveDialog = later(() => import("./BulkDialogs").then((module) => module.MoveDialog));
 
 interface Props {
   experiment: string;
@@ -64,15 +65,17 @@ export function SelectionBar(props: Props): JSX.Element {
         )}
       </Show>
       <button type="button" class="icon-button" disabled={busy()} onClick={() => props.selection.clear()} aria-label={t("selection.clear")} title={t("selection.clear")}>✕</button>
-      <Suspense>
-        <Show when={dialog() === "tag"}>
+      <Show when={dialog() === "tag"}>
+        <Overlay onFail={() => setDialog(null)}>
           <TagDialog count={ids().size} keys={props.tagKeys} onClose={() => setDialog(null)}
             onSet={(key, value) => void props.bulk.tag(ids(), key, value)} onRemove={(key) => void props.bulk.untag(ids(), key)} />
-        </Show>
-        <Show when={dialog() === "move"}>
+        </Overlay>
+      </Show>
+      <Show when={dialog() === "move"}>
+        <Overlay onFail={() => setDialog(null)}>
           <MoveDialog count={ids().size} from={props.experiment} onClose={() => setDialog(null)} onMove={(target) => void props.bulk.move(ids(), target)} />
-        </Show>
-      </Suspense>
+        </Overlay>
+      </Show>
     </div>
   );
 }

@@ -1,22 +1,27 @@
 /** One experiment's runs: filter, table, chart of the ticked runs. Filter, sort and columns live in the address. */
 
-import { createEffect, createMemo, createSignal, lazy, on, onCleanup, onMount, Show, Suspense, type JSX } from "solid-js";
-import { about } from "../../app/about";
+import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, Suspense, untrack, type JSX } from "solid-js";
+import { about, refreshAbout } from "../../app/about";
+import { offer } from "../../app/commands";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
-import { load } from "../../app/load";
+import { later, Overlay } from "../../app/later";
+import { load, type Loaded } from "../../app/load";
 import { marksOf } from "../../app/marks";
 import { go, place } from "../../app/nav";
-import { Failure } from "../../app/notices";
+import { errorText, Failure, tell } from "../../app/notices";
 import { t } from "../../app/prefs";
 import { PaneButtons, Split } from "../../chart/Split";
-import { ApiError, getExperiment } from "../../core/api";
+import { ApiError, getExperiment, isMissing, restoreExperiment } from "../../core/api";
 import { keepCharts, parseCharts, withCharts, type ChartState } from "../../core/chart_state";
 import { columnId, columnOf, type Column } from "../../core/columns";
 import type { Span } from "../../core/grid_layout";
+import type { Experiment } from "../../core/wire";
+import type { ChartRun } from "../../core/lines";
 import { byName } from "../../core/order";
 import { bothFilters } from "../../core/query";
 import { experimentPath, runPath } from "../../core/router";
+import { meant, viewOf, withoutView, withView } from "../../core/views";
 import { formatState, nextSort, orderBy, parseState, quickClauses, type TableState } from "../../core/url_state";
 import { ColumnChooser } from "../../grid/ColumnChooser";
 import { columnLabel, Grid } from "../../grid/Grid";
@@ -29,17 +34,21 @@ import { createFacts } from "./facts";
 import { FilterBar } from "./FilterBar";
 import { GroupButton } from "./GroupButton";
 import { createColumns } from "./layout";
-import { NoneMatch } from "./NoneMatch";
 import { QuickFilters } from "./QuickFilters";
 import { rowMenu } from "./row_menu";
 import { answers, columnsIn, createOpening } from "./opening";
 import { createRuns } from "./runs";
 import { createSelection } from "./selection";
-import { SelectionBar } from "./SelectionBar";
 import { createTree } from "./tree";
+import { createViews } from "./views";
+import { ViewsButton } from "./ViewsButton";
 
 const loadCharts = (): Promise<typeof import("./ChartPane")> => import("./ChartPane");
-const ChartPane = lazy(() => loadCharts().then((module) => ({ default: module.ChartPane })));
+const ChartPane = later(() => loadCharts().then((module) => module.ChartPane));
+const Gone = later(() => import("../../app/Gone").then((module) => module.Gone));
+const NoneMatch = later(() => import("./NoneMatch").then((module) => module.NoneMatch));
+const SelectionBar = later(() => import("./SelectionBar").then((module) => module.SelectionBar));
+const AboutDialog = later(() => import("../experiments/ExperimentDialogs").then((module) => module.AboutDialog));
 
 const NOTHING: Span = { first: 0, last: 0 };
 
@@ -47,22 +56,54 @@ const NOTHING: Span = { first: 0, last: 0 };
 const memory = new Map<string, { search: string; ids: ReadonlySet<string>; top: number }>();
 
 export function WorkspacePage(props: { experiment: string }): JSX.Element {
-  const path = (): string => experimentPath(props.experiment);
   const experiment = load(() => props.experiment, getExperiment, { idle: true });
   const name = (): string => experiment.data()?.name ?? props.experiment;
   showCrumbs(() => [{ label: t("experiments.title"), to: "/" }, { label: name() }]);
+  // Which query a saved view means is known when the experiment is here; all other addresses need not wait for it.
+  const waits = (): boolean => viewOf(place().search) !== "" && withoutView(place().search) === "" && !experiment.data() && !experiment.error();
+  if (untrack(waits)) experiment.reload();
+  return (
+    <Show when={!isMissing(experiment.error())} fallback={<Gone kind="experiment" id={props.experiment} error={experiment.error()} retry={experiment.reload} />}>
+      <Show when={!untrack(waits) || !waits()} fallback={<p class="quiet pad">{t("state.loading")}</p>}>
+        <Workspace experiment={props.experiment} loaded={experiment} name={name()} />
+      </Show>
+    </Show>
+  );
+}
 
-  const mine = createMemo((last: string) => (place().path.startsWith("/e/") ? place().search : last), place().search);
+function Workspace(props: { experiment: string; loaded: Loaded<Experiment>; name: string }): JSX.Element {
+  const path = (): string => experimentPath(props.experiment);
+  const experiment = props.loaded;
+  const name = (): string => props.name;
+  const views = createViews(experiment.data, experiment.reload);
+  const raw = createMemo((last: string) => (place().path.startsWith("/e/") ? place().search : last), place().search);
+  const mine = createMemo(() => meant(raw(), views.list()));
+  const view = (): string => viewOf(raw());
+  // An address that says nothing shows the view that somebody made the first, unless the reader was quicker.
+  let untouched = place().search === "";
+  createEffect(() => {
+    const { first } = views.list();
+    if (!untouched || !experiment.data()) return;
+    untouched = false;
+    if (first) go(path() + withView("", first), true);
+  });
+  const show = (search: string, replace: boolean): void => {
+    untouched &&= replace;
+    go(path() + withView(search, view()), replace);
+  };
   const state = createMemo(() => parseState(mine()));
-  const change = (part: Partial<TableState>, replace = false): void => go(path() + keepCharts(formatState({ ...state(), ...part }), mine()), replace);
+  const change = (part: Partial<TableState>, replace = false): void => show(keepCharts(formatState({ ...state(), ...part }), mine()), replace);
   const charts = createMemo(() => parseCharts(mine()));
-  const changeCharts = (part: Partial<ChartState>, replace = false): void => go(path() + withCharts(mine(), { ...charts(), ...part }), replace);
+  const changeCharts = (part: Partial<ChartState>, replace = false): void => show(withCharts(mine(), { ...charts(), ...part }), replace);
   const pane = (): ChartState["pane"] => charts().pane || (innerWidth < 700 ? "table" : "both");
 
   const [span, setSpan] = createSignal<Span>({ first: 0, last: 0 });
   const [held, setHeld] = createSignal(false);
   const [active, setActive] = createSignal(-1);
   const [hot, setHot] = createSignal<string | null>(null);
+  const [telling, setTelling] = createSignal(false);
+  /** The runs that the charts show. */
+  let charted: readonly ChartRun[] = [];
   const marks = marksOf(props.experiment);
   const severalUsers = (): boolean => new Set(runs.tables().flatMap((table) => table.user_id).filter(Boolean)).size > 1;
   const { facts, suggested, nests, informed, begin: beginFacts } = createFacts(props.experiment, () => state().view, () => [runs.beat(), runs.count()], severalUsers);
@@ -124,6 +165,33 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
     const found = runs.row(row);
     if (found) openMenu(anchor, rowMenu({ place: found, column: at, state: state(), change, marks, bulk }), point);
   };
+  const compare = (): void => {
+    const ids = [...selection.ids()];
+    if (ids.length < 2) return tell(t("help.compare_two"));
+    void import("../../core/compare_state").then(({ comparePath }) => go(comparePath(ids, [props.experiment])), () => tell(t("error.part")));
+  };
+  offer(() => [
+    { label: t("help.filter"), keys: "/", run: () => filterField?.focus() },
+    { label: t("experiments.about"), run: () => setTelling(true) }, { label: t("page.send"), run: () => void send() },
+    { label: t("help.compare"), keys: "c", ...(selection.ids().size > 1 ? { run: compare } : {}) },
+    { label: t("help.rows"), keys: "j k" }, { label: t("help.open"), keys: "Enter" }, { label: t("help.fold"), keys: "← →" },
+    { label: t("help.select"), keys: "x" }, { label: t("help.hide"), keys: "v" }, { label: t("help.row_menu"), keys: "m" },
+  ]);
+  const send = async (): Promise<void> => {
+    tell(t("page.making"));
+    const shown = columns.shown().map(columnOf).filter((each) => each !== null);
+    try {
+      const { sendPage, sortingText } = await import("./send");
+      await sendPage({
+        filter: query().filter, state: charts(), charted: pane() === "table" ? [] : charted, title: name(), store: about()?.store.location ?? "", address: location.href, columns: shown, groupedBy: groupedBy(), sorting: sortingText(state().sort),
+        metrics: [...facts().metrics.keys()], marks, table: pane() !== "charts",
+        rows: (first, last) => runs.rowsOf(first, last, shown.map((each) => each.wanted).filter((each) => each !== null)),
+      }, Date.now());
+      tell(t("page.made"));
+    } catch (error) {
+      tell(t("page.failed", { why: errorText(error) }));
+    }
+  };
   const moveKey = (by: number) => (event: KeyboardEvent): void => { event.preventDefault(); move(by); };
   bindKeys({
     "/": (event) => { event.preventDefault(); filterField?.focus(); },
@@ -140,6 +208,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
       if (row) rowMenuAt(active(), row, undefined, undefined);
     },
     x: () => { if (active() >= 0) selection.toggle(active(), false); },
+    c: compare,
     Enter: () => { const run = activeRun(); if (run) go(runPath(run)); else if (active() >= 0) tree.toggle(active()); },
     Escape: (event) => {
       if (event.target === filterField) filterField?.blur();
@@ -157,7 +226,10 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
   return (
     <section class="workspace">
       <h1 class="hidden">{name()}</h1>
+      <Show when={experiment.data()?.lifecycle_stage === "deleted"}><Deleted id={props.experiment} onChanged={experiment.reload} /></Show>
       <div class="toolbar">
+        <ViewsButton path={path()} search={mine()} current={view()} views={views} onAbout={() => setTelling(true)} onSend={() => void send()}
+          onShow={(id) => go(path() + withView("", id))} />
         <FilterBar ref={(field) => (filterField = field)} filter={state().filter} error={badFilter()} shifted={quick().length && state().filter ? 1 : 0}
           which={{ experiment_ids: [props.experiment], filter: "", view: state().view }} facts={facts()} onApply={(filter) => change({ filter })}
           onDropSort={badFilter() && state().sort.length ? () => change({ sort: [] }) : undefined} />
@@ -179,8 +251,8 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
       <Show when={experiment.error()}><Failure what={t("error.experiment", { id: props.experiment })} error={experiment.error()} retry={experiment.reload} /></Show>
       <Show when={runs.error() && !badFilter()}><Failure what={t("error.runs")} error={runs.error()} retry={runs.reload} /></Show>
       <Show when={selection.ids().size > 0}>
-        <SelectionBar experiment={props.experiment} selection={selection} total={runs.count() ?? 0} view={state().view} allIds={runs.allIds} bulk={bulk} marks={marks}
-          tagKeys={[...facts().tags.keys()].filter((key) => !key.startsWith("mlflow.")).sort(byName)} />
+        <Overlay onFail={selection.clear}><SelectionBar experiment={props.experiment} selection={selection} total={runs.count() ?? 0} view={state().view} allIds={runs.allIds} bulk={bulk} marks={marks}
+          tagKeys={[...facts().tags.keys()].filter((key) => !key.startsWith("mlflow.")).sort(byName)} /></Overlay>
       </Show>
       <Show when={runs.waiting() !== null}>
         <button type="button" class="pill" onClick={runs.showWaiting}>
@@ -189,7 +261,7 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
       </Show>
       <Show when={nothing() && about()}>{(now) => <NothingLogged about={now()} experiment={name()} />}</Show>
       <Show when={runs.total() === 0 && !nothing() && !runs.error()}>
-        <NoneMatch experiment={props.experiment} state={state()} onChange={change} />
+        <Suspense><NoneMatch experiment={props.experiment} state={state()} onChange={change} /></Suspense>
       </Show>
       <Show when={(runs.total() ?? 0) > 0}>
         <Split pane={pane()} onPane={(next) => changeCharts({ pane: next })}
@@ -208,10 +280,28 @@ export function WorkspacePage(props: { experiment: string }): JSX.Element {
             <Suspense fallback={<p class="quiet pad">{t("state.loading")}</p>}>
               <Show when={painted()} fallback={<p class="quiet pad">{t("state.loading")}</p>}><ChartPane experiment={props.experiment} query={query()} table={runs} following={following()} total={runs.count() ?? 0}
                 selected={selection.ids()} metrics={[...facts().metrics.keys()]} groups={groupable()}
-                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} onPick={selection.take} /></Show>
+                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} onPick={selection.take} onRuns={(shown) => (charted = shown)} /></Show>
             </Suspense>
           } />
       </Show>
+      <Show when={telling()}>
+        <Overlay onFail={() => setTelling(false)}>
+          <AboutDialog id={props.experiment} name={name()} onChanged={experiment.reload} onClose={() => setTelling(false)} />
+        </Overlay>
+      </Show>
     </section>
   );
+}
+
+function Deleted(props: { id: string; onChanged: () => void }): JSX.Element {
+  const restore = async (): Promise<void> => {
+    try {
+      await restoreExperiment(props.id);
+      void refreshAbout().catch(() => undefined);
+    } catch (error) {
+      tell(errorText(error));
+    }
+    props.onChanged();
+  };
+  return <p class="failure">{t("experiments.is_deleted")} <button type="button" onClick={() => void restore()}>{t("action.restore")}</button></p>;
 }

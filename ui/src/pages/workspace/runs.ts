@@ -3,6 +3,7 @@
 import { batch, createEffect, createSignal, on, onCleanup, type Accessor } from "solid-js";
 import { refreshAbout } from "../../app/about";
 import { follow } from "../../app/live";
+import { retryWhenBack } from "../../app/reach";
 import { getOutline, getRuns } from "../../core/api";
 import type { Following } from "../../core/changes";
 import type { Span } from "../../core/grid_layout";
@@ -63,6 +64,8 @@ export interface Runs {
   beat: Accessor<number>;
   /** The runs of rows `first` to `last` (not included), loaded or not. */
   idsOf: (first: number, last: number) => Promise<string[]>;
+  /** Rows `first` to `last` (not included) with these columns, loaded or not. */
+  rowsOf: (first: number, last: number, columns: readonly string[]) => Promise<{ rows: RowPlace[]; total: number }>;
   /** All matching runs, those too that stand in no row now. */
   allIds: () => Promise<string[]>;
   /** Shows other values of some runs at once, until the server's come. */
@@ -187,6 +190,7 @@ export function createRuns(query: Accessor<RunsQuery>, { span, first, columns, h
     if (begun && now !== answered) void reload();
     answered = undefined;
   }));
+  retryWhenBack(error, () => void reload());
   // Dragging the scroll bar passes many blocks; only those where it rests a moment are asked for.
   let look: ReturnType<typeof setTimeout> | undefined;
   let passed = 0;
@@ -250,6 +254,10 @@ export function createRuns(query: Accessor<RunsQuery>, { span, first, columns, h
       return among && found.length < wanted ? null : found;
     },
     idsOf: async (first, last) => (await ask(query(), first, last - first, [], asked.signal)).block.table.run_id,
+    rowsOf: async (first, last, wanted) => {
+      const { block, total: all } = await ask(query(), first, last - first, wanted, asked.signal);
+      return { rows: Array.from({ length: block.size }, (_, at) => block.row(at)), total: all };
+    },
     allIds: async () => {
       const flat = { ...query(), group: [], nested: false };
       const ids: string[] = [];

@@ -6,7 +6,7 @@ from typing import Any
 
 from millstream.formats.wire.calls.call import Call, Fields
 from millstream.formats.wire.calls.experiments import view_word
-from millstream.values import outlines, queries
+from millstream.values import outlines, overviews, queries
 from millstream.values.entities import Metric
 from millstream.values.readers import converter
 
@@ -18,6 +18,7 @@ _to_keys = converter(outlines.RunKeys)
 _to_envelope = converter(queries.Envelope)
 _to_curve = converter(queries.Curve)
 _to_facts = converter(queries.StoreFacts)
+_to_experiments = converter(overviews.ExperimentColumns)
 
 
 def _runs(query: queries.TabulateRuns) -> Fields:
@@ -62,6 +63,10 @@ def _keys(query: outlines.ListKeys) -> Fields:
 def _outline(query: outlines.OutlineRuns) -> Fields:
     fields = {name: getattr(query, name) for name in query.__struct_fields__}
     return fields | {"view": view_word(query.view)}
+
+
+def _found(query: overviews.FindRuns) -> Fields:
+    return {"text": query.text, "status": query.status, "limit": query.limit}
 
 
 def _envelope(query: queries.MetricEnvelope) -> Fields:
@@ -149,6 +154,13 @@ CALLS: tuple[Call, ...] = (
     _row(queries.FacetRuns, "facets", _facets, _read_facets),
     _row(outlines.OutlineRuns, "outline", _outline, _read_outline),
     _row(outlines.ListKeys, "keys", _keys, lambda reply, _: _to_keys(reply)),
+    _row(
+        overviews.ListExperiments,
+        "experiments",
+        lambda query: {"view": view_word(query.view)},
+        lambda reply, _: _to_experiments(reply),
+    ),
+    _row(overviews.FindRuns, "find-runs", _found, _read_table),
     _row(queries.MetricEnvelope, "envelope", _envelope, _read_envelope),
     _row(queries.MetricCurves, "curves", _curves, _read_curves),
     _row(queries.DescribeStore, "about", lambda _query: {}, _read_facts, "GET"),
