@@ -266,7 +266,8 @@ def test_a_part_that_fails_says_so_by_itself_and_is_tried_again(watched: Watched
         "json": {"error_code": "INTERNAL_ERROR", "message": "Broken."},
         "headers": {"x-request-id": "r-17"},
     }
-    watched.page.route("**/api/ui/runs", lambda route: route.fulfill(**broken))
+    asked = re.compile("api/ui/(runs|opening)$")
+    watched.page.route(asked, lambda route: route.fulfill(**broken))
     watched.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = watched.open(f"e/{made['plain']}")
     failure = page.get_by_role("alert").filter(has_text="The runs could not be loaded.")
@@ -276,7 +277,7 @@ def test_a_part_that_fails_says_so_by_itself_and_is_tried_again(watched: Watched
     copied = page.evaluate("navigator.clipboard.readText()")
     assert "X-Request-ID: r-17" in copied
     assert "POST api/ui/runs → 500 INTERNAL_ERROR" in copied
-    page.unroute("**/api/ui/runs")
+    page.unroute(asked)
     failure.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="No runs in plain yet")).to_be_visible()
     assert watched.strangers == []
