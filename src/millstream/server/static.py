@@ -23,10 +23,20 @@ INDEX = "index.html"
 _BASE = re.compile(rb"""<base\s+href=["'][^"']*["']\s*/?>""")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~\-]+)*")
 _PAGE = re.compile(
-    r"/*(?:e/+[^/]+(?:/+runs)?|r/+[^/]+(?:/+(?:overview|metrics|system|artifacts))?"
+    r"/*(?:e/+[^/]+(?:/+runs)?|r/+[^/]+(?:/+(?:overview|metrics|system|logs|artifacts|source))?"
     r"|settings|compare|models(?:/+[^/]+(?:/+v/+[1-9][0-9]*)?)?)?/*",
     re.DOTALL,
 )
+SANDBOX = "sandbox.html"
+# A page that was logged runs in this empty one, where the reader says so: of no origin, and with nobody to talk to.
+_SANDBOX_HEADERS = {
+    "content-security-policy": (
+        "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; "
+        "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; worker-src blob:; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+    ),
+    "x-frame-options": "SAMEORIGIN",
+}
 _API = ("/api/", "/ajax-api/", "/get-artifact/", "/graphql/", "/metrics/", "/model-versions/")
 _MISSING = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Millstream</title>
 <h1>The pages of Millstream are not built</h1>
@@ -112,7 +122,7 @@ def _asset(path: Path, name: str, prefix: str) -> Asset:
         "etag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
         "vary": "Accept-Encoding, Origin",
     }
-    return Asset(body, keep, headers)
+    return Asset(body, keep, headers | (_SANDBOX_HEADERS if name == SANDBOX else {}))
 
 
 def _media_type(name: str) -> str:

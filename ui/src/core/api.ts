@@ -36,7 +36,7 @@ export function onReach(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+export async function send(path: string, init: RequestInit): Promise<Response> {
   const call = `${init.method ?? "GET"} ${path}`;
   let response: Response;
   try {
@@ -177,6 +177,9 @@ export const deleteRun = (id: string): Promise<unknown> => post(`${REST}runs/del
 
 export const restoreRun = (id: string): Promise<unknown> => post(`${REST}runs/restore`, { run_id: id });
 
+/** Gives a run another name. */
+export const renameRun = (id: string, name: string): Promise<unknown> => post(`${REST}runs/update`, { run_id: id, run_name: name });
+
 export const setRunTag = (id: string, key: string, value: string): Promise<unknown> =>
   post(`${REST}runs/set-tag`, { run_id: id, key, value });
 
@@ -230,7 +233,8 @@ export async function getHead(address: string, limit: number, signal?: AbortSign
   return { bytes, total: total ?? (bytes.length < limit ? bytes.length : null) };
 }
 
-async function readUpTo(response: Response, limit: number): Promise<Uint8Array> {
+/** At most `limit` bytes of an answer; the rest is not waited for. */
+export async function readUpTo(response: Response, limit: number): Promise<Uint8Array> {
   const reader = response.body?.getReader();
   if (!reader) return new Uint8Array();
   const parts: Uint8Array[] = [];

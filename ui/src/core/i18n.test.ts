@@ -22,7 +22,7 @@ describe("texts", () => {
 
   test("both languages fill the same fields", () => {
     const fields = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1] ?? "").sort();
-    for (const [key, text] of Object.entries(ko)) expect(fields(text), key).toEqual(fields((en as Texts)[key] ?? ""));
+    for (const [key, text] of Object.entries(ko)) expect(fields(text), key).toEqual(fields(en[key] ?? ""));
   });
 
   test("every text that the pages name is there", () => {

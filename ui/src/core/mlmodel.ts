@@ -129,6 +129,8 @@ export function typeName(node: JsonNode | undefined): string {
 
 export interface Snippet {
   title: "load" | "predict" | "serve" | "call";
+  /** The flavour that it is loaded as, where that is not python_function. */
+  flavor?: string;
   text: string;
 }
 
@@ -146,7 +148,7 @@ export function modelSnippets(facts: ModelFacts, uri: string, server: string): S
       { title: "call", text: `curl -H 'Content-Type: application/json' -d ${shellText(exampleRequest(facts))} http://127.0.0.1:5001/invocations` },
     );
   }
-  if (native) found.splice(1, 0, { title: "load", text: `${start}model = millstream.${native}.load_model(${pythonText(uri)})` });
+  if (native) found.splice(1, 0, { title: "load", flavor: native, text: `${start}model = millstream.${native}.load_model(${pythonText(uri)})` });
   return found;
 }
 

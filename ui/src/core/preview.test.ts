@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { decodeText, kindOfName, looksBinary, parseTable, prettyJson } from "./preview";
+import { decodeText, kindOfName, looksBinary, parseTable, prettyJson, wholeRows } from "./preview";
 
 test.each([
-  ["plots/roc.PNG", "image"], ["a/b.json", "json"], ["x.csv", "table"], ["x.tsv", "table"], ["model.pkl", "binary"],
-  ["MLmodel", "text"], ["notes.md", "text"], ["dir.png/file", "text"],
+  ["plots/roc.PNG", "image"], ["a/b.json", "json"], ["x.csv", "table"], ["x.tsv", "table"], ["model.pkl", "binary"], ["a/MLmodel", "mlmodel"],
+  ["notes.md", "markdown"], ["dir.png/file", "text"], ["a.parquet", "parquet"], ["x.npz", "zip"], ["report.HTML", "html"], ["mlmodel", "text"],
 ])("%s is shown as %s", (path, kind) => expect(kindOfName(path)).toBe(kind));
 
 test("bytes that are no text are told from text in any script", () => {
@@ -24,14 +24,18 @@ test("JSON is laid out; what is none stays as it is", () => {
 });
 
 test("tables: quotes, commas and line ends inside them, no line for the last line end", () => {
-  expect(parseTable('a,b\r\n"x, ""y""\nz",2\r\n', ",")).toEqual({ header: ["a", "b"], rows: [['x, "y"\nz', "2"]], cut: false });
+  expect(parseTable('a,b\r\n"x, ""y""\nz",2\r\n', ",")).toEqual({ header: ["a", "b"], rows: [['x, "y"\nz', "2"]] });
   expect(parseTable("a\tb\n1\t2", "\t").rows).toEqual([["1", "2"]]);
-  expect(parseTable("", ",")).toEqual({ header: [], rows: [], cut: false });
+  expect(parseTable("a,b\n1,", ",").rows).toEqual([["1", ""]]);
+  expect(parseTable('a\n"never closed\n1', ",").rows).toEqual([["never closed\n1"]]);
+  expect(parseTable('a,b\nx"y,"z"w\n\n', ",").rows).toEqual([['x"y', "zw"]]);
+  expect(parseTable("", ",")).toEqual({ header: [], rows: [] });
 });
 
-test("long tables are cut and say so", () => {
-  const text = `h\n${"1\n".repeat(50)}`;
-  expect(parseTable(text, ",", 10)).toMatchObject({ cut: true });
-  expect(parseTable(text, ",", 10).rows).toHaveLength(10);
-  expect(parseTable(text, ",", 50)).toMatchObject({ cut: false });
+test("a part of a table ends where a row ends, not inside a cell", () => {
+  const text = 'a,b\n1,"x\ny"\n2,"z\nw';
+  expect(text.slice(0, wholeRows(text, false))).toBe('a,b\n1,"x\ny"\n');
+  expect(wholeRows(text, true)).toBe(text.length);
+  expect(wholeRows("no line end", false)).toBe(0);
+  expect(wholeRows("a\nb\nc", false)).toBe(4);
 });

@@ -1,26 +1,39 @@
 /** What kind of preview an artifact gets, from its name and its first bytes. */
 
-export type PreviewKind = "image" | "json" | "table" | "text" | "binary";
+export type PreviewKind =
+  | "image" | "json" | "table" | "parquet" | "markdown" | "html" | "pdf" | "audio" | "video" | "npy" | "zip" | "mlmodel" | "text" | "binary";
 
-/** How much of a file a preview reads. */
+/** How much of each file is read where several are looked at side by side. */
 export const PREVIEW_BYTES = 256 * 1024;
-export const MAX_TABLE_ROWS = 500;
-export const MAX_TABLE_COLUMNS = 60;
+/** How much of a file is read at a time. */
+export const STEP_BYTES = 2 ** 20;
 
-const IMAGES = new Set(["png", "jpg", "jpeg", "gif", "webp", "bmp", "svg", "avif", "ico"]);
-const BINARIES = new Set([
-  "pkl", "pickle", "pt", "pth", "ckpt", "bin", "npy", "npz", "onnx", "safetensors", "h5", "hdf5", "keras", "parquet",
-  "zip", "gz", "bz2", "xz", "zst", "tar", "tgz", "whl", "joblib", "ubj", "cbm", "pdf", "mp3", "mp4", "wav", "webm", "ogg",
-]);
+const KINDS: Record<string, PreviewKind> = {};
+const name = (kind: PreviewKind, suffixes: string): void => { for (const suffix of suffixes.split(" ")) KINDS[suffix] = kind; };
+name("image", "png jpg jpeg gif webp bmp svg avif ico apng");
+name("json", "json ipynb geojson");
+name("table", "csv tsv");
+name("parquet", "parquet pq");
+name("markdown", "md markdown");
+name("html", "html htm xhtml");
+name("pdf", "pdf");
+name("audio", "mp3 wav ogg oga flac m4a aac opus");
+name("video", "mp4 webm mov m4v ogv");
+name("npy", "npy");
+name("zip", "zip npz whl pt pth keras egg jar xlsx docx pptx");
+name("binary", "pkl pickle ckpt bin onnx safetensors h5 hdf5 gz bz2 xz zst tar tgz joblib ubj cbm so feather arrow db sqlite");
 
 /** The kind a name promises; unknown names count as text until their bytes say otherwise. */
 export function kindOfName(path: string): PreviewKind {
-  const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase();
-  const suffix = name.includes(".") ? name.slice(name.lastIndexOf(".") + 1) : "";
-  if (IMAGES.has(suffix)) return "image";
-  if (BINARIES.has(suffix)) return "binary";
-  if (suffix === "json") return "json";
-  return suffix === "csv" || suffix === "tsv" ? "table" : "text";
+  const base = path.slice(path.lastIndexOf("/") + 1);
+  if (base === "MLmodel") return "mlmodel";
+  return KINDS[suffixOf(base)] ?? "text";
+}
+
+/** The end of a name after its last dot, in small letters. */
+export function suffixOf(path: string): string {
+  const base = path.slice(path.lastIndexOf("/") + 1);
+  return base.includes(".") ? base.slice(base.lastIndexOf(".") + 1).toLowerCase() : "";
 }
 
 /** Whether bytes are no text: a zero byte among the first, or much that is no UTF-8. */
@@ -48,40 +61,78 @@ export function prettyJson(text: string): string | null {
 export interface TextTable {
   header: string[];
   rows: string[][];
-  /** Whether rows or columns were left out. */
-  cut: boolean;
 }
 
-/** Comma- or tab-separated text as a table (quotes as in RFC 4180), at most `maxRows` rows below its header. */
-export function parseTable(text: string, separator: string, maxRows = MAX_TABLE_ROWS): TextTable {
+/** Comma- or tab-separated text as a table (quotes as in RFC 4180). Whoever gives a part gives whole lines. */
+export function parseTable(text: string, separator: string): TextTable {
   const rows: string[][] = [];
   let row: string[] = [];
-  let cell = "";
-  let quoted = false;
   let at = 0;
-  const endRow = (): void => {
+  while (at < text.length) {
+    let cell: string;
+    if (text[at] === '"') [cell, at] = quotedCell(text, at + 1, separator);
+    else {
+      const end = cellEnd(text, at, separator);
+      cell = text.slice(at, end);
+      at = end;
+    }
+    if (text[at] === separator) {
+      row.push(cell);
+      at += 1;
+      // A separator at the very end has one more empty cell behind it.
+      if (at === text.length) row.push("");
+      continue;
+    }
+    if (text[at] === "\n" && cell.endsWith("\r")) cell = cell.slice(0, -1);
     row.push(cell);
+    at += 1;
     if (row.length > 1 || row[0] !== "") rows.push(row);
     row = [];
-    cell = "";
-  };
-  for (; at < text.length && rows.length <= maxRows; at++) {
-    const character = text[at] as string;
-    if (quoted) {
-      if (character !== '"') cell += character;
-      else if (text[at + 1] === '"') {
-        cell += '"';
-        at += 1;
-      } else quoted = false;
-    } else if (character === '"' && cell === "") quoted = true;
-    else if (character === separator) {
-      row.push(cell);
-      cell = "";
-    } else if (character === "\n") endRow();
-    else if (character !== "\r" || text[at + 1] !== "\n") cell += character;
   }
-  if (at >= text.length && (cell !== "" || row.length > 0)) endRow();
-  const wide = rows.some((each) => each.length > MAX_TABLE_COLUMNS);
-  const [header = [], ...body] = rows.map((each) => each.slice(0, MAX_TABLE_COLUMNS));
-  return { header, rows: body, cut: wide || at < text.length };
+  if (row.length) rows.push(row);
+  const [header = [], ...body] = rows;
+  return { header, rows: body };
+}
+
+function cellEnd(text: string, from: number, separator: string): number {
+  const comma = text.indexOf(separator, from);
+  const line = text.indexOf("\n", from);
+  return Math.min(comma < 0 ? text.length : comma, line < 0 ? text.length : line);
+}
+
+/** The cell whose opening quote stands before `from`, and where it ends. What follows its closing quote is kept. */
+function quotedCell(text: string, from: number, separator: string): [string, number] {
+  let cell = "";
+  let at = from;
+  for (;;) {
+    const quote = text.indexOf('"', at);
+    if (quote < 0) return [cell + text.slice(at), text.length];
+    cell += text.slice(at, quote);
+    if (text[quote + 1] !== '"') {
+      const end = cellEnd(text, quote + 1, separator);
+      return [cell + text.slice(quote + 1, end), end];
+    }
+    cell += '"';
+    at = quote + 2;
+  }
+}
+
+/**
+ * How much of a part of CSV text is whole rows: up to its last line end outside quotes; all of it when `last`.
+ * A row longer than the part is none: 0.
+ */
+export function wholeRows(text: string, last: boolean): number {
+  if (last) return text.length;
+  let end = text.length;
+  // Quotes before a line end tell whether it is inside a cell.
+  let quotes = 0;
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) quotes += 1;
+  for (;;) {
+    const line = text.lastIndexOf("\n", end - 1);
+    if (line < 0) return 0;
+    for (let at = text.indexOf('"', line); at >= 0 && at < end; at = text.indexOf('"', at + 1)) quotes -= 1;
+    if (quotes % 2 === 0) return line + 1;
+    end = line;
+    if (end === 0) return 0;
+  }
 }

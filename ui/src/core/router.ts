@@ -1,6 +1,6 @@
 /** Which page an app path names. */
 
-export type RunTab = "overview" | "metrics" | "system" | "artifacts";
+export type RunTab = "overview" | "metrics" | "system" | "logs" | "artifacts" | "source";
 
 export type Route =
   | { page: "experiments" }
@@ -13,7 +13,7 @@ export type Route =
   | { page: "settings" }
   | { page: "missing"; path: string };
 
-const TABS: readonly string[] = ["overview", "metrics", "system", "artifacts"];
+const TABS: readonly string[] = ["overview", "metrics", "system", "logs", "artifacts", "source"];
 
 /** The page of a path; unknown paths are `missing`, never an error. */
 export function matchRoute(path: string): Route {
@@ -53,4 +53,10 @@ export function experimentPath(id: string): string {
 export function runPath(id: string, tab: RunTab = "overview", artifact?: string): string {
   const path = `/r/${encodeURIComponent(id)}${tab === "overview" ? "" : `/${tab}`}`;
   return artifact ? `${path}?path=${encodeURIComponent(artifact)}` : path;
+}
+
+/** The path of a logged model's files, on the page of its run. */
+export function loggedModelPath(run: string, model: string, artifact = ""): string {
+  const path = runPath(run, "artifacts");
+  return `${path}?${new URLSearchParams({ model, ...(artifact ? { path: artifact } : {}) })}`;
 }

@@ -190,9 +190,25 @@ export interface LatestMetric {
   step?: number | string;
 }
 
+export interface Dataset {
+  name: string;
+  digest: string;
+  source_type: string;
+  source: string;
+  schema?: string;
+  profile?: string;
+}
+
+export interface DatasetUse {
+  dataset: Dataset;
+  tags?: KeyValue[];
+}
+
 export interface Run {
   info: RunInfo;
   data: { metrics?: LatestMetric[]; params?: KeyValue[]; tags?: KeyValue[] };
+  inputs?: { dataset_inputs?: DatasetUse[]; model_inputs?: { model_id: string }[] };
+  outputs?: { model_outputs?: { model_id: string; step: number }[] };
 }
 
 export interface ArtifactFile {

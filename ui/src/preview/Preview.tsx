@@ -1,103 +1,89 @@
-/** A look into one file. What it holds is shown as text or as an image, never as markup of our page. */
+/** A look into one file: what it is called, how large it is, and what it holds. Every kind loads with its first file. */
 
-import { createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
-import { load } from "../app/load";
-import { Failure } from "../app/notices";
+import { createMemo, createSignal, lazy, Show, Suspense, type Component, type JSX } from "solid-js";
+import { Dynamic } from "solid-js/web";
+import { CopyButton } from "../app/notices";
 import { t } from "../app/prefs";
-import { artifactAddress, getArtifactHead } from "../core/api";
+import type { FileSource } from "../core/files";
 import { formatBytes } from "../core/format";
-import { decodeText, kindOfName, looksBinary, parseTable, prettyJson, PREVIEW_BYTES, type TextTable } from "../core/preview";
+import { kindOfName, suffixOf, type PreviewKind } from "../core/preview";
+import type { ViewProps } from "./view";
+import "../app/run_texts";
+import "./preview.css";
 
-type Shown =
-  | { kind: "text"; text: string; total: number | null; cut: boolean }
-  | { kind: "table"; table: TextTable; total: number | null; cut: boolean }
-  | { kind: "image" }
-  | { kind: "binary"; total: number | null };
+const TextView = lazy(() => import("./TextView").then((module) => ({ default: module.TextView })));
+const VIEWS: Record<PreviewKind, Component<ViewProps>> = {
+  text: TextView,
+  image: lazy(() => import("./ImageView").then((module) => ({ default: module.ImageView }))),
+  json: lazy(() => import("./JsonView").then((module) => ({ default: module.JsonView }))),
+  table: lazy(() => import("./CsvView").then((module) => ({ default: module.CsvView }))),
+  parquet: lazy(() => import("./ParquetView").then((module) => ({ default: module.ParquetView }))),
+  markdown: lazy(() => import("./MarkdownView").then((module) => ({ default: module.MarkdownView }))),
+  html: lazy(() => import("./HtmlView").then((module) => ({ default: module.HtmlView }))),
+  pdf: lazy(() => import("./PdfView").then((module) => ({ default: module.PdfView }))),
+  audio: lazy(() => import("./MediaView").then((module) => ({ default: module.MediaView }))),
+  video: lazy(() => import("./MediaView").then((module) => ({ default: module.MediaView }))),
+  npy: lazy(() => import("./NpyView").then((module) => ({ default: module.NpyView }))),
+  zip: lazy(() => import("./ZipView").then((module) => ({ default: module.ZipView }))),
+  mlmodel: lazy(() => import("./ModelCard").then((module) => ({ default: module.ModelView }))),
+  binary: lazy(() => import("./HexView").then((module) => ({ default: module.HexView }))),
+};
 
-async function look(run: string, path: string, signal: AbortSignal): Promise<Shown> {
-  const kind = kindOfName(path);
-  if (kind === "image") return { kind };
-  if (kind === "binary") return { kind, total: null };
-  const { bytes, total } = await getArtifactHead(run, path, PREVIEW_BYTES, signal);
-  if (looksBinary(bytes)) return { kind: "binary", total };
-  const cut = total === null || total > bytes.length;
-  const text = decodeText(bytes);
-  if (kind === "table") return { kind, table: parseTable(cut ? wholeLines(text) : text, path.toLowerCase().endsWith(".tsv") ? "\t" : ","), total, cut };
-  return { kind: "text", text: (kind === "json" && !cut ? prettyJson(text) : null) ?? text, total, cut };
+/** Kinds that are text too, for whoever wants to see it. */
+const TEXTUAL: ReadonlySet<PreviewKind> = new Set(["json", "table", "markdown", "html", "mlmodel"]);
+
+interface Props extends ViewProps {
+  /** Bytes, where they are known. */
+  size: number | null;
 }
 
-/** The text without the line that the limit cut through. */
-function wholeLines(text: string): string {
-  const end = text.lastIndexOf("\n");
-  return end < 0 ? text : text.slice(0, end + 1);
-}
-
-export function Preview(props: { run: string; path: string }): JSX.Element {
-  const shown = load(() => [props.run, props.path] as const, ([run, path], signal) => look(run, path, signal));
-  const as = <K extends Shown["kind"]>(kind: K): Extract<Shown, { kind: K }> | undefined => {
-    const now = shown.data();
-    return now?.kind === kind ? (now as Extract<Shown, { kind: K }>) : undefined;
-  };
+export function Preview(props: Props): JSX.Element {
+  const kind = createMemo(() => kindOfName(props.path));
+  const [textOf, setTextOf] = createSignal("");
+  const asText = (): boolean => textOf() === props.path;
+  const textual = (): boolean => TEXTUAL.has(kind()) || suffixOf(props.path) === "svg";
+  // Another file is another view: nothing of the one before is left in it.
+  const file = createMemo(() => ({ source: props.source, path: props.path, view: asText() ? TextView : VIEWS[kind()] }), undefined, {
+    equals: (a, b) => a.path === b.path && a.source.key === b.source.key && a.view === b.view,
+  });
   return (
-    <Switch fallback={<p class="quiet pad">{t("state.loading")}</p>}>
-      <Match when={shown.error()}><Failure what={t("error.preview", { path: props.path })} error={shown.error()} retry={shown.reload} /></Match>
-      <Match when={as("image")}><Picture run={props.run} path={props.path} /></Match>
-      <Match when={as("table")}>
-        {(found) => (
-          <>
-            <CutNote cut={found().cut} total={found().total} />
-            <Show when={found().table.cut}><p class="note">{t("artifact.table_cut", { n: found().table.rows.length })}</p></Show>
-            <Cells table={found().table} />
-          </>
+    <section class="preview" aria-label={props.path}>
+      <PreviewHead source={props.source} path={props.path} size={props.size}>
+        <Show when={textual()}>
+          <span class="buttons" role="group" aria-label={t("preview.how")}>
+            <button type="button" aria-pressed={!asText()} onClick={() => setTextOf("")}>{t("preview.view")}</button>
+            <button type="button" aria-pressed={asText()} onClick={() => setTextOf(props.path)}>{t("preview.text")}</button>
+          </span>
+        </Show>
+      </PreviewHead>
+      <Show when={file()} keyed>
+        {(shown) => (
+          <Suspense fallback={<p class="quiet pad">{t("state.loading")}</p>}>
+            <Dynamic component={shown.view} source={shown.source} path={shown.path} />
+          </Suspense>
         )}
-      </Match>
-      <Match when={as("text")}>
-        {(found) => (
-          <>
-            <CutNote cut={found().cut} total={found().total} />
-            <Show when={found().text} fallback={<p class="quiet pad">{t("artifact.empty_file")}</p>}>
-              <pre class="code" tabindex="0"><code>{found().text}</code></pre>
-            </Show>
-          </>
-        )}
-      </Match>
-      <Match when={as("binary")}><p class="quiet pad">{t("artifact.binary")}</p></Match>
-    </Switch>
+      </Show>
+    </section>
   );
 }
 
-function CutNote(props: { cut: boolean; total: number | null }): JSX.Element {
-  return (
-    <Show when={props.cut}>
-      <p class="note">
-        {t("artifact.head_only", { head: formatBytes(PREVIEW_BYTES), all: props.total === null ? "?" : formatBytes(props.total) })}
-      </p>
-    </Show>
-  );
+interface HeadProps {
+  source: FileSource;
+  path: string;
+  size: number | null;
+  children?: JSX.Element;
 }
 
-function Picture(props: { run: string; path: string }): JSX.Element {
-  const [failed, setFailed] = createSignal("");
+function PreviewHead(props: HeadProps): JSX.Element {
   return (
-    <Show when={failed() !== props.path} fallback={<p class="quiet pad">{t("artifact.bad_image")}</p>}>
-      <div class="picture">
-        <img src={artifactAddress(props.run, props.path)} alt={props.path} onError={() => setFailed(props.path)} />
-      </div>
-    </Show>
-  );
-}
-
-function Cells(props: { table: TextTable }): JSX.Element {
-  return (
-    <div class="scroll-box table-box" tabindex="0">
-      <table class="cells">
-        <thead><tr><For each={props.table.header}>{(name) => <th scope="col">{name}</th>}</For></tr></thead>
-        <tbody>
-          <For each={props.table.rows}>
-            {(row) => <tr><For each={row}>{(cell) => <td classList={{ number: cell.trim() !== "" && !Number.isNaN(Number(cell)) }}>{cell}</td>}</For></tr>}
-          </For>
-        </tbody>
-      </table>
+    <div class="preview-head">
+      <strong class="mono path">{props.path}</strong>
+      <CopyButton text={props.path} label={t("artifact.copy_path")} />
+      <span class="quiet">{formatBytes(props.size)}</span>
+      <span class="preview-tools">
+        {props.children}
+        <a class="button" href={props.source.address(props.path)} download={props.path.split("/").at(-1) ?? ""}>{t("artifact.download")}</a>
+      </span>
     </div>
   );
 }

@@ -13,6 +13,7 @@ import { sharedFiles, type SharedFile } from "../../core/shared_files";
 import { throttle } from "../../core/throttle";
 import type { ArtifactFile } from "../../core/wire";
 import type { ComparedRun } from "./compared";
+import "../../preview/preview.css";
 
 const LineDiff = lazy(() => import("../../parts/LineDiff").then((module) => ({ default: module.LineDiff })));
 

@@ -1,105 +1,148 @@
-/** The files of a run: a tree that loads as it opens, and a preview of the chosen file. */
+/** The files of a run and of the models it made: trees that load as they open, and a look into what is chosen. */
 
 import { createEffect, createMemo, createSignal, For, on, Show, type JSX } from "solid-js";
 import { load } from "../../app/load";
 import { go, hrefOf, place } from "../../app/nav";
-import { CopyButton, Failure } from "../../app/notices";
+import { Failure } from "../../app/notices";
 import { t } from "../../app/prefs";
-import { artifactAddress, listArtifacts } from "../../core/api";
+import { modelFiles, runFiles, type FileSource } from "../../core/files";
 import { formatBytes } from "../../core/format";
 import { byName } from "../../core/order";
-import { runPath } from "../../core/router";
+import { loggedModels } from "../../core/related";
+import type { LoggedModel } from "../../core/registry";
 import { toInteger, type ArtifactFile, type Run } from "../../core/wire";
+import { FolderView } from "../../preview/FolderView";
 import { Preview } from "../../preview/Preview";
+import { walkTree } from "./tree_keys";
+
+/** So many entries of a folder are drawn at a time. */
+const STEP = 300;
+
+interface Chosen {
+  source: FileSource;
+  path: string;
+}
 
 export function ArtifactsTab(props: { run: Run }): JSX.Element {
-  const id = (): string => props.run.info.run_id;
-  const chosen = createMemo(() => new URLSearchParams(place().search).get("path") ?? "");
-  const [sizes, setSizes] = createSignal(new Map<string, number | null>());
-  const choose = (path: string): void => go(runPath(id(), "artifacts", path));
-  const learn = (files: ArtifactFile[]): void => {
-    setSizes((known) => new Map([...known, ...files.map((file) => [file.path, toInteger(file.file_size)] as const)]));
+  const id = createMemo(() => props.run.info.run_id);
+  const query = createMemo(() => new URLSearchParams(place().search));
+  const model = (): string | null => query().get("model");
+  const own = createMemo(() => runFiles(id()));
+  const source = createMemo(() => { const named = model(); return named ? modelFiles(named, id()) : own(); }, undefined, { equals: (a, b) => a.key === b.key });
+  const chosen = createMemo<Chosen>(() => ({ source: source(), path: query().get("path") ?? "" }));
+  const some = (): boolean => chosen().path !== "" || model() !== null;
+  const models = load(() => `${id()} ${props.run.outputs?.model_outputs?.length ?? 0}`, (_, signal) => loggedModels(props.run, signal), { keep: true });
+  // What is known of files: sizes, and which are folders.
+  const [known, setKnown] = createSignal(new Map<string, ArtifactFile>());
+  const learn = (from: FileSource, files: ArtifactFile[]): void => {
+    setKnown((before) => new Map([...before, ...files.map((file) => [`${from.key}/${file.path}`, file] as const)]));
   };
+  const file = (): ArtifactFile | undefined => known().get(`${chosen().source.key}/${chosen().path}`);
+  const folder = (): boolean => chosen().path === "" || (file()?.is_dir ?? false);
+  const shared = { chosen, onFiles: learn };
   return (
-    <div class="artifacts">
-      <div class="tree" role="tree" aria-label={t("run.artifacts")}>
-        <Folder run={id()} path="" chosen={chosen()} onChoose={choose} onFiles={learn} level={1} />
+    <div class="artifacts" classList={{ chosen: some() }}>
+      <div class="tree" role="tree" aria-label={t("run.artifacts")} onKeyDown={walkTree}>
+        <Folder {...shared} source={own()} path="" level={1} />
+        <For each={models.data()}>{(each) => <ModelRoot {...shared} run={id()} model={each} />}</For>
       </div>
-      <div class="preview">
-        <Show when={chosen()} fallback={<p class="quiet pad">{t("artifact.choose")}</p>}>
-          <div class="preview-head">
-            <strong class="mono path">{chosen()}</strong>
-            <CopyButton text={chosen()} label={t("artifact.copy_path")} />
-            <span class="quiet">{formatBytes(sizes().get(chosen()) ?? null)}</span>
-            <a class="button" href={artifactAddress(id(), chosen())} download={chosen().split("/").at(-1) ?? ""}>{t("artifact.download")}</a>
-          </div>
-          <Preview run={id()} path={chosen()} />
+      <Show when={some()} fallback={<div class="preview"><p class="quiet pad">{t("artifact.choose")}</p></div>}>
+        <Show when={folder()} fallback={<Preview source={chosen().source} path={chosen().path} size={toInteger(file()?.file_size)} />}>
+          <Show when={chosen()} keyed>{(now) => <FolderView source={now.source} path={now.path} />}</Show>
         </Show>
-      </div>
+      </Show>
     </div>
   );
 }
 
-interface FolderProps {
-  run: string;
-  path: string;
-  chosen: string;
-  level: number;
-  onChoose: (path: string) => void;
-  onFiles: (files: ArtifactFile[]) => void;
+interface Shared {
+  chosen: () => Chosen;
+  onFiles: (source: FileSource, files: ArtifactFile[]) => void;
 }
 
+interface FolderProps extends Shared {
+  source: FileSource;
+  path: string;
+  level: number;
+}
+
+const isChosen = (props: Shared, source: FileSource, path: string): boolean => props.chosen().source.key === source.key && props.chosen().path === path;
+
 function Folder(props: FolderProps): JSX.Element {
-  const files = load(() => `${props.run}/${props.path}`, (_, signal) => listArtifacts(props.run, props.path, signal), { keep: true });
-  createEffect(on(files.data, (found) => { if (found) props.onFiles(found); }));
+  const files = load(() => `${props.source.key}/${props.path}`, (_, signal) => props.source.list(props.path, signal), { keep: true });
+  createEffect(on(files.data, (found) => { if (found) props.onFiles(props.source, found); }));
   const sorted = createMemo(() => [...(files.data() ?? [])].sort((a, b) => Number(b.is_dir) - Number(a.is_dir) || byName(a.path, b.path)));
+  const [room, setRoom] = createSignal(STEP);
   return (
     <>
       <Show when={files.error()}><Failure what={t("error.artifacts")} error={files.error()} retry={files.reload} /></Show>
       <Show when={files.loading() && !files.data()}><p class="quiet pad">{t("state.loading")}</p></Show>
       <Show when={files.data()?.length === 0}><p class="quiet pad">{t(props.path ? "artifact.empty_folder" : "artifact.none")}</p></Show>
-      <For each={sorted()}>
+      <For each={sorted().slice(0, room())}>
         {(file) => (
           <Show when={file.is_dir} fallback={<File {...props} file={file} />}>
-            <OpenableFolder {...props} path={file.path} />
+            <OpenableFolder {...props} path={file.path} name={baseName(file.path)} />
           </Show>
         )}
       </For>
+      <Show when={sorted().length > room()}>
+        <button type="button" class="link more-files" onClick={() => setRoom(room() + STEP)}>{t("preview.more_items", { n: sorted().length - room() })}</button>
+      </Show>
     </>
   );
 }
 
+/** Goes where a link leads, without a page load; modified clicks open tabs as everywhere. */
+function follow(event: MouseEvent, to: string): boolean {
+  if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return false;
+  event.preventDefault();
+  go(to);
+  return true;
+}
+
 function File(props: FolderProps & { file: ArtifactFile }): JSX.Element {
-  const choose = (event: MouseEvent): void => {
-    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    props.onChoose(props.file.path);
-  };
+  const page = (): string => props.source.page(props.file.path);
   return (
-    <a class="node" role="treeitem" aria-level={props.level} aria-selected={props.chosen === props.file.path}
-      href={hrefOf(runPath(props.run, "artifacts", props.file.path))} style={{ "padding-left": `${props.level * 14 + 12}px` }} onClick={choose}>
+    <a class="node" role="treeitem" aria-level={props.level} aria-selected={isChosen(props, props.source, props.file.path)} title={baseName(props.file.path)}
+      href={hrefOf(page())} style={{ "padding-left": `${props.level * 14 + 12}px` }} onClick={(event) => follow(event, page())}>
       <span class="node-name">{baseName(props.file.path)}</span>
       <span class="quiet">{formatBytes(toInteger(props.file.file_size))}</span>
     </a>
   );
 }
 
-function OpenableFolder(props: FolderProps): JSX.Element {
-  const inside = (): boolean => props.chosen.startsWith(`${props.path}/`);
-  const [open, setOpen] = createSignal(inside());
+function OpenableFolder(props: FolderProps & { name: string; badge?: string }): JSX.Element {
+  const here = (): boolean => isChosen(props, props.source, props.path);
+  const inside = (): boolean => {
+    const { source, path } = props.chosen();
+    return source.key === props.source.key && (props.path === "" ? path !== "" : path.startsWith(`${props.path}/`));
+  };
+  const [open, setOpen] = createSignal(inside() || here());
   createEffect(() => { if (inside()) setOpen(true); });
+  const page = (): string => props.source.page(props.path);
+  const click = (event: MouseEvent): void => {
+    // A closed folder opens and shows what it is; a click on the one that is shown closes it.
+    const was = here();
+    if (follow(event, page())) setOpen(was ? !open() : true);
+  };
   return (
     <>
-      <button type="button" class="node" role="treeitem" aria-level={props.level} aria-expanded={open()} aria-selected={false}
-        style={{ "padding-left": `${props.level * 14 - 4}px` }} onClick={() => setOpen(!open())}>
-        <span class="twist" aria-hidden="true">▸</span>
-        <span class="node-name">{baseName(props.path)}</span>
-      </button>
+      <a class="node" role="treeitem" aria-level={props.level} aria-expanded={open()} aria-selected={here()} href={hrefOf(page())} title={props.name}
+        style={{ "padding-left": `${props.level * 14 - 4}px` }} onClick={click} on:toggle-folder={() => setOpen(!open())}>
+        <span class="twist" aria-hidden="true" onClick={(event) => { event.preventDefault(); event.stopPropagation(); setOpen(!open()); }}>▸</span>
+        <span class="node-name">{props.name}</span>
+        <Show when={props.badge}><span class="badge">{props.badge}</span></Show>
+      </a>
       <Show when={open()}>
-        <div role="group"><Folder {...props} level={props.level + 1} /></div>
+        <div role="group"><Folder chosen={props.chosen} onFiles={props.onFiles} source={props.source} path={props.path} level={props.level + 1} /></div>
       </Show>
     </>
   );
+}
+
+function ModelRoot(props: Shared & { run: string; model: LoggedModel }): JSX.Element {
+  const source = createMemo(() => modelFiles(props.model.info.model_id, props.run), undefined, { equals: (a, b) => a.key === b.key });
+  return <OpenableFolder chosen={props.chosen} onFiles={props.onFiles} source={source()} path="" level={1} name={props.model.info.name || props.model.info.model_id} badge={t("run.model_badge")} />;
 }
 
 function baseName(path: string): string {

@@ -1,35 +1,38 @@
 /** One run: what it is, its parameters and metrics, charts, files. It is asked for when it changes. */
 
-import { createEffect, createMemo, createSignal, For, lazy, Match, Show, Suspense, Switch, type JSX } from "solid-js";
+import { createEffect, createMemo, For, Match, Show, Suspense, Switch, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
 import { Gone } from "../../app/Gone";
+import { later } from "../../app/later";
 import { follow } from "../../app/live";
-import { clock, load } from "../../app/load";
+import { load } from "../../app/load";
 import { Link, place } from "../../app/nav";
-import { CopyButton, tell, errorText } from "../../app/notices";
-import { durationWords, language, t } from "../../app/prefs";
-import { Status } from "../../app/status";
+import { t } from "../../app/prefs";
 import { visit } from "../../app/visited";
-import { getExperiment, getRun, restoreRun } from "../../core/api";
-import { durationOf } from "../../core/columns";
-import { comparePath } from "../../core/compare_state";
-import { exactMoment, formatDuration } from "../../core/format";
+import { getExperiment, getRun } from "../../core/api";
+import { PARENT, runsAbove, tagOf } from "../../core/related";
 import { experimentPath, matchRoute, runPath, type RunTab } from "../../core/router";
 import { isSystem } from "../../core/metric_names";
-import { toInteger, type Run } from "../../core/wire";
-import { ArtifactsTab } from "./ArtifactsTab";
+import "../../app/run_texts";
 import { MetricsTab } from "./MetricsTab";
 import { OverviewTab } from "./OverviewTab";
+import { RunHeader } from "./RunHeader";
+import "./run.css";
 
-const RegisterDialog = lazy(() => import("../models/RegisterDialog").then((module) => ({ default: module.RegisterDialog })));
+const LogsTab = later(() => import("./LogsTab").then((module) => module.LogsTab));
+const ArtifactsTab = later(() => import("./ArtifactsTab").then((module) => module.ArtifactsTab));
+const SourceTab = later(() => import("./SourceTab").then((module) => module.SourceTab));
+
 /** Milliseconds between two questions about a run that is written all the time. */
 const PACE = 500;
-const TABS: readonly RunTab[] = ["overview", "metrics", "system", "artifacts"];
+const TABS: readonly RunTab[] = ["overview", "metrics", "system", "logs", "artifacts", "source"];
 
 export function RunPage(props: { run: string }): JSX.Element {
   const run = load(() => props.run, getRun);
   const experimentId = createMemo(() => run.data()?.info.experiment_id);
   const experiment = load(experimentId, async (id, signal) => (id === undefined ? undefined : getExperiment(id, signal)));
+  const parent = createMemo(() => { const now = run.data(); return now && tagOf(now, PARENT); });
+  const above = load(parent, runsAbove, { keep: true });
   const running = createMemo(() => run.data()?.info.status === "RUNNING");
   follow(() => ({ run: props.run }), async (signal) => run.set(await getRun(props.run, signal)), () => (running() ? 1000 : null), PACE);
   const tab = createMemo<RunTab>((last) => {
@@ -54,59 +57,23 @@ export function RunPage(props: { run: string }): JSX.Element {
       <Show when={run.data()}>
         {(data) => (
           <>
-            <Header run={data()} name={name()} onChanged={run.reload} />
+            <RunHeader run={data()} loaded={run} above={above.data() ?? []} />
             <nav class="tabs" aria-label={t("run.tabs")}>
               <For each={TABS.filter((each) => each !== "system" || tab() === "system" || (data().data.metrics ?? []).some((metric) => isSystem(metric.key)))}>
                 {(each) => <Link to={runPath(props.run, each)} aria-current={tab() === each ? "page" : undefined}>{t(`run.${each}`)}</Link>}
               </For>
             </nav>
-            <Switch>
-              <Match when={tab() === "overview"}><OverviewTab run={data()} /></Match>
+            <Suspense><Switch>
+              <Match when={tab() === "overview"}><OverviewTab run={data()} loaded={run} above={above.data() ?? []} /></Match>
               <Match when={tab() === "metrics"}><MetricsTab run={data()} /></Match>
               <Match when={tab() === "system"}><MetricsTab run={data()} system /></Match>
+              <Match when={tab() === "logs"}><LogsTab run={data()} /></Match>
               <Match when={tab() === "artifacts"}><ArtifactsTab run={data()} /></Match>
-            </Switch>
+              <Match when={tab() === "source"}><SourceTab run={data()} /></Match>
+            </Switch></Suspense>
           </>
         )}
       </Show>
     </section>
-  );
-}
-
-function Header(props: { run: Run; name: string; onChanged: () => void }): JSX.Element {
-  const info = (): Run["info"] => props.run.info;
-  const [registering, setRegistering] = createSignal(false);
-  const now = clock(() => info().status === "RUNNING");
-  const start = (): number | null => toInteger(info().start_time);
-  const end = (): number | null => toInteger(info().end_time) || null;
-  const restore = async (): Promise<void> => {
-    try {
-      await restoreRun(info().run_id);
-      tell(t("runs.restored", { n: 1 }));
-    } catch (error) {
-      tell(errorText(error));
-    }
-    props.onChanged();
-  };
-  return (
-    <header class="run-head">
-      <h1>{props.name}</h1>
-      <dl class="facts">
-        <div><dt class="hidden">{t("column.status")}</dt><dd><Status status={info().status} /></dd></div>
-        <div><dt>{t("column.start_time")}</dt><dd>{exactMoment(start(), language())}</dd></div>
-        <div><dt>{t("column.duration")}</dt><dd class="steady">{formatDuration(durationOf(info().status, start(), end(), now()), durationWords())}</dd></div>
-        <Show when={info().user_id}><div><dt>{t("column.user_id")}</dt><dd>{info().user_id}</dd></div></Show>
-        <div>
-          <dt>{t("column.run_id")}</dt>
-          <dd class="mono">{info().run_id} <CopyButton text={info().run_id} label={t("run.copy_id")} /></dd>
-        </div>
-        <div><dt class="hidden">{t("compare.title")}</dt><dd><Link to={comparePath([info().run_id], [info().experiment_id])}>{t("compare.with_others")}</Link></dd></div>
-        <div><dt class="hidden">{t("run.register")}</dt><dd><button type="button" class="link" onClick={() => setRegistering(true)}>{t("run.register")}</button></dd></div>
-      </dl>
-      <Suspense><Show when={registering()}><RegisterDialog run={props.run} onClose={() => setRegistering(false)} /></Show></Suspense>
-      <Show when={info().lifecycle_stage === "deleted"}>
-        <p class="failure">{t("run.deleted")} <button type="button" onClick={() => void restore()}>{t("action.restore")}</button></p>
-      </Show>
-    </header>
   );
 }
