@@ -14,7 +14,7 @@ import pytest
 from millstream.stores.base import Store
 from millstream.stores.open import close_stores, open_store
 from millstream.values import ops, queries
-from millstream.values.errors import StorageFailed
+from millstream.values.errors import NoRoom, StorageFailed
 from tests.stores.calls import finish, get, history, log, new_run, search
 
 
@@ -70,8 +70,10 @@ def test_a_full_disk(small_disk: Path, kind: str, room: int, tmp_path: Path, mon
             assert str(small_disk) in error
             assert "space" in error.lower() or "full" in error.lower()
             assert "free" in error.lower(), f"what is to be done? {error}"
-        with pytest.raises(StorageFailed):
+        with pytest.raises(NoRoom) as refusal:
             new_run(store, tags={"long": "x" * 400_000})
+        assert str(small_disk) not in refusal.value.told
+        assert kind != "folder" or len([one for one in (place / "0").iterdir() if len(one.name) == 32]) == 1
         assert search(store) == [run]
         assert store.read(queries.DescribeStore()).runs == 1
         check(store, run, said)

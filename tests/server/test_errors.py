@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from millstream.server.errors import MOST, Errors, error_reply
 from millstream.values import refusals
-from millstream.values.errors import InvalidValue, StorageFailed, Unavailable
+from millstream.values.errors import InvalidValue, NoRoom, StorageFailed, Unavailable
 
 SCOPE = {"type": "http", "path": "/p", "method": "GET"}
 
@@ -65,6 +65,8 @@ def test_what_was_not_begun_is_answered() -> None:
         (refusals.no_experiment_called("/srv", "/srv"), "No experiment is called '/srv'."),
         (Unavailable("10.0.0.7 refused", told="Try again later."), "Try again later."),
         (StorageFailed("/srv/data is full"), "The server could not do this. Its log says why, under the request id "),
+        (StorageFailed("/srv/data is shut", told="It is shut."), "It is shut. Its log says why, under the request id "),
+        (NoRoom("/srv/data is full", told="It is full."), "It is full."),
         (InvalidValue("x" * 10**6), "x" * (MOST - 1) + "…"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,23 @@ def contents(folder: Path) -> dict[Path, bytes]:
     """All files but those that SQLite keeps while a database is open."""
     files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(("-wal", "-shm")))
     return {file: file.read_bytes() for file in files}
+
+
+def test_names_that_are_no_text_are_refused_and_never_become_one(remote: Remote) -> None:
+    for name in ("%ff", "%fe", "a%80b"):
+        reply = remote.client.send("PUT", f"{remote.at('x')}{name}", b"one")
+        assert (reply.status, reply.json()["error_code"]) == (400, "BAD_REQUEST")
+        assert remote.client.get(f"{remote.prefix}?path={name}").status == 400
+    assert remote.names() == []
+    assert remote.put("x\ufffd é%ff", b"two").status == 200
+    assert [name for name, _, _ in remote.names()] == ["x\ufffd é%ff"]
+
+
+def test_what_is_not_there_is_told_without_its_place(remote: Remote) -> None:
+    for reply in (remote.delete("no file"), remote.get("no file")):
+        assert reply.status == 404
+        assert "no file" in reply.json()["message"]
+        assert not re.search(r"/(?!no)\w+/\w+", reply.json()["message"]), reply.body
 
 
 def test_a_page_of_another_site_can_change_nothing(remote: Remote) -> None:

@@ -98,6 +98,17 @@ def test_files_that_cannot_be_read_are_set_aside(store: EmbeddedStore, root: Pat
     assert [path.name for path in folder.glob(".millstream-*")] == [".millstream-99-0-012345.tmp"]
 
 
+def test_a_broken_line_takes_no_good_one_along(store: EmbeddedStore, root: Path) -> None:
+    run = filled_run(store)
+    path = root / "0" / run / "metrics" / "손실" / "a"
+    path.write_bytes(b"1 0.5 0\n17\xb6x\r\x03\r\x1f.1 2\n2 0.25 1\r\n\x0b3 0.1 9\n4 0.125 2\n")
+    os.utime(path, (1, 1))
+    before = history(store, run, "손실/a")
+    assert {(0, 0.5, 1), (2, 0.125, 4)} <= set(before)
+    mended(store)
+    assert history(store, run, "손실/a") == before
+
+
 @pytest.mark.parametrize("part", ["metrics", "params", "tags", "artifacts", "inputs"])
 def test_a_file_in_place_of_a_directory_is_set_aside(store: EmbeddedStore, root: Path, part: str) -> None:
     run = filled_run(store)

@@ -55,7 +55,9 @@ def error_reply(error: Exception, scope: Scope) -> Response:
     asked = f"{scope['method']} {shown_target(scope)}"
     log.error("Request %s (%s): %s", visit.id, asked, error, exc_info=None if known else error)
     code = error.error_code if isinstance(error, MillstreamError) else "INTERNAL_ERROR"
-    message = f"The server could not do this. Its log says why, under the request id {visit.id}"
+    # Only what was written for callers is told to them.
+    told = error.told if isinstance(error, MillstreamError) and error.told != error.message else ""
+    message = f"{told or 'The server could not do this.'} Its log says why, under the request id {visit.id}"
     return json_reply({"error_code": code, "message": message}, 500)
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
+from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 from starlette.datastructures import MutableHeaders
@@ -111,6 +112,16 @@ class Host(Struct, frozen=True):
         return _is_address(self.name)
 
 
+def _check_text(scope: Scope) -> None:
+    """BadRequest for bytes that are not UTF-8: with replacements, two names would become one."""
+    for part in (scope.get("raw_path") or b"", scope["query_string"]):
+        if b"%" in part:
+            try:
+                unquote_to_bytes(part).decode()
+            except UnicodeDecodeError as error:
+                raise BadRequest("The address of the request is not UTF-8: a name in it cannot be told.") from error
+
+
 @lru_cache(maxsize=256)
 def _is_address(name: str) -> bool:
     try:
@@ -137,7 +148,9 @@ class Callers:
         self.hosts = {parse_allowed(name) for name in names - {"*"}}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or raise NotPermitted."""
+        """Pass the request on, or raise NotPermitted; BadRequest for an address that is no text."""
+        if scope["type"] == "http":
+            _check_text(scope)
         if scope["type"] == "http" and not (scope["method"] == "GET" and scope["path"] in OPEN_TO_ALL):
             headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
             host = self._check_host(_values(headers, b"host"))

@@ -262,7 +262,8 @@ class TreeRepairs:
     def _mend_metric(self, path: str) -> None:
         data = reader.read_bytes(path)
         self.quarantine.keep(path, data, "lines that are not points")
-        lines = data[: data.rfind(b"\n") + 1].splitlines(keepends=True)
+        # As they are read: a carriage return in what is broken ends no line.
+        lines = [line + b"\n" for line in data.split(b"\n")[:-1]]
         good = b"".join(line for line in lines if parse_points(line).bad == 0)
         replace_file(path, good, os.path.dirname(path))
 

@@ -227,7 +227,7 @@ class LocalArtifacts:
                 else:
                     os.unlink(spot.name, dir_fd=spot.directory)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotFound(f"There is nothing called {str(path)!r} among the artifacts in {self._root}.") from error
+            raise self._nothing("There is nothing called", path) from error
         except OSError as error:
             raise failure("delete", self._root.joinpath(*path.segments), error) from error
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from millstream.formats.mlruns.layout import TEMPORARY_PREFIX
-from millstream.values.errors import MillstreamError, StorageFailed, Unavailable
+from millstream.values.errors import MillstreamError, NoRoom, StorageFailed, Unavailable
 
 if os.name != "nt":
     import fcntl
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _counter = itertools.count()
 _POLL_SECONDS = 0.02
 # How long a change of places waits for a backup, and a backup for such changes.
@@ -138,7 +140,23 @@ def failure(verb: str, path: str | Path, error: OSError) -> MillstreamError:
         errno.EROFS: "The file system is read-only.",
         errno.ENAMETOOLONG: "Use a shorter name.",
     }.get(error.errno or 0, "")
-    return StorageFailed(f"Cannot {verb} {os.fspath(path)!r}: {error.strerror or error}. {advice}".strip())
+    reason = error.strerror or str(error)
+    said = f"Cannot {verb} {os.fspath(path)!r}: {reason}. {advice}".strip()
+    if error.errno in _FULL:
+        return NoRoom(said, told=f"The server has no room left for this: {reason}. What was written before is safe.")
+    return StorageFailed(said, told=f"The server's disk refused: {reason}.")
+
+
+@contextmanager
+def made_whole(directory: str) -> Iterator[None]:
+    """What is made in `directory` goes again, with the directory, when it fails; not where that was there before."""
+    is_new = not os.path.lexists(directory)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 @contextmanager

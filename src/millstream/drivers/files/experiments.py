@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import structs
 
 from millstream.drivers.files import reader
-from millstream.drivers.files.atomic import failure, replace_file
+from millstream.drivers.files.atomic import failure, made_whole, replace_file
 from millstream.drivers.files.keys import keeping_key, key_path, remove_key
 from millstream.drivers.files.places import make_home
 from millstream.drivers.files.runs import rewrite_info
@@ -33,16 +33,17 @@ def create(tree: Tree, op: ops.CreateExperiment, experiment_id: str) -> str:
         creation_time=op.time,
         last_update_time=op.time,
     )
-    try:
-        os.makedirs(directory, exist_ok=True)
-    except OSError as error:
-        raise failure("make the directory", directory, error) from error
-    if op.artifact_location:
-        make_home(location)
-    for key, value in op.tags.items():
-        with keeping_key("tag", key):
-            replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
-    replace_file(os.path.join(directory, layout.META), meta.dump(meta.experiment_to_fields(experiment)), directory)
+    with made_whole(directory):
+        try:
+            os.makedirs(directory, exist_ok=True)
+        except OSError as error:
+            raise failure("make the directory", directory, error) from error
+        if op.artifact_location:
+            make_home(location)
+        for key, value in op.tags.items():
+            with keeping_key("tag", key):
+                replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+        replace_file(os.path.join(directory, layout.META), meta.dump(meta.experiment_to_fields(experiment)), directory)
     return experiment_id
 
 

@@ -49,9 +49,9 @@ class Quarantine:
         while os.path.lexists(target):
             number += 1
             target = target.with_name(f"{target.name}.{number}")
-        self.is_used = True
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            self.is_used = True
         except OSError as error:
             raise failure("make the directory", printable(os.fspath(target.parent)), error) from error
         return target

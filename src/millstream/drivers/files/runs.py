@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from millstream.drivers.files import reader
 from millstream.drivers.files.appender import Appender
-from millstream.drivers.files.atomic import create_file, failure, is_gone, replace_file, rewriting
+from millstream.drivers.files.atomic import create_file, failure, is_gone, made_whole, replace_file, rewriting
 from millstream.drivers.files.keys import add_params, keeping_key, key_path, remove_key
 from millstream.drivers.files.places import make_place
 from millstream.drivers.files.repeats import Repeats
@@ -93,16 +93,17 @@ class RunFiles:
             artifact_uri=str(place),
             run_name=name,
         )
-        try:
-            for part in (*layout.RUN_PARTS, layout.TAGS):
-                os.makedirs(os.path.join(directory, part), exist_ok=True)
-        except OSError as error:
-            raise failure("make the directory", directory, error) from error
-        make_place(location, place)
-        for key, value in {**op.tags, names.RUN_NAME_TAG: name}.items():
-            with keeping_key("tag", key):
-                replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
-        replace_file(os.path.join(directory, layout.META), meta.dump(meta.run_to_fields(info)), directory)
+        with made_whole(directory):
+            try:
+                for part in (*layout.RUN_PARTS, layout.TAGS):
+                    os.makedirs(os.path.join(directory, part), exist_ok=True)
+            except OSError as error:
+                raise failure("make the directory", directory, error) from error
+            make_place(location, place)
+            for key, value in {**op.tags, names.RUN_NAME_TAG: name}.items():
+                with keeping_key("tag", key):
+                    replace_file(key_path(directory, layout.TAGS, key), value.encode(), directory)
+            replace_file(os.path.join(directory, layout.META), meta.dump(meta.run_to_fields(info)), directory)
         self._tree.remember_run(op.run_id, directory)
         return info
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from millstream.values.databases import hidden
-from millstream.values.errors import DataDamaged, MillstreamError, StorageFailed, Unavailable
+from millstream.values.errors import DataDamaged, MillstreamError, NoRoom, StorageFailed, Unavailable
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # SQLite: no room; a write that went wrong, which is how some full disks show. PostgreSQL: disk full.
@@ -40,13 +40,15 @@ def failure(error: DBAPIError, place: str) -> MillstreamError:
             told="The database cannot be reached. Try again later.",
         )
     if code in _FULL or _state(error) == "53100":
-        return StorageFailed(
+        return NoRoom(
             f"The database {place} refused: {reason}. See whether its disk is full; free some space and "
-            "try again; what was written before is safe."
+            "try again; what was written before is safe.",
+            told=f"The server's database has no room left for this: {reason}. What was written before is safe.",
         )
     if code in _CLOSED:
         reason = f"{reason}. {_obstacle(place)}"
-    return StorageFailed(f"The database {place} refused: {reason}.")
+    told = "The server's database cannot be written to." if code in _CLOSED else None
+    return StorageFailed(f"The database {place} refused: {reason}.", told=told)
 
 
 def _obstacle(place: str) -> str:

@@ -46,7 +46,8 @@ _STATUSES: dict[int, type[MillstreamError]] = {
     504: errors.OutOfTime,
 }
 _KINDS: dict[str, type[MillstreamError]] = {
-    kind.__name__: kind for kind in (errors.InvalidState, errors.KeyReused, errors.TooLarge, errors.NotReadable)
+    kind.__name__: kind
+    for kind in (errors.InvalidState, errors.KeyReused, errors.TooLarge, errors.NotReadable, errors.NoRoom)
 }
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 # The server has looked, and will not say otherwise in a moment.
