@@ -131,7 +131,7 @@ def test_an_empty_run_says_what_it_lacks_and_what_to_do(watched: Watched, runs: 
     page.get_by_role("link", name="Source").click()
     expect(page.get_by_role("region", name="Packages")).to_contain_text("No list of packages was recorded")
     page.get_by_role("link", name="Artifacts").click()
-    expect(page.get_by_role("tree")).to_contain_text("This run has logged no files")
+    expect(page.locator(".tree")).to_contain_text("This run has logged no files")
     assert (watched.errors, watched.strangers) == ([], [])
 
 

@@ -85,7 +85,13 @@ function Lines(props: ViewProps & { live: boolean; read: Read; onEarlier: () => 
   createEffect(on(current, (line) => {
     if (line < 0) return;
     setFollow(false);
-    box.querySelector(`[data-n="${line}"]`)?.scrollIntoView({ block: "center" });
+    const place = (): void => {
+      const found = box.querySelector<HTMLElement>(`[data-n="${line}"]`);
+      if (found) box.scrollTop += found.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+    };
+    // Twice, as blocks tell their height when they come into sight.
+    place();
+    requestAnimationFrame(place);
   }));
   const step = (by: number): void => { if (hits().length) setPlace((place() + by + hits().length) % hits().length); };
   const scrolled = (): void => {

@@ -52,7 +52,7 @@ function Card(props: { facts: ModelFacts; source: FileSource; folder: string }):
         <Show when={props.facts.modelId}>{(id) => <div><dt>{t("card.id")}</dt><dd class="mono">{id()}</dd></div>}</Show>
       </dl>
       <section aria-label={t("card.signature")}>
-        <h3>{t("card.signature")}</h3>
+        <h2>{t("card.signature")}</h2>
         <Show when={props.facts.inputs || props.facts.outputs || props.facts.params} fallback={<p class="quiet">{t("card.no_signature")}</p>}>
           <div class="signature">
             <Columns title={t("card.inputs")} columns={props.facts.inputs} />
@@ -62,7 +62,7 @@ function Card(props: { facts: ModelFacts; source: FileSource; folder: string }):
         </Show>
       </section>
       <section aria-label={t("card.use")}>
-        <h3>{t("card.use")}</h3>
+        <h2>{t("card.use")}</h2>
         <For each={snippets()} fallback={<p class="quiet">{t("card.no_pyfunc")}</p>}>
           {(snippet) => (
             <figure class="model-snippet">
@@ -73,7 +73,7 @@ function Card(props: { facts: ModelFacts; source: FileSource; folder: string }):
         </For>
       </section>
       <section aria-label={t("card.flavors")}>
-        <h3>{t("card.flavors")}</h3>
+        <h2>{t("card.flavors")}</h2>
         <div class="flavors">
           <For each={props.facts.flavors}>
             {(flavor) => (
@@ -85,9 +85,9 @@ function Card(props: { facts: ModelFacts; source: FileSource; folder: string }):
           </For>
         </div>
       </section>
-      <Show when={props.facts.metadata.length}><section><h3>{t("card.metadata")}</h3><Pairs pairs={props.facts.metadata} /></section></Show>
+      <Show when={props.facts.metadata.length}><section><h2>{t("card.metadata")}</h2><Pairs pairs={props.facts.metadata} /></section></Show>
       <section aria-label={t("card.environment")}>
-        <h3>{t("card.environment")}</h3>
+        <h2>{t("card.environment")}</h2>
         <For each={props.facts.environment}>{(name) => <Environment source={props.source} path={props.folder ? `${props.folder}/${name}` : name} name={name} />}</For>
       </section>
     </div>
@@ -99,7 +99,7 @@ function Columns(props: { title: string; columns: ModelColumn[] | null; params?:
     <Show when={props.columns}>
       {(found) => (
         <div>
-          <h4>{props.title} <span class="quiet">{found().length}</span></h4>
+          <h3>{props.title} <span class="quiet">{found().length}</span></h3>
           <div class="scroll-box" tabindex="0">
             <table class="pairs">
               <thead><tr><th scope="col">{t("card.name")}</th><th scope="col">{t("card.type")}</th><Show when={props.params}><th scope="col">{t("card.default")}</th></Show></tr></thead>

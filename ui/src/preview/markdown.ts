@@ -32,7 +32,10 @@ export function renderMarkdown(text: string, around: Surroundings): DocumentFrag
   for (const box of found.querySelectorAll("input")) {
     // Of fields only the ticks of task lists are meant.
     if (box.type !== "checkbox") box.remove();
-    else box.disabled = true;
+    else {
+      box.disabled = true;
+      box.setAttribute("aria-label", box.parentElement?.textContent?.trim().slice(0, 200) || "☑");
+    }
   }
   for (const table of found.querySelectorAll("table")) {
     const room = document.createElement("div");

@@ -1,12 +1,15 @@
 /** Bytes of Parquet pages, unpacked. */
 
-const STREAMS: Record<number, string> = { 2: "gzip", 4: "brotli", 6: "zstd" };
+import { zstd } from "./zstd";
+
+const STREAMS: Record<number, string> = { 2: "gzip", 4: "brotli" };
 const NAMES = ["none", "snappy", "gzip", "lzo", "brotli", "lz4", "zstd", "lz4_raw"];
 
 /** `size` bytes out of packed ones; an error names the method that browsers do not know. */
 export async function unpack(packed: Uint8Array, codec: number, size: number): Promise<Uint8Array> {
   if (codec === 0) return packed;
   if (codec === 1) return snappy(packed, size);
+  if (codec === 6) return zstd(packed, size);
   if (codec === 7) return lz4(packed, size);
   const stream = STREAMS[codec];
   if (stream === undefined) throw new Error(`It is compressed with ${NAMES[codec] ?? `method ${codec}`}, which browsers cannot open.`);

@@ -37,22 +37,37 @@ export function ArtifactsTab(props: { run: Run }): JSX.Element {
   const learn = (from: FileSource, files: ArtifactFile[]): void => {
     setKnown((before) => new Map([...before, ...files.map((file) => [`${from.key}/${file.path}`, file] as const)]));
   };
-  const file = (): ArtifactFile | undefined => known().get(`${chosen().source.key}/${chosen().path}`);
+  // An address may name what the tree has not come to yet.
+  const entry = load(chosen, async ({ source: from, path }, signal): Promise<ArtifactFile | null> => known().get(`${from.key}/${path}`) ?? findEntry(from, path, signal));
+  const file = (): ArtifactFile | undefined => known().get(`${chosen().source.key}/${chosen().path}`) ?? entry.data() ?? undefined;
+  const settled = (): boolean => chosen().path === "" || file() !== undefined || !entry.loading();
   const folder = (): boolean => chosen().path === "" || (file()?.is_dir ?? false);
   const shared = { chosen, onFiles: learn };
   return (
     <div class="artifacts" classList={{ chosen: some() }}>
-      <div class="tree" role="tree" aria-label={t("run.artifacts")} onKeyDown={walkTree}>
+      <div class="tree" role={known().size || models.data()?.length ? "tree" : "group"} aria-label={t("run.artifacts")} onKeyDown={walkTree}>
         <Folder {...shared} source={own()} path="" level={1} />
         <For each={models.data()}>{(each) => <ModelRoot {...shared} run={id()} model={each} />}</For>
       </div>
       <Show when={some()} fallback={<div class="preview"><p class="quiet pad">{t("artifact.choose")}</p></div>}>
-        <Show when={folder()} fallback={<Preview source={chosen().source} path={chosen().path} size={toInteger(file()?.file_size)} />}>
-          <Show when={chosen()} keyed>{(now) => <FolderView source={now.source} path={now.path} />}</Show>
+        <Show when={settled()} fallback={<div class="preview"><p class="quiet pad">{t("state.loading")}</p></div>}>
+          <Show when={folder()} fallback={<Preview source={chosen().source} path={chosen().path} size={toInteger(file()?.file_size)} />}>
+            <Show when={chosen()} keyed>{(now) => <FolderView source={now.source} path={now.path} />}</Show>
+          </Show>
         </Show>
       </Show>
     </div>
   );
+}
+
+/** What a folder says of one of its entries; null where it has none of that name, or cannot be read. */
+async function findEntry(source: FileSource, path: string, signal: AbortSignal): Promise<ArtifactFile | null> {
+  try {
+    const around = await source.list(path.slice(0, Math.max(0, path.lastIndexOf("/"))), signal);
+    return around.find((file) => file.path === path) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 interface Shared {
@@ -86,7 +101,9 @@ function Folder(props: FolderProps): JSX.Element {
         )}
       </For>
       <Show when={sorted().length > room()}>
-        <button type="button" class="link more-files" onClick={() => setRoom(room() + STEP)}>{t("preview.more_items", { n: sorted().length - room() })}</button>
+        <button type="button" role="treeitem" aria-level={props.level} aria-selected="false" class="link more-files" onClick={() => setRoom(room() + STEP)}>
+          {t("preview.more_items", { n: sorted().length - room() })}
+        </button>
       </Show>
     </>
   );
