@@ -262,12 +262,12 @@ def test_pictures_are_fitted_or_whole_and_svg_runs_nothing(watched: Watched, run
 
 def test_html_lies_still_until_the_reader_says_so_and_is_alone_then(watched: Watched, run: dict[str, str]) -> None:
     page = shown(watched, run, "report.html")
-    frame = page.frame_locator("iframe.frame")
+    frame = page.frame_locator("iframe.file-frame")
     expect(frame.get_by_role("heading", name="Report 보고서")).to_be_visible()
     expect(frame.locator("#p")).to_have_text("still")
-    expect(page.locator("iframe.frame")).to_have_attribute("sandbox", "")
+    expect(page.locator("iframe.file-frame")).to_have_attribute("sandbox", "")
     page.get_by_role("button", name="Run its scripts").click()
-    expect(page.locator("iframe.frame")).to_have_attribute("sandbox", "allow-scripts")
+    expect(page.locator("iframe.file-frame")).to_have_attribute("sandbox", "allow-scripts")
     expect(frame.locator("#p")).to_have_text("alive CSS1Compat")
     for word in ("alone", "cut off", "homeless"):
         expect(frame.locator("body")).to_contain_text(word)
@@ -281,7 +281,7 @@ def test_html_lies_still_until_the_reader_says_so_and_is_alone_then(watched: Wat
 
 def test_documents_and_sound_are_shown_by_the_browser(watched: Watched, run: dict[str, str]) -> None:
     page = shown(watched, run, "doc.pdf")
-    expect(page.locator("iframe.frame")).to_have_attribute("src", re.compile("^blob:"))
+    expect(page.locator("iframe.file-frame")).to_have_attribute("src", re.compile("^blob:"))
     page.get_by_role("treeitem", name="tone.wav").click()
     expect(page.locator("audio")).to_have_js_property("duration", 1)
     page.locator("audio").evaluate("sound => { sound.currentTime = 0.5; }")

@@ -256,4 +256,6 @@ def test_nothing_is_wider_than_a_phone(browser: Any, runs: dict[str, str], look:
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             expect(page.locator(".run-page > :last-child")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, tab
+            # Nothing of a file's own look comes over the page.
+            assert page.evaluate("getComputedStyle(document.querySelector('h1')).colorScheme") == "light dark", tab
         assert (watched.errors, watched.strangers) == ([], [])

@@ -45,7 +45,7 @@ function StillFrame(props: { html: string; name: string }): JSX.Element {
     setAddress(made);
     onCleanup(() => URL.revokeObjectURL(made));
   }));
-  return <iframe class="frame" sandbox="" src={address()} title={props.name} referrerpolicy="no-referrer" />;
+  return <iframe class="file-frame" sandbox="" src={address()} title={props.name} referrerpolicy="no-referrer" />;
 }
 
 /** Behind the type of the document, or the browser would take the page for one of the nineties. */
@@ -63,5 +63,5 @@ function LiveFrame(props: { html: string; name: string }): JSX.Element {
     if (!given) frame.contentWindow?.postMessage(props.html, "*");
     given = true;
   };
-  return <iframe class="frame" ref={frame} sandbox="allow-scripts" src="sandbox.html" title={props.name} onLoad={give} referrerpolicy="no-referrer" />;
+  return <iframe class="file-frame" ref={frame} sandbox="allow-scripts" src="sandbox.html" title={props.name} onLoad={give} referrerpolicy="no-referrer" />;
 }

@@ -21,7 +21,7 @@ export function PdfView(props: ViewProps): JSX.Element {
     <Loading path={props.path} loaded={loaded}>
       {(found) => (
         <Show when={found().bytes && place()} fallback={<p class="quiet pad">{t(navigator.pdfViewerEnabled ? "preview.pdf_large" : "preview.pdf_none")}</p>}>
-          <iframe class="frame" src={place()} title={props.path} />
+          <iframe class="file-frame" src={place()} title={props.path} />
         </Show>
       )}
     </Loading>
