@@ -46,7 +46,7 @@ def test_there_and_back(here: Path) -> None:
 
 def test_export_of_the_store_in_use(here: Path) -> None:
     out, _ = run("export", "out", "--dry-run")
-    assert out.startswith("Would import from")
+    assert out.startswith("Would export from")
     assert not (here / "out").exists()
     run("export", "out")
     assert list(here.glob("out/*/abc/meta.yaml"))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from millstream.drivers.files import runs
-from millstream.values import changes, outlines, queries, rules
+from millstream.values import changes, outlines, overviews, queries, rules
 from tests import servers
 from tests.machine.machine import StoreMachine
 from tests.machine.places import Place, Postgresql, Sqlite, Tree
@@ -31,7 +31,13 @@ OF_FILES = {queries.ListArtifacts, queries.ListModelArtifacts, queries.SignArtif
 # What servers ask for themselves; the suite is about these too.
 OF_SERVERS = {changes.ReadChanges, changes.CountPoints, changes.ReadSteps, queries.WasDone}
 # Tables of runs and charts of many: made of what is asked here by other questions; the suite is about these too.
-OF_TABLES = {outlines.ListKeys, outlines.OutlineRuns, queries.MetricCurves}
+OF_TABLES = {
+    outlines.ListKeys,
+    outlines.OutlineRuns,
+    overviews.ListExperiments,
+    overviews.FindRuns,
+    queries.MetricCurves,
+}
 SETTINGS = settings(
     stateful_step_count=STEPS_OF_A_STORE,
     deadline=None,
