@@ -24,7 +24,7 @@ from millstream.formats.wire.model_versions import Fetch as VersionFetch
 from millstream.formats.wire.model_versions import List as VersionList
 from millstream.formats.wire.needs import ANYONE, CALLER, edit, read
 from millstream.formats.wire.table import ROUTES
-from millstream.server import facts, interface, openings
+from millstream.server import facts, interface, openings, overviews
 from millstream.server.artifacts import Files
 from millstream.server.change_stream import PATH as CHANGES
 from millstream.server.change_stream import ChangeStream, Follow
@@ -83,7 +83,7 @@ def make_app(
     places = Places.of(store.uri, artifact_root, artifacts_destination, proxied=serve_artifacts)
     served = ServedStore(store, places)
     pages = Pages(static_prefix)
-    table = ROUTES + interface.routes(server) + openings.ROUTES + (gate.routes if gate else ())
+    table = ROUTES + interface.routes(server) + openings.ROUTES + overviews.ROUTES + (gate.routes if gate else ())
     doors = (
         *facts.doors(store, places, Description(table, server.version, pages.prefix), server.version),
         _changes(served, gate),

@@ -14,7 +14,7 @@ from millstream.formats.wire.encode import double
 from millstream.formats.wire.needs import NARROWED, Needs, edit, manage, read
 from millstream.formats.wire.route import Form, Given, Request, Route, reply_nothing
 from millstream.formats.wire.runs import checked_run
-from millstream.server import overviews, replies
+from millstream.server import replies
 from millstream.values import ops, outlines, queries
 from millstream.values.entities import Metric, ViewType
 from millstream.values.names import MAX_RESULTS, check_experiment_id
@@ -316,7 +316,6 @@ def routes(server: Server) -> tuple[Route, ...]:
             prefixes=PREFIX,
         ),
         *_asked(),
-        *overviews.ROUTES,
     )
 
 

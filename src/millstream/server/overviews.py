@@ -8,13 +8,10 @@ from msgspec import structs
 
 from millstream.formats.wire.decode import Int64, View, read_view
 from millstream.formats.wire.needs import NARROWED
-from millstream.formats.wire.route import Given, Request, Route
-from millstream.server import replies
+from millstream.formats.wire.route import Given, Request
+from millstream.server import interface, replies
 from millstream.values import overviews
 from millstream.values.entities import ViewType
-from millstream.values.queries import RunTable
-
-PREFIX = ("/api/ui/",)
 
 
 class Experiments(Request, frozen=True, kw_only=True):
@@ -43,31 +40,15 @@ def _find(request: Find, _given: Given) -> overviews.FindRuns:
     return overviews.FindRuns(text=request.text, status=request.status, limit=request.limit)
 
 
-def _reply_runs(found: RunTable, _given: Given) -> dict[str, Any]:
-    return structs.asdict(found)
-
-
 ROUTES = (
-    Route(
-        methods=("POST",),
-        path="experiments",
-        needs=NARROWED,
-        request=Experiments,
-        speaks=overviews.ListExperiments,
-        call=_experiments,
-        reply=_reply_experiments,
-        answer=replies.ExperimentColumns,
-        prefixes=PREFIX,
+    interface.posted(
+        "experiments",
+        NARROWED,
+        Experiments,
+        overviews.ListExperiments,
+        _experiments,
+        _reply_experiments,
+        replies.ExperimentColumns,
     ),
-    Route(
-        methods=("POST",),
-        path="find-runs",
-        needs=NARROWED,
-        request=Find,
-        speaks=overviews.FindRuns,
-        call=_find,
-        reply=_reply_runs,
-        answer=replies.RunColumns,
-        prefixes=PREFIX,
-    ),
+    interface.posted("find-runs", NARROWED, Find, overviews.FindRuns, _find, interface.reply_runs, replies.RunColumns),
 )
