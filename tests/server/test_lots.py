@@ -65,6 +65,20 @@ def test_callers_who_were_split_go_together_again(monkeypatch: pytest.MonkeyPatc
     assert work.lots == [["a"], ["a", "b", "c"]]
 
 
+def test_a_full_lot_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(monkeypatch, LONG)
+    monkeypatch.setattr(lots, "MOST", 2)
+    work = Works()
+
+    async def go() -> None:
+        others = await split(work, Lots(Crew(4), work))
+        work.may_go_on.release()
+        assert await asyncio.gather(*others) == [b"b", b"c"]
+
+    asyncio.run(go())
+    assert work.lots == [["a"], ["b", "c"]]
+
+
 def test_nobody_waits_longer_for_one_who_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     hold(monkeypatch, 0.01)
     work = Works()

@@ -82,7 +82,7 @@ class _Line(Generic[Item]):
             return
         if self._under_way:
             self.loop.call_later(SLOW_SECONDS, self._go_beside, self._waiting[0])
-        elif len(self._waiting) >= self._expected or self.loop.time() >= self._held_until:
+        elif len(self._waiting) >= min(self._expected, MOST) or self.loop.time() >= self._held_until:
             self._send()
         else:
             self.loop.call_at(self._held_until, self._look)
