@@ -160,13 +160,13 @@ SHOTS = (
     Shot("runs-table", lambda ids: f"e/{ids.experiment}"),
     Shot(
         "runs-groups-dark-ko",
-        lambda ids: f"e/{ids.experiment}?group=p:augment&c.as=bands~minmax&c.by=p:augment",
+        lambda ids: f"e/{ids.experiment}?group=p:augment&c.draw=bands&c.group=p:augment",
         KOREAN_DARK,
     ),
     Shot("phone-ko", lambda ids: f"e/{ids.experiment}", {"locale": "ko-KR", "viewport": PHONE}),
     Shot("run", lambda ids: f"r/{ids.runs[3]}"),
     Shot("run-charts", lambda ids: f"r/{ids.runs[3]}/metrics"),
-    Shot("run-artifacts", lambda ids: f"r/{ids.runs[3]}/artifacts/report.md"),
+    Shot("run-artifacts", lambda ids: f"r/{ids.runs[3]}/artifacts?path=report.md"),
     Shot("compare", lambda ids: "compare?runs=" + ",".join(ids.runs[1:5])),
     Shot("models", lambda ids: "models"),
     Shot("model", lambda ids: f"models/{ids.model}"),
@@ -184,7 +184,7 @@ def browser() -> Iterator[Any]:
 
 
 def take(opened: Any, address: str, shot: Shot, ids: Ids) -> None:
-    """One picture, once nothing is asked for any more."""
+    """One picture, some seconds after the page has come: what it follows never ends, so no quiet can be waited for."""
     context = opened.new_context(**{"locale": "en-US", "viewport": DESK, "reduced_motion": "reduce", **shot.browser})
     page = context.new_page()
     page.goto(f"{address}/{shot.path(ids)}")

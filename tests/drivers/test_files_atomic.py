@@ -111,3 +111,23 @@ def test_a_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
         raise KeyError
     with locked(str(tmp_path)):
         pass
+
+
+@pytest.mark.parametrize(("name", "left"), [("before", ["kept"]), ("new", None), ("theirs", ["meta.yaml"])])
+def test_what_could_not_be_made_goes_unless_it_is_somebody_elses(
+    tmp_path: Path, name: str, left: list[str] | None
+) -> None:
+    place = tmp_path / name
+    if name == "before":
+        place.mkdir()
+        (place / "kept").touch()
+
+    def make() -> None:
+        place.mkdir(exist_ok=True)
+        if name == "theirs":
+            (place / "meta.yaml").touch()
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"), atomic.made_whole(str(place)):
+        make()
+    assert (sorted(os.listdir(place)) if place.exists() else None) == left

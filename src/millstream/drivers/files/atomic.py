@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from millstream.formats.mlruns.layout import TEMPORARY_PREFIX
+from millstream.formats.mlruns.layout import META, TEMPORARY_PREFIX
 from millstream.values.errors import MillstreamError, NoRoom, StorageFailed, Unavailable
 
 if os.name != "nt":
@@ -149,12 +149,13 @@ def failure(verb: str, path: str | Path, error: OSError) -> MillstreamError:
 
 @contextmanager
 def made_whole(directory: str) -> Iterator[None]:
-    """What is made in `directory` goes again, with the directory, when it fails; not where that was there before."""
+    """What is made in a new `directory`, its meta.yaml last, goes again with it when it fails."""
     is_new = not os.path.lexists(directory)
     try:
         yield
     except BaseException:
-        if is_new:
+        # Another process may have made the same one meanwhile, and been told so.
+        if is_new and not os.path.lexists(os.path.join(directory, META)):
             shutil.rmtree(directory, ignore_errors=True)
         raise
 

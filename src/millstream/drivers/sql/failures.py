@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from millstream.values.databases import hidden
 from millstream.values.errors import DataDamaged, MillstreamError, NoRoom, StorageFailed, Unavailable
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-# SQLite: no room; a write that went wrong, which is how some full disks show. PostgreSQL: disk full.
-_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+# PostgreSQL: disk full.
+_DISK_FULL = "53100"
+# A disk with less is full: no page of a SQLite file and no journal of it goes there.
+_NO_ROOM = 2**16
 _CLOSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # PostgreSQL: serialization failure, deadlock; the transaction may be tried again.
@@ -39,7 +42,7 @@ def failure(error: DBAPIError, place: str) -> MillstreamError:
             f"The database {place} cannot be reached: {reason}.",
             told="The database cannot be reached. Try again later.",
         )
-    if code in _FULL or _state(error) == "53100":
+    if code == sqlite3.SQLITE_FULL or _state(error) == _DISK_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(place)):
         return NoRoom(
             f"The database {place} refused: {reason}. See whether its disk is full; free some space and "
             "try again; what was written before is safe.",
@@ -49,6 +52,14 @@ def failure(error: DBAPIError, place: str) -> MillstreamError:
         reason = f"{reason}. {_obstacle(place)}"
     told = "The server's database cannot be written to." if code in _CLOSED else None
     return StorageFailed(f"The database {place} refused: {reason}.", told=told)
+
+
+def _is_full(place: str) -> bool:
+    """Whether that is why writing to the SQLite file at `place` went wrong: some full disks say no more."""
+    try:
+        return shutil.disk_usage(Path(place.removeprefix("sqlite:///")).parent).free < _NO_ROOM
+    except OSError:
+        return False
 
 
 def _obstacle(place: str) -> str:
