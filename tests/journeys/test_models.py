@@ -74,12 +74,13 @@ def test_the_list_is_searched_sorted_and_goes_on_as_it_is_scrolled(watched: Watc
     page = watched.open("models")
     expect(page.get_by_role("link", name="many 00000")).to_be_visible()
     expect(page.get_by_role("link", name=LONG.strip())).to_be_visible()
-    assert page.locator("tbody tr").count() <= 200
     for _ in range(3):
         page.locator(".list-end").scroll_into_view_if_needed()
         page.wait_for_timeout(100)
     expect(page.locator(".list-end")).to_have_text("253 models")
-    expect(page.locator("tbody tr")).to_have_count(253)
+    page.locator(".list-end").scroll_into_view_if_needed()
+    expect(page.get_by_role("link", name="many 00249")).to_be_visible()
+    assert page.locator("tbody tr").count() < 60
     page.get_by_role("button", name="Name").click()
     expect(page.locator("tbody tr").first).to_contain_text(DIGITS)
     row = page.locator("tbody tr").first

@@ -156,7 +156,7 @@ function FileCard(props: CardProps): JSX.Element {
   return (
     <article class="card file-card" aria-label={props.run.name}>
       <header class="card-head">
-        <span class="run-line"><span class="dot" style={{ background: props.run.color }} /><Link class="run-name" to={runPath(props.run.id, "artifacts", path())}>{props.run.name}</Link></span>
+        <span class="head-line"><span class="dot" style={{ background: props.run.color }} /><Link class="run-name" to={runPath(props.run.id, "artifacts", path())}>{props.run.name}</Link></span>
         <span class="quiet">{isBase() ? t("compare.baseline") : ""} {formatBytes(props.file.sizes.get(props.run.id) ?? null)}</span>
       </header>
       <Switch fallback={<p class="quiet pad">{t("state.loading")}</p>}>

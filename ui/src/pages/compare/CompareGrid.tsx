@@ -169,25 +169,40 @@ function lineMenu(line: Line, grid: CompareGridProps): Parameters<typeof openMen
   ];
 }
 
+interface CellFacts {
+  text: string;
+  title: string;
+  delta: string;
+  differs: boolean;
+  look: string;
+}
+
 /** What a cell says: the value, and of a number how far it is from the baseline's. */
-function ValueCell(props: { line: Line; at: number; grid: CompareGridProps }): JSX.Element {
-  const value = (): Value => props.line.values[props.at] ?? null;
-  const base = (): Value => props.line.values[0] ?? null;
-  const differs = (): boolean => props.at > 0 && !same(value(), base());
-  const text = (): string => textOf(value());
-  const delta = createMemo(() => (props.at > 0 && MEASURED.has(props.line.section) ? deltaOf(value(), base()) : null));
-  const title = (): string => {
-    const found = delta();
-    const exact = typeof value() === "number" ? exactNumber(value() as number) : String(value() ?? "");
-    return found === null ? exact : t("compare.delta", { value: exact, delta: signed(found, exactNumber) });
+function factsOf(line: Line, at: number): CellFacts {
+  const value: Value = line.values[at] ?? null;
+  const base: Value = line.values[0] ?? null;
+  const differs = at > 0 && !same(value, base);
+  const delta = differs && MEASURED.has(line.section) ? deltaOf(value, base) : null;
+  const exact = typeof value === "number" ? exactNumber(value) : String(value ?? "");
+  return {
+    text: textOf(value), differs,
+    title: delta === null ? exact : t("compare.delta", { value: exact, delta: signed(delta, exactNumber) }),
+    delta: delta === null ? "" : signed(delta, formatNumber),
+    look: `cell run-cell${differs ? " differs" : ""}${typeof value === "number" ? " number" : ""}${value === null ? " none" : ""}${at === 0 ? " baseline" : ""}`,
   };
+}
+
+/** Few elements and few effects: there are hundreds of these, and each changes as one scrolls. */
+function ValueCell(props: { line: Line; at: number; grid: CompareGridProps }): JSX.Element {
+  const facts = createMemo(() => factsOf(props.line, props.at));
   const run = (): string => props.grid.runs[props.at]?.id ?? "";
+  const hot = createMemo(() => props.grid.hot !== null && props.grid.hot === run());
   return (
-    <div class="cell run-cell" classList={{ differs: differs(), number: typeof value() === "number", none: value() === null, baseline: props.at === 0, hot: props.grid.hot === run() && run() !== "" }}
-      role="cell" aria-colindex={props.at + 2} title={title()} onPointerEnter={() => props.grid.onHot(run())} onDblClick={() => props.grid.onOpen(props.line)}>
-      <span class="text">{text()}</span>
-      <Show when={delta() !== null}><span class="delta">{signed(delta() ?? 0, formatNumber)}</span></Show>
-      <Show when={differs()}><span class="hidden">{t("compare.differs")}</span></Show>
+    <div class={hot() ? `${facts().look} hot` : facts().look} role="cell" aria-colindex={props.at + 2} title={facts().title}
+      aria-label={facts().differs ? `${facts().text} ${facts().delta}, ${t("compare.differs")}` : undefined}
+      onPointerEnter={() => props.grid.onHot(run())} onDblClick={() => props.grid.onOpen(props.line)}>
+      <span class="text">{facts().text}</span>
+      <span class="delta">{facts().delta}</span>
     </div>
   );
 }

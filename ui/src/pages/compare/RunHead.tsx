@@ -56,12 +56,12 @@ export function RunHead(props: Props): JSX.Element {
     <div class="cell run-head-cell" classList={{ baseline: props.baseline, hot: props.hot }} role="columnheader" aria-colindex={props.index + 2} draggable={!props.baseline}
       onDragStart={(event) => event.dataTransfer?.setData(TYPE, props.run.id)} onDragOver={over} onDrop={drop} onKeyDown={keys}
       onPointerEnter={() => props.grid.onHot(props.run.id)}>
-      <span class="run-line">
+      <span class="head-line">
         <span class="dot" style={{ background: props.run.color }} />
         <Link class="run-name" classList={{ deleted: props.run.deleted }} to={runPath(props.run.id)} title={props.run.name} draggable={false}>{props.run.name}</Link>
         <button type="button" class="icon-button" aria-haspopup="menu" aria-label={t("compare.menu", { name: props.run.name })} onClick={(event) => menu(event.currentTarget)}>⋯</button>
       </span>
-      <span class="run-line">
+      <span class="head-line">
         <button type="button" class="star" aria-pressed={props.baseline} title={t(props.baseline ? "compare.is_baseline" : "compare.make_baseline")}
           aria-label={t("compare.baseline_of", { name: props.run.name })} onClick={() => props.grid.onBaseline(props.run.id)}>{props.baseline ? "★" : "☆"}</button>
         <span title={statusWord(props.run.status)}><StatusIcon status={props.run.status} /></span>

@@ -1,7 +1,7 @@
-/** The registry: all models, by name or by when they changed; more are fetched as the list is scrolled. */
+/** The registry: all models, by name or by when they changed; more are fetched as the list is scrolled, and those in sight are drawn. */
 
 import "./texts";
-import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, Show, Suspense, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, onMount, Show, Suspense, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
 import { clock } from "../../app/load";
@@ -9,12 +9,16 @@ import { go, Link, place } from "../../app/nav";
 import { CopyButton, Failure } from "../../app/notices";
 import { language, t } from "../../app/prefs";
 import { exactMoment, formatMoment } from "../../core/format";
+import { rowSpan, type Span } from "../../core/grid_layout";
 import { createModel, nameFilter, searchModels, type ModelVersion, type RegisteredModel } from "../../core/registry";
 import { modelPath, versionPath } from "../../core/router";
 import { toInteger } from "../../core/wire";
 
 const NameDialog = lazy(() => import("./Dialogs").then((module) => ({ default: module.NameDialog })));
-const AT_ONCE = 100;
+/** Models that are fetched first, and with each further question. */
+const [FIRST, MORE] = [100, 500];
+const ROW = 45;
+const SPARE_ROWS = 10;
 const ORDERS = ["name ASC", "name DESC", "last_updated_timestamp DESC", "last_updated_timestamp ASC"] as const;
 const SNIPPET = 'import millstream\nmillstream.register_model("runs:/RUN_ID/model", "digits")';
 
@@ -60,7 +64,7 @@ export function ModelsPage(): JSX.Element {
           }} />
         </label>
         <Show when={list.models().length > 0} fallback={<p class="quiet">{t(list.whole() ? "models.none_match" : "state.loading", { text: search() })}</p>}>
-          <table class="list models-list">
+          <table class="list models-list" aria-rowcount={list.whole() ? list.models().length + 1 : -1}>
             <thead>
               <tr>
                 {head(t("column.name"), "name ASC", "name DESC")}
@@ -71,7 +75,7 @@ export function ModelsPage(): JSX.Element {
                 {head(t("models.changed"), "last_updated_timestamp DESC", "last_updated_timestamp ASC", true)}
               </tr>
             </thead>
-            <tbody><For each={list.models()}>{(model) => <ModelRow model={model} now={now()} />}</For></tbody>
+            <Rows models={list.models()} now={now()} />
           </table>
           <p class="quiet list-end" ref={list.watch}>{list.whole() ? t("models.count", { n: list.models().length }) : t("state.loading")}</p>
         </Show>
@@ -112,7 +116,7 @@ function createList(search: () => string, order: () => string): List {
     const mine = own;
     busy = true;
     try {
-      const page = await searchModels({ filter: nameFilter(search()), order: order(), most: AT_ONCE, token: next }, mine.signal);
+      const page = await searchModels({ filter: nameFilter(search()), order: order(), most: next === undefined ? FIRST : MORE, token: next }, mine.signal);
       if (mine.signal.aborted) return;
       next = page.next;
       setModels((before) => (fresh ? page.items : [...before, ...page.items]));
@@ -141,19 +145,41 @@ function createList(search: () => string, order: () => string): List {
   };
 }
 
+/** Only rows in sight exist; space stands for the others. */
+function Rows(props: { models: RegisteredModel[]; now: number }): JSX.Element {
+  const [span, setSpan] = createSignal<Span>({ first: 0, last: 0 }, { equals: (a, b) => a.first === b.first && a.last === b.last });
+  let body!: HTMLTableSectionElement;
+  const measure = (): void => void setSpan(rowSpan(Math.max(0, -body.getBoundingClientRect().top), innerHeight, ROW, props.models.length, SPARE_ROWS));
+  const events = ["scroll", "resize"];
+  onMount(() => {
+    for (const event of events) addEventListener(event, measure, { passive: true });
+    onCleanup(() => { for (const event of events) removeEventListener(event, measure); });
+  });
+  createEffect(() => { void props.models.length; measure(); });
+  const shown = createMemo(() => props.models.slice(span().first, span().last));
+  const space = (rows: number): JSX.Element => <Show when={rows > 0}><tr class="space" aria-hidden="true"><td style={{ height: `${rows * ROW}px` }} /></tr></Show>;
+  return (
+    <tbody ref={body}>
+      {space(Math.min(span().first, props.models.length))}
+      <For each={shown()}>{(model, at) => <ModelRow model={model} now={props.now} index={span().first + at() + 2} />}</For>
+      {space(Math.max(0, props.models.length - span().last))}
+    </tbody>
+  );
+}
+
 /** The newest of the versions that a model tells of. */
 export function newest(model: RegisteredModel): ModelVersion | undefined {
   return (model.latest_versions ?? []).reduce<ModelVersion | undefined>((best, each) => (!best || Number(each.version) > Number(best.version) ? each : best), undefined);
 }
 
-function ModelRow(props: { model: RegisteredModel; now: number }): JSX.Element {
+function ModelRow(props: { model: RegisteredModel; now: number; index: number }): JSX.Element {
   const last = (): ModelVersion | undefined => newest(props.model);
   const changed = (): number | null => toInteger(props.model.last_updated_timestamp);
   const stages = (): ModelVersion[] => (props.model.latest_versions ?? []).filter((each) => each.current_stage && each.current_stage !== "None");
   return (
-    <tr>
+    <tr aria-rowindex={props.index}>
       <td class="name">
-        <Link to={modelPath(props.model.name)}>{props.model.name}</Link>
+        <Link to={modelPath(props.model.name)} title={props.model.name}>{props.model.name}</Link>
         <Show when={props.model.description}>{(text) => <p class="quiet model-about" title={text()}>{text()}</p>}</Show>
       </td>
       <td>

@@ -123,7 +123,7 @@ export function VersionDiff(props: { name: string; before: string; after: string
             <Show when={found()[0].mlmodel || found()[1].mlmodel}>
               <section class="card" aria-label="MLmodel">
                 <div class="card-head"><h2>MLmodel</h2></div>
-                <div class="card-inside"><LineDiff before={found()[0].mlmodel} after={found()[1].mlmodel} label="MLmodel" /></div>
+                <div class="card-inside"><LineDiff before={found()[0].mlmodel} after={found()[1].mlmodel} /></div>
               </section>
             </Show>
           </>
