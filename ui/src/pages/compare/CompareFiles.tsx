@@ -1,6 +1,7 @@
 /** One file of several runs side by side: images beside each other, texts as what differs from the baseline's, others as facts. */
 
-import { createEffect, createMemo, createSignal, For, lazy, Match, on, Show, Suspense, Switch, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, For, Match, on, Show, Suspense, Switch, type JSX } from "solid-js";
+import { later } from "../../app/later";
 import { load } from "../../app/load";
 import { Link } from "../../app/nav";
 import { Failure } from "../../app/notices";
@@ -15,7 +16,7 @@ import type { ArtifactFile } from "../../core/wire";
 import type { ComparedRun } from "./compared";
 import "../../preview/preview.css";
 
-const LineDiff = lazy(() => import("../../parts/LineDiff").then((module) => ({ default: module.LineDiff })));
+const LineDiff = later(() => import("../../parts/LineDiff").then((module) => module.LineDiff));
 
 /** Files of more runs are not asked for at once. */
 const MOST_RUNS = 24;

@@ -1,8 +1,9 @@
 /** Runs side by side: charts, then a line a key with what differs from the baseline marked; and their files. */
 
-import { createEffect, createMemo, createSignal, For, lazy, on, Show, Suspense, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, For, on, Show, Suspense, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
+import { later, Overlay } from "../../app/later";
 import { load } from "../../app/load";
 import { go, place } from "../../app/nav";
 import { Failure } from "../../app/notices";
@@ -21,10 +22,10 @@ import "./compare.css";
 
 addTexts({ en, ko });
 
-const CompareCharts = lazy(() => import("./CompareCharts").then((module) => ({ default: module.CompareCharts })));
-const CompareFiles = lazy(() => import("./CompareFiles").then((module) => ({ default: module.CompareFiles })));
-const AddRuns = lazy(() => import("./AddRuns").then((module) => ({ default: module.AddRuns })));
-const ValueDialog = lazy(() => import("./ValueDialog").then((module) => ({ default: module.ValueDialog })));
+const CompareCharts = later(() => import("./CompareCharts").then((module) => module.CompareCharts));
+const CompareFiles = later(() => import("./CompareFiles").then((module) => module.CompareFiles));
+const AddRuns = later(() => import("./AddRuns").then((module) => module.AddRuns));
+const ValueDialog = later(() => import("./ValueDialog").then((module) => module.ValueDialog));
 /** Experiments whose names are asked for. */
 const MOST_NAMED = 30;
 const TABS: readonly CompareTab[] = ["values", "artifacts"];
@@ -101,13 +102,13 @@ export function ComparePage(): JSX.Element {
           </Show>
         </Show>
       </Show>
-      <Suspense>
-        <Show when={adding()}>
+      <Show when={adding()}>
+        <Overlay onFail={() => setAdding(false)}>
           <AddRuns has={new Set(state().runs)} onClose={() => setAdding(false)}
             onAdd={(runs) => { setAdding(false); change({ runs: [...new Set([...state().runs, ...runs])].slice(0, MOST_COMPARED), experiments: [] }); }} />
-        </Show>
-        <Show when={opened()}>{(line) => <ValueDialog line={line()} runs={compared.runs()} onClose={() => setOpened(null)} />}</Show>
-      </Suspense>
+        </Overlay>
+      </Show>
+      <Show when={opened()}>{(line) => <Overlay onFail={() => setOpened(null)}><ValueDialog line={line()} runs={compared.runs()} onClose={() => setOpened(null)} /></Overlay>}</Show>
     </section>
   );
 }

@@ -1,8 +1,9 @@
 /** One model: what it is for, and its versions, of which two can be compared. */
 
 import "./texts";
-import { createMemo, createSignal, lazy, Show, Suspense, type JSX } from "solid-js";
+import { createMemo, createSignal, Show, Suspense, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
+import { later, Overlay } from "../../app/later";
 import { load } from "../../app/load";
 import { go, Link, place } from "../../app/nav";
 import { CopyButton, Failure, tell } from "../../app/notices";
@@ -18,9 +19,9 @@ import { edit, withTag } from "./edits";
 import { Description, Tags } from "./Editing";
 import { VersionTable } from "./VersionTable";
 
-const NameDialog = lazy(() => import("./Dialogs").then((module) => ({ default: module.NameDialog })));
-const RemoveDialog = lazy(() => import("./Dialogs").then((module) => ({ default: module.RemoveDialog })));
-const VersionDiff = lazy(() => import("./VersionDiff").then((module) => ({ default: module.VersionDiff })));
+const NameDialog = later(() => import("./Dialogs").then((module) => module.NameDialog));
+const RemoveDialog = later(() => import("./Dialogs").then((module) => module.RemoveDialog));
+const VersionDiff = later(() => import("./VersionDiff").then((module) => module.VersionDiff));
 /** Versions that are listed at first; more when the reader asks. */
 const AT_ONCE = 200;
 
@@ -75,16 +76,18 @@ export function ModelPage(props: { model: string }): JSX.Element {
           </>
         )}
       </Show>
-      <Suspense>
-        <Show when={dialog() === "rename"}>
+      <Show when={dialog() === "rename"}>
+        <Overlay onFail={() => setDialog(null)}>
           <NameDialog title={t("models.rename_title", { name: props.model })} name={props.model} action={t("models.rename")} onClose={() => setDialog(null)}
             onDone={async (name) => { await renameModel(props.model, name); setDialog(null); go(modelPath(name), true); }} />
-        </Show>
-        <Show when={dialog() === "remove"}>
+        </Overlay>
+      </Show>
+      <Show when={dialog() === "remove"}>
+        <Overlay onFail={() => setDialog(null)}>
           <RemoveDialog title={t("models.delete_title", { name: props.model })} told={t("models.delete_model_told", { n: versions.data()?.items.length ?? 0 })} word={props.model}
             onClose={() => setDialog(null)} onDone={async () => { await deleteModel(props.model); tell(t("models.deleted", { name: props.model })); go("/models", true); }} />
-        </Show>
-      </Suspense>
+        </Overlay>
+      </Show>
     </section>
   );
 }

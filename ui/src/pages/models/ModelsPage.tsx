@@ -1,9 +1,10 @@
 /** The registry: all models, by name or by when they changed; more are fetched as the list is scrolled, and those in sight are drawn. */
 
 import "./texts";
-import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, onMount, Show, Suspense, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
 import { bindKeys } from "../../app/keys";
+import { later, Overlay } from "../../app/later";
 import { clock } from "../../app/load";
 import { go, Link, place } from "../../app/nav";
 import { CopyButton, Failure } from "../../app/notices";
@@ -14,7 +15,7 @@ import { createModel, nameFilter, searchModels, type ModelVersion, type Register
 import { modelPath, versionPath } from "../../core/router";
 import { toInteger } from "../../core/wire";
 
-const NameDialog = lazy(() => import("./Dialogs").then((module) => ({ default: module.NameDialog })));
+const NameDialog = later(() => import("./Dialogs").then((module) => module.NameDialog));
 /** Models that are fetched first, and with each further question. */
 const [FIRST, MORE] = [100, 500];
 const ROW = 45;
@@ -80,12 +81,12 @@ export function ModelsPage(): JSX.Element {
           <p class="quiet list-end" ref={list.watch}>{list.whole() ? t("models.count", { n: list.models().length }) : t("state.loading")}</p>
         </Show>
       </Show>
-      <Suspense>
-        <Show when={making()}>
+      <Show when={making()}>
+        <Overlay onFail={() => setMaking(false)}>
           <NameDialog title={t("models.new_title")} name="" action={t("models.create")} described onClose={() => setMaking(false)}
             onDone={async (name, text) => { await createModel(name, text); go(modelPath(name)); }} />
-        </Show>
-      </Suspense>
+        </Overlay>
+      </Show>
     </section>
   );
 }

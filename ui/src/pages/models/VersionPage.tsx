@@ -1,8 +1,9 @@
 /** One version of a model: where it came from, what it takes and gives, its files, how to use it, and a call of its server. */
 
 import "./texts";
-import { createMemo, createSignal, For, lazy, Show, Suspense, type JSX } from "solid-js";
+import { createMemo, createSignal, For, Show, Suspense, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
+import { later, Overlay } from "../../app/later";
 import { load } from "../../app/load";
 import { go, Link } from "../../app/nav";
 import { CopyButton, errorText, Failure, tell } from "../../app/notices";
@@ -23,8 +24,8 @@ import { StageSelect } from "./StageSelect";
 import { VersionFiles } from "./VersionFiles";
 import { Readiness } from "./VersionTable";
 
-const RemoveDialog = lazy(() => import("./Dialogs").then((module) => ({ default: module.RemoveDialog })));
-const ScoringForm = lazy(() => import("./ScoringForm").then((module) => ({ default: module.ScoringForm })));
+const RemoveDialog = later(() => import("./Dialogs").then((module) => module.RemoveDialog));
+const ScoringForm = later(() => import("./ScoringForm").then((module) => module.ScoringForm));
 const MOST_OF_MLMODEL = 2 ** 20;
 
 /** What the MLmodel file of a version says, or why nothing is known of it. */
@@ -88,13 +89,13 @@ export function VersionPage(props: { model: string; version: string }): JSX.Elem
           </>
         )}
       </Show>
-      <Suspense>
-        <Show when={removing()}>
+      <Show when={removing()}>
+        <Overlay onFail={() => setRemoving(false)}>
           <RemoveDialog title={t("models.delete_title", { name: `${props.model} ${props.version}` })} told={t("models.delete_version_told")} word={`${props.model} ${props.version}`}
             onClose={() => setRemoving(false)}
             onDone={async () => { await deleteVersion(props.model, props.version); tell(t("models.deleted", { name: `${props.model} ${props.version}` })); go(modelPath(props.model), true); }} />
-        </Show>
-      </Suspense>
+        </Overlay>
+      </Show>
     </section>
   );
 }

@@ -1,7 +1,7 @@
 /** What a run is called and how it stands; its name is changed in place. */
 
-import { createSignal, For, Show, Suspense, type JSX } from "solid-js";
-import { later } from "../../app/later";
+import { createSignal, For, Show, type JSX } from "solid-js";
+import { later, Overlay } from "../../app/later";
 import { clock, type Loaded } from "../../app/load";
 import { Link } from "../../app/nav";
 import { copy, CopyButton, tell } from "../../app/notices";
@@ -66,7 +66,7 @@ export function RunHeader(props: { run: Run; loaded: Loaded<Run>; above: Above }
         <div><dt class="hidden">{t("compare.title")}</dt><dd><Link to={comparePath([info().run_id], [info().experiment_id])}>{t("compare.with_others")}</Link></dd></div>
         <div><dt class="hidden">{t("run.register")}</dt><dd><button type="button" class="link" onClick={() => setRegistering(true)}>{t("run.register")}</button></dd></div>
       </dl>
-      <Suspense><Show when={registering()}><RegisterDialog run={props.run} onClose={() => setRegistering(false)} /></Show></Suspense>
+      <Show when={registering()}><Overlay onFail={() => setRegistering(false)}><RegisterDialog run={props.run} onClose={() => setRegistering(false)} /></Overlay></Show>
       <Show when={deleted()}>
         <p class="failure">{t("run.deleted")} <button type="button" onClick={() => void restore()}>{t("action.restore")}</button></p>
       </Show>
