@@ -128,8 +128,10 @@ def test_a_version_tells_where_it_came_from_and_what_it_takes(watched: Watched, 
     expect(inputs.locator("tr").first).to_contain_text("double")
     expect(page.get_by_role("region", name="Use it")).to_contain_text(f'load_model("models:/{DIGITS}/1")')
     files = page.get_by_role("region", name="Files")
+    files.get_by_role("link", name="requirements.txt").click()
+    expect(files.locator("code, pre").first).to_contain_text("numpy==1.26.0")
     with page.expect_download() as loading:
-        files.get_by_role("link", name="requirements.txt").click()
+        files.get_by_role("link", name="Download").click()
     assert Path(loading.value.path()).read_text() == "pandas==2.2.1\nnumpy==1.26.0\n"
     assert page.title().startswith("Version 1")
     page = watched.open(f"{MODEL}/v/2")
@@ -139,11 +141,15 @@ def test_a_version_tells_where_it_came_from_and_what_it_takes(watched: Watched, 
 def test_a_description_tags_and_aliases_are_edited(editing: Watched, changing: Place) -> None:
     page = editing.open(MODEL)
     about = page.get_by_role("region", name="Description")
-    expect(about).to_contain_text("<script>")
+    # Markdown, of which nothing runs.
+    expect(about).to_contain_text("Reads digits.")
+    expect(about.locator("script")).to_have_count(0)
     about.get_by_role("button", name="Edit").click()
-    about.get_by_role("textbox").fill("새 설명 <img src=x onerror=alert(1)>")
+    about.get_by_role("textbox").fill("새 설명 <img src=x onerror=alert(1)>\n\n- **bold** [a link](MLmodel)")
     about.get_by_role("textbox").press("Control+Enter")
-    expect(about).to_contain_text("새 설명 <img")
+    expect(about.locator("li strong")).to_have_text("bold")
+    expect(about.get_by_role("link", name="a link")).to_have_attribute("href", f"/{MODEL}/v/2?file=MLmodel")
+    assert about.locator("[onerror]").count() == 0
     tags = page.get_by_role("region", name="Tags")
     tags.get_by_label("Name of a tag").fill("stage of work")
     tags.get_by_label("Value of the tag").fill("끝")

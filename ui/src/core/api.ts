@@ -206,33 +206,6 @@ export const listArtifacts = async (runId: string, path: string, signal?: AbortS
 /** The address of an artifact, relative to the page's base. */
 export const artifactAddress = (runId: string, path: string): string => withQuery("get-artifact", { run_id: runId, path });
 
-export interface ArtifactHead {
-  bytes: Uint8Array;
-  /** Size of the whole file when the server told, else null. */
-  total: number | null;
-}
-
-/** The first `limit` bytes of an artifact; more is never read, even when the server ignores the range. */
-export const getArtifactHead = (runId: string, path: string, limit: number, signal?: AbortSignal): Promise<ArtifactHead> =>
-  getHead(artifactAddress(runId, path), limit, signal);
-
-/** The first bytes of the file at an address, as `getArtifactHead`. */
-export async function getHead(address: string, limit: number, signal?: AbortSignal): Promise<ArtifactHead> {
-  let response: Response;
-  try {
-    response = await send(address, { signal, headers: { range: `bytes=0-${limit - 1}` } });
-  } catch (error) {
-    // An empty file has no satisfiable range.
-    if (error instanceof ApiError && error.status === 416) return { bytes: new Uint8Array(), total: 0 };
-    throw error;
-  }
-  const range = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
-  const length = response.status === 206 ? range?.[1] : response.headers.get("content-length");
-  const bytes = await readUpTo(response, limit);
-  const total = length === undefined || length === null ? null : Number(length);
-  return { bytes, total: total ?? (bytes.length < limit ? bytes.length : null) };
-}
-
 /** At most `limit` bytes of an answer; the rest is not waited for. */
 export async function readUpTo(response: Response, limit: number): Promise<Uint8Array> {
   const reader = response.body?.getReader();

@@ -2,6 +2,8 @@
 
 import { get, post, REST } from "./api";
 import { withQuery } from "./base";
+import type { FileSource } from "./files";
+import { versionPath } from "./router";
 import type { ArtifactFile, KeyValue } from "./wire";
 
 export interface ModelVersion {
@@ -185,3 +187,12 @@ export interface Score {
 
 /** What a scoring server says to a request, a text in JSON. */
 export const score = (url: string, request: string, signal?: AbortSignal): Promise<Score> => post("api/ui/score", { url, request }, signal);
+
+/** Of a version; a file of it is shown on its own page. */
+export const versionFiles = (name: string, version: string): FileSource => ({
+  key: `version ${version} ${name}`,
+  list: (path, signal) => listVersionFiles(name, version, path, signal),
+  address: (path) => versionFile(name, version, path),
+  uri: (path) => `models:/${name}/${version}${path && `/${path}`}`,
+  page: (path) => `${versionPath(name, version)}${path ? `?file=${encodeURIComponent(path)}` : ""}`,
+});

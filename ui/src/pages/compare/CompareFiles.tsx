@@ -6,7 +6,8 @@ import { load } from "../../app/load";
 import { Link } from "../../app/nav";
 import { Failure } from "../../app/notices";
 import { t } from "../../app/prefs";
-import { artifactAddress, getArtifactHead, listArtifacts } from "../../core/api";
+import { artifactAddress, listArtifacts } from "../../core/api";
+import { readPart, type Part } from "../../core/files";
 import { formatBytes } from "../../core/format";
 import { decodeText, kindOfName, looksBinary, prettyJson, PREVIEW_BYTES } from "../../core/preview";
 import { runPath } from "../../core/router";
@@ -133,7 +134,7 @@ function look(run: string, path: string): Promise<Look> {
 async function read(run: string, path: string): Promise<Look> {
   const kind = kindOfName(path);
   if (kind === "image" || kind === "binary") return { kind };
-  const { bytes, total } = (await queue(() => getArtifactHead(run, path, PREVIEW_BYTES))) as Awaited<ReturnType<typeof getArtifactHead>>;
+  const { bytes, total } = (await queue(() => readPart(artifactAddress(run, path), 0, PREVIEW_BYTES))) as Part;
   if (looksBinary(bytes)) return { kind: "binary" };
   const text = decodeText(bytes);
   const cut = total === null || total > bytes.length;

@@ -1,6 +1,7 @@
 /** What runs needed to run: the requirements of the models that they logged, or of a file among their artifacts. */
 
-import { artifactAddress, getHead, listArtifacts } from "../../core/api";
+import { artifactAddress, listArtifacts } from "../../core/api";
+import { readPart } from "../../core/files";
 import { decodeText, PREVIEW_BYTES } from "../../core/preview";
 import { loggedModelFile, modelsOfRuns } from "../../core/registry";
 import { modelPaths, parseRequirements, pythonOf } from "../../core/requirements";
@@ -58,7 +59,7 @@ async function whereOf(run: string, model: string | undefined, history: string |
 
 const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-const textAt = async (address: string, signal: AbortSignal): Promise<string> => decodeText((await getHead(address, PREVIEW_BYTES, signal)).bytes);
+const textAt = async (address: string, signal: AbortSignal): Promise<string> => decodeText((await readPart(address, 0, PREVIEW_BYTES, signal)).bytes);
 
 async function read(place: Place, signal: AbortSignal): Promise<Environment> {
   const found = new Map<string, string>();

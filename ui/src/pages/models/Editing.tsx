@@ -1,11 +1,16 @@
 /** What is edited in place: a description, tags, the aliases of a version. */
 
-import { createSignal, For, Show, type JSX } from "solid-js";
+import { createSignal, For, Show, Suspense, type JSX } from "solid-js";
+import { later } from "../../app/later";
 import { t } from "../../app/prefs";
+import type { FileSource } from "../../core/files";
 import { byName } from "../../core/order";
 import type { KeyValue } from "../../core/wire";
 
-export function Description(props: { text: string; onSave: (text: string) => Promise<boolean> }): JSX.Element {
+const Prose = later(() => import("../../preview/Prose").then((module) => module.Prose));
+
+/** In Markdown; what it shows beside itself is looked for among `files`. */
+export function Description(props: { text: string; files: FileSource; onSave: (text: string) => Promise<boolean> }): JSX.Element {
   const [draft, setDraft] = createSignal<string | null>(null);
   const save = async (): Promise<void> => {
     const text = draft() ?? "";
@@ -20,7 +25,7 @@ export function Description(props: { text: string; onSave: (text: string) => Pro
         <Show when={draft() === null}><button type="button" class="link" onClick={() => setDraft(props.text)}>{t("models.edit")}</button></Show>
       </div>
       <div class="card-inside">
-        <Show when={draft() !== null} fallback={<Show when={props.text} fallback={<p class="quiet">{t("models.no_description")}</p>}><p class="notes">{props.text}</p></Show>}>
+        <Show when={draft() !== null} fallback={<Show when={props.text} fallback={<p class="quiet">{t("models.no_description")}</p>}><Suspense><Prose text={props.text} around={{ folder: "", files: props.files }} /></Suspense></Show>}>
           <textarea class="description-field" rows="6" aria-label={t("models.description")} value={draft() ?? ""} onInput={(event) => setDraft(event.currentTarget.value)}
             ref={(field) => queueMicrotask(() => field.focus())}
             onKeyDown={(event) => {

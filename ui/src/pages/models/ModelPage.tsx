@@ -10,7 +10,7 @@ import { CopyButton, Failure, tell } from "../../app/notices";
 import { language, t } from "../../app/prefs";
 import { exactMoment } from "../../core/format";
 import {
-  deleteModel, deleteModelTag, describeModel, getModel, renameModel, searchVersions, setModelTag, type ModelVersion, type RegisteredModel,
+  deleteModel, deleteModelTag, describeModel, getModel, renameModel, searchVersions, setModelTag, versionFiles, type ModelVersion, type RegisteredModel,
 } from "../../core/registry";
 import { quoteValue } from "../../core/query";
 import { modelPath } from "../../core/router";
@@ -48,6 +48,8 @@ export function ModelPage(props: { model: string }): JSX.Element {
   const compared = createMemo(() => (new URLSearchParams(mine()).get("diff") ?? "").split(",").filter((each) => /^[1-9]\d*$/.test(each)));
   const [dialog, setDialog] = createSignal<"rename" | "remove" | null>(null);
   showCrumbs(() => [{ label: t("models.title"), to: "/models" }, { label: props.model }]);
+  /** What the description names lies with the newest version. */
+  const beside = createMemo(() => versionFiles(props.model, versions.data()?.items[0]?.version ?? "1"), undefined, { equals: (a, b) => a.key === b.key });
   const describe = (text: string): Promise<boolean> => edit(model, (was) => ({ ...was, description: text }), () => describeModel(props.model, text));
   const tag = (key: string, value: string | null): void =>
     void edit(model, (was) => ({ ...was, tags: withTag(was.tags, key, value) }), () => (value === null ? deleteModelTag(props.model, key) : setModelTag(props.model, key, value)));
@@ -65,7 +67,7 @@ export function ModelPage(props: { model: string }): JSX.Element {
                 <VersionTable name={props.model} versions={versions} onMore={() => setMost(most() * 5)} onChanged={model.reload}
                   onCompare={(a, b) => go(`${modelPath(props.model)}?diff=${a},${b}`)} />
                 <div class="columns">
-                  <Description text={data().description ?? ""} onSave={describe} />
+                  <Description text={data().description ?? ""} files={beside()} onSave={describe} />
                   <Tags tags={data().tags} onSet={tag} onRemove={(key) => tag(key, null)} />
                 </div>
               </>

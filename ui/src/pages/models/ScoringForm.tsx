@@ -4,7 +4,7 @@ import { createEffect, createMemo, createSignal, For, on, Show, type JSX } from 
 import { load } from "../../app/load";
 import { errorText } from "../../app/notices";
 import { recall, remember, t } from "../../app/prefs";
-import { getHead } from "../../core/api";
+import { readPart } from "../../core/files";
 import { formatDuration } from "../../core/format";
 import type { ModelFacts } from "../../core/mlmodel";
 import { decodeText, prettyJson } from "../../core/preview";
@@ -26,7 +26,7 @@ async function firstRequest(props: Props, signal: AbortSignal): Promise<string> 
     try {
       const files = await listVersionFiles(props.name, props.version, "", signal);
       if (files.some((file) => file.path === EXAMPLE)) {
-        const { bytes, total } = await getHead(versionFile(props.name, props.version, EXAMPLE), MOST_OF_EXAMPLE, signal);
+        const { bytes, total } = await readPart(versionFile(props.name, props.version, EXAMPLE), 0, MOST_OF_EXAMPLE, signal);
         if (total !== null && total <= bytes.length) return prettyJson(decodeText(bytes)) ?? decodeText(bytes);
       }
     } catch {

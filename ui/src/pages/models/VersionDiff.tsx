@@ -5,7 +5,8 @@ import { load } from "../../app/load";
 import { Link } from "../../app/nav";
 import { Failure } from "../../app/notices";
 import { language, t } from "../../app/prefs";
-import { getHead, getRun } from "../../core/api";
+import { getRun } from "../../core/api";
+import { readPart } from "../../core/files";
 import { comparePath } from "../../core/compare_state";
 import { deltaOf, same, type Value } from "../../core/comparison";
 import { exactMoment, exactNumber, formatNumber } from "../../core/format";
@@ -32,7 +33,7 @@ async function sideOf(name: string, number: string, signal: AbortSignal): Promis
   const lost = (): null => { signal.throwIfAborted(); return null; };
   const files = new Set(((await listVersionFiles(name, number, "", signal).catch(lost)) ?? []).map((file) => file.path));
   const text = async (path: string): Promise<string> =>
-    (files.has(path) ? ((await getHead(versionFile(name, number, path), MOST, signal).then((found) => decodeText(found.bytes), lost)) ?? "") : "");
+    (files.has(path) ? ((await readPart(versionFile(name, number, path), 0, MOST, signal).then((found) => decodeText(found.bytes), lost)) ?? "") : "");
   const [run, requirements, python, mlmodel] = await Promise.all([
     version.run_id ? getRun(version.run_id, signal).catch(lost) : null, text("requirements.txt"), text("python_env.yaml"), text("MLmodel"),
   ]);

@@ -1,13 +1,17 @@
-/** The files of a version, each to be had; folders open in place. */
+/** The files of a version: folders open in place, a file is looked into below. */
 
-import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
+import { createMemo, createSignal, For, Show, Suspense, type JSX } from "solid-js";
+import { later } from "../../app/later";
 import { load } from "../../app/load";
+import { Link, place } from "../../app/nav";
 import { Failure } from "../../app/notices";
 import { t } from "../../app/prefs";
 import { formatBytes } from "../../core/format";
 import { byName } from "../../core/order";
-import { listVersionFiles, versionFile } from "../../core/registry";
+import { listVersionFiles, versionFiles } from "../../core/registry";
 import { toInteger, type ArtifactFile } from "../../core/wire";
+
+const Preview = later(() => import("../../preview/Preview").then((module) => module.Preview));
 
 interface Props {
   name: string;
@@ -15,10 +19,13 @@ interface Props {
 }
 
 export function VersionFiles(props: Props): JSX.Element {
+  const source = createMemo(() => versionFiles(props.name, props.version));
+  const chosen = createMemo(() => new URLSearchParams(place().search).get("file"));
   return (
     <section class="card" aria-label={t("models.files")}>
       <div class="card-head"><h2>{t("models.files")}</h2></div>
       <ul class="file-list"><Folder {...props} path="" level={0} /></ul>
+      <Show when={chosen()} keyed>{(path) => <Suspense fallback={<p class="quiet pad">{t("state.loading")}</p>}><Preview source={source()} path={path} size={null} /></Suspense>}</Show>
     </section>
   );
 }
@@ -42,9 +49,9 @@ function Entry(props: Props & { level: number; file: ArtifactFile }): JSX.Elemen
   return (
     <li>
       <Show when={props.file.is_dir} fallback={
-        <a class="node" style={{ "padding-left": `${props.level * 16 + 14}px` }} href={versionFile(props.name, props.version, props.file.path)} download={base()}>
+        <Link class="node" style={{ "padding-left": `${props.level * 16 + 14}px` }} to={versionFiles(props.name, props.version).page(props.file.path)}>
           <span class="node-name">{base()}</span><span class="quiet">{formatBytes(toInteger(props.file.file_size))}</span>
-        </a>
+        </Link>
       }>
         <button type="button" class="node" aria-expanded={open()} style={{ "padding-left": `${props.level * 16}px` }} onClick={() => setOpen(!open())}>
           <span class="twist" aria-hidden="true">▸</span><span class="node-name">{base()}</span>

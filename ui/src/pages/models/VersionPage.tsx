@@ -8,12 +8,13 @@ import { load } from "../../app/load";
 import { go, Link } from "../../app/nav";
 import { CopyButton, errorText, Failure, tell } from "../../app/notices";
 import { language, t } from "../../app/prefs";
-import { getHead, getRun } from "../../core/api";
+import { getRun } from "../../core/api";
+import { readPart } from "../../core/files";
 import { exactMoment } from "../../core/format";
 import { readModel, type ModelFacts } from "../../core/mlmodel";
 import { decodeText } from "../../core/preview";
 import {
-  deleteAlias, deleteVersion, deleteVersionTag, describeVersion, getVersion, moveVersion, setAlias, setVersionTag, versionFile, type ModelVersion,
+  deleteAlias, deleteVersion, deleteVersionTag, describeVersion, getVersion, moveVersion, setAlias, setVersionTag, versionFile, versionFiles, type ModelVersion,
 } from "../../core/registry";
 import { modelPath, runPath, versionPath } from "../../core/router";
 import { toInteger } from "../../core/wire";
@@ -38,7 +39,7 @@ export interface Described {
 export async function describe(name: string, version: string, signal: AbortSignal): Promise<Described> {
   let text = "";
   try {
-    text = decodeText((await getHead(versionFile(name, version, "MLmodel"), MOST_OF_MLMODEL, signal)).bytes);
+    text = decodeText((await readPart(versionFile(name, version, "MLmodel"), 0, MOST_OF_MLMODEL, signal)).bytes);
     return { facts: readModel(text), text, why: "" };
   } catch (error) {
     signal.throwIfAborted();
@@ -73,7 +74,7 @@ export function VersionPage(props: { model: string; version: string }): JSX.Elem
             <Header version={data()} onRemove={() => setRemoving(true)} onMove={move} onAlias={alias} />
             <Lineage version={data()} />
             <div class="columns">
-              <Description text={data().description ?? ""} onSave={(text) => edit(version, (was) => ({ ...was, description: text }), () => describeVersion(props.model, props.version, text))} />
+              <Description text={data().description ?? ""} files={versionFiles(props.model, props.version)} onSave={(text) => edit(version, (was) => ({ ...was, description: text }), () => describeVersion(props.model, props.version, text))} />
               <Tags tags={data().tags} onSet={tag} onRemove={(key) => tag(key, null)} />
             </div>
             <Show when={described.data()} fallback={<p class="quiet">{t("state.loading")}</p>}>
