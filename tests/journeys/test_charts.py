@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
+from millstream.stores.open import open_store
 from millstream.tracking.client import MlflowClient
+from millstream.values.queries import MetricCurves
 from tests.journeys.pages import PHONE, Watched, in_browser, serving, watching
 
 pytestmark = in_browser
 RUNS, STEPS = 14, 40
-SPIKE, GAP = 700_001, 1_400_003
-LONG = 2_000_000
+SPIKE, GAP = 3_500_001, 7_000_003
+LONG, PIECE = 10_000_000, 70_000
 
 
 class Shared:
@@ -54,14 +56,26 @@ def fill(store: Path) -> tuple[str, list[str], str]:
     long = client.create_run(client.create_experiment("long"), run_name="long").info.run_id
     folder = next(store.glob(f"*/{long}")) / "metrics"
     folder.mkdir(exist_ok=True)
-    with (folder / "loss").open("w", encoding="ascii") as file:
-        file.writelines(f"{step} {long_value(step)!r} {step}\n" for step in range(LONG))
+    with (folder / "loss").open("wb") as file:
+        for start in range(0, LONG, PIECE):
+            file.write(long_lines(start, min(start + PIECE, LONG)))
     client.set_terminated(long)
+    # The first look at a file that nobody knows yet reads all of it, longer than a server lets a page wait.
+    open_store(str(store)).read(MetricCurves(run_ids=(long,), keys=("loss",)))
     return experiment, runs, long
 
 
-def long_value(step: int) -> float:
-    return 900.0 if step == SPIKE else math.nan if step == GAP else 1 + step % 7 / 10
+USUAL = [repr(1 + rest / 10) for rest in range(7)]
+UNUSUAL = {SPIKE: "900.0", GAP: "nan"}
+
+
+def long_lines(start: int, stop: int) -> bytes:
+    """Points of the long series, one of which is far from all others, and one no number."""
+    lines = [f"{step} {USUAL[step % 7]} {step}\n" for step in range(start, stop)]
+    for step, value in UNUSUAL.items():
+        if start <= step < stop:
+            lines[step - start] = f"{step} {value} {step}\n"
+    return "".join(lines).encode()
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +269,59 @@ def test_groups_are_bands_and_hidden_runs_are_not_drawn(watched: Watched, shared
     assert (watched.errors, watched.strangers) == ([], [])
 
 
+def test_charts_follow_the_rows_of_groups(watched: Watched, shared: Shared) -> None:
+    page = watched.open(f"e/{shared.experiment}?group=p:opt")
+    # Of closed groups as many runs as of open ones, in the order of the groups.
+    expect(chart(page, "val/loss")).to_have_attribute("aria-label", re.compile("10 lines"))
+    expect(page.locator(".grid-row.body.group")).to_have_count(2)
+    page.get_by_role("button", name="Show 7 below").last.click()
+    expect(page.locator(".grid-row.body:not(.group):not([hidden])")).to_have_count(7)
+    expect(chart(page, "val/loss")).to_have_attribute("aria-label", re.compile("7 lines.*run 0: .*run 12: "))
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
+COLORS = """() => Object.fromEntries([...document.querySelectorAll(".grid-row.body:not([hidden])")].map((row) => {
+  const eye = getComputedStyle(row.querySelector(".eye"));
+  return [row.querySelector(".run-name").textContent, eye.getPropertyValue("--mark")];
+}))"""
+
+
+def test_charted_runs_have_colours_of_their_own_and_keep_them(watched: Watched, shared: Shared) -> None:
+    page = watched.open(f"e/{shared.experiment}")
+    expect(chart(page, "val/loss")).to_have_attribute("aria-label", re.compile("10 lines"))
+    expect(page.locator(".eye")).to_have_count(RUNS)
+    charted = [f"run {number}" for number in range(RUNS - 1, RUNS - 11, -1)]
+    before = page.evaluate(COLORS)
+    assert len({before[name] for name in charted}) == 10
+    page.goto(f"{shared.address}/e/{shared.experiment}?sort=name")
+    expect(page.locator(".grid-row.body .run-name").first).to_have_text("run 0")
+    expect(chart(page, "val/loss")).to_have_attribute("aria-label", re.compile("10 lines"))
+    # By name "run 10" to "run 13" come before "run 2": two of those charted before are not any more.
+    page.wait_for_function(f"(before) => JSON.stringify(({COLORS})()) !== before", arg="")
+    after = page.evaluate(COLORS)
+    together = ["run 0", "run 1", *(f"run {number}" for number in range(10, 14)), *(f"run {n}" for n in range(2, 6))]
+    assert len({after[name] for name in together}) == 10
+    assert all(after[name] == before[name] for name in ("run 13", "run 12", "run 11", "run 10"))
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
+def test_the_value_pointed_at_is_exact_among_many_runs(watched: Watched, shared: Shared) -> None:
+    page = watched.open(f"e/{shared.experiment}?c.scope=all&c.pane=charts")
+    expect(chart(page, "val/loss")).to_have_attribute("aria-label", re.compile(f"{RUNS} lines"))
+    box = chart(page, "val/loss").bounding_box()
+    tip = page.locator(".chart-tip")
+    for height in range(20, int(box["height"]) - 30, 10):
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + height)
+        if tip.count():
+            break
+    expect(tip.locator("strong")).not_to_contain_text("≈")
+    found = re.search(r"run (\d+) ?step (\d+) (.+)", tip.inner_text().replace("\n", " "))
+    assert found, tip.inner_text()
+    run, step, text = found.groups()
+    assert float(text) == value(int(run), int(step))
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
 MADE = {
     "bar~~m:acc~": "list",
     "scatter~p:lr~m:acc~": "14 runs by lr and acc",
@@ -299,19 +366,32 @@ def test_the_editor_changes_a_chart(watched: Watched, shared: Shared) -> None:
     assert (watched.errors, watched.strangers) == ([], [])
 
 
-def test_a_spike_and_a_nan_are_seen_at_every_zoom(watched: Watched, shared: Shared) -> None:
-    for zoom in ("", f"&c.zoom={SPIKE - 300_000}~{GAP + 90_000}", f"&c.zoom={SPIKE - 20}~{SPIKE + 20}"):
+def zoomed(low: int, high: int) -> str:
+    return f"&c.zoom={low}~{high}"
+
+
+ZOOMS = {
+    "all": "",
+    "both": zoomed(SPIKE - 300_000, GAP + 90_000),
+    **{f"spike in {2 * half}": zoomed(SPIKE - half, SPIKE + half) for half in (1_000_000, 500, 20)},
+    **{f"NaN in {2 * half}": zoomed(GAP - half, GAP + half) for half in (1_000_000, 500, 20)},
+}
+
+
+def test_one_point_of_ten_million_and_a_nan_are_seen_at_every_zoom(watched: Watched, shared: Shared) -> None:
+    for name, zoom in ZOOMS.items():
         page = watched.open(f"r/{shared.long}/metrics?c.full=loss{zoom}")
-        with_gap = not zoom.endswith(str(SPIKE + 20))
+        spikes, gaps = not name.startswith("NaN"), not name.startswith("spike")
         panel = page.get_by_role("dialog", name="loss")
-        # The first look at a file that nobody knows yet reads all of it.
-        expect(panel.get_by_role("img", name=re.compile("highest 900"))).to_be_visible(timeout=60_000)
-        expect(panel.locator(".chart-note")).to_have_count(1 if with_gap else 0)
+        highest = "highest 900" if spikes else "highest 1.6"
+        expect(panel.get_by_role("img", name=re.compile(highest))).to_be_visible(timeout=60_000)
+        expect(panel.locator(".chart-note")).to_have_count(1 if gaps else 0)
         page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         picture = panel.locator(".chart-host").screenshot()
         # The spike is the only thing in the upper half of the chart, the cross of the NaN the only thing in red.
-        assert [place for place in coloured(picture, "#2f6fde") if 20 < place[1] < 150], zoom
-        assert bool(coloured(picture, "#c42f42")) == with_gap, zoom
+        if spikes:
+            assert [place for place in coloured(picture, "#2f6fde") if 20 < place[1] < 150], name
+        assert bool(coloured(picture, "#c42f42")) == gaps, name
     assert (watched.errors, watched.strangers) == ([], [])
 
 

@@ -1,6 +1,6 @@
 import { render } from "solid-js/web";
 import { Shell } from "./app/shell";
-import { mark } from "./app/prefs";
+import { mark, withTexts } from "./app/prefs";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/shell.css";
@@ -10,4 +10,4 @@ import "./style/chart.css";
 
 mark();
 const root = document.getElementById("app");
-if (root) render(() => <Shell />, root);
+if (root) withTexts(() => render(() => <Shell />, root));

@@ -5,12 +5,13 @@ import { pickLanguage, translate, type Fields, type Texts } from "../core/i18n";
 import type { Theme } from "../core/color";
 import { setZone, type DurationWords, type Zone } from "../core/format";
 import en from "../i18n/en.json";
-import ko from "../i18n/ko.json";
 
 export type Language = "en" | "ko";
 export type ThemeChoice = "auto" | "light" | "dark";
 
-const TEXTS: Record<Language, Texts> = { en, ko };
+/** English is here at once, and stands in for what another language lacks or until it has come. */
+const TEXTS: Record<Language, Texts> = { en, ko: { ...en } };
+const COMING: Partial<Record<Language, () => Promise<{ default: Texts }>>> = { ko: () => import("../i18n/ko.json") };
 
 /** Further texts, of a part of the pages that loads later. */
 export function addTexts(more: Record<Language, Texts>): void {
@@ -50,10 +51,30 @@ darkWish.addEventListener("change", (event) => setWishedDark(event.matches));
 
 export { language, choice as themeChoice, zone };
 
-export function setLanguage(next: Language): void {
+let wished: Language | undefined;
+
+export async function setLanguage(next: Language): Promise<void> {
+  wished = next;
   remember("language", next);
+  await fetchTexts(next);
+  // The reader may have chosen another meanwhile.
+  if (wished !== next) return;
   showLanguage(next);
   mark();
+}
+
+/** Done when the texts of a language are here, or cannot be had. */
+async function fetchTexts(wanted: Language): Promise<void> {
+  const found = await COMING[wanted]?.().catch(() => undefined);
+  if (!found) return;
+  Object.assign(TEXTS[wanted], found.default);
+  delete COMING[wanted];
+}
+
+/** Does `work` with the texts of the reader's language: at once where they are here. */
+export function withTexts(work: () => void): void {
+  if (COMING[language()]) void fetchTexts(language()).then(work);
+  else work();
 }
 
 export function setTheme(next: ThemeChoice): void {

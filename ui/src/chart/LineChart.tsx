@@ -2,10 +2,11 @@
 
 import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, type JSX } from "solid-js";
 import { durationWords, language, t, theme } from "../app/prefs";
-import { exactMoment, exactNumber, formatDuration, formatNumber } from "../core/format";
+import { exactMoment, formatDuration, formatNumber } from "../core/format";
 import { lineFacts } from "../core/lines";
 import type { AxisKind } from "../core/scale";
 import { chartKeys } from "./chart_keys";
+import { exactValue } from "./exact";
 import type { ChartLine, ChartModel, ChartStyle, ChartSurface, Cursor, Hover } from "./model";
 import { pointing, type Brush } from "./pointing";
 
@@ -71,6 +72,7 @@ export function LineChart(props: LineChartProps): JSX.Element {
     model: () => props.model, surface: () => surface, hover, show, zoom: (range) => props.onZoom(range), open: (run) => props.onOpen?.(run),
     say: (point) => setSaid(`${point.label}, ${xText(props.model.axis, point.x)}, ${formatNumber(point.value)}`),
   });
+  const value = exactValue(hover, () => props.model.title, () => (props.model.axis === "number" ? null : props.model.axis));
   const label = createMemo(() => summary(props.model));
   return (
     <div class="chart">
@@ -82,7 +84,7 @@ export function LineChart(props: LineChartProps): JSX.Element {
           {(point) => (
             <div class="chart-tip" classList={{ flip: point().left > host.clientWidth / 2 }} style={{ left: `${point().left}px`, top: `${point().top}px` }}>
               <span class="tip-run"><i class="dot" style={{ background: point().color }} />{point().label}</span>
-              <span><span class="quiet">{xText(props.model.axis, point().x)}</span> <strong title={exactNumber(point().value)}>{exactNumber(point().value)}</strong></span>
+              <span><span class="quiet">{xText(props.model.axis, point().x)}</span> <strong>{value()}</strong></span>
             </div>
           )}
         </Show>

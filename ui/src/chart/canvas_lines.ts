@@ -94,7 +94,7 @@ class CanvasLines implements ChartSurface {
       const distance = Math.min(Math.hypot(px - left, py - top), this.#awayFrom(line, x, y, left, top));
       if (distance >= least || px < x.from - 1 || px > x.to + 1) continue;
       least = distance;
-      best = { run: line.id, label: line.label, color: line.color, x: line.x[at] as number, value: line.y[at] as number, left: px, top: Math.min(Math.max(py, y.to), y.from) };
+      best = { run: line.id, label: line.label, color: line.color, x: line.x[at] as number, value: line.y[at] as number, rounded: line.y instanceof Float32Array, left: px, top: Math.min(Math.max(py, y.to), y.from) };
     }
     return best;
   }

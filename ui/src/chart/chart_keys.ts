@@ -25,7 +25,7 @@ export function chartKeys(told: Told): (event: KeyboardEvent) => void {
     const [x, value] = [line.x[place] as number, line.y[place] as number];
     const frame = surface.frame();
     const share = (x - surface.xAt(frame.left)) / (surface.xAt(frame.right) - surface.xAt(frame.left) || 1);
-    const hover = { run: line.id, label: line.label, color: line.color, x, value, left: frame.left + share * (frame.right - frame.left), top: (frame.top + frame.bottom) / 2 };
+    const hover = { run: line.id, label: line.label, color: line.color, x, value, rounded: line.y instanceof Float32Array, left: frame.left + share * (frame.right - frame.left), top: (frame.top + frame.bottom) / 2 };
     told.show(hover, { x, run: line.id });
     told.say(hover);
   };

@@ -54,6 +54,8 @@ export interface Hover {
   color: string;
   x: number;
   value: number;
+  /** The value came as a float32, as where many runs are drawn. */
+  rounded: boolean;
   left: number;
   top: number;
 }
