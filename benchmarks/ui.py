@@ -106,6 +106,24 @@ HOVER = """
 """
 
 
+# How long at a time, of all the time that it is at work for more than 2 ms, the main thread answers nobody.
+BLOCKED = """
+(seconds) => new Promise((done) => {
+  const { port1, port2 } = new MessageChannel();
+  const gaps = [], from = performance.now();
+  let last = from;
+  port1.onmessage = () => {
+    const now = performance.now();
+    if (now - last > 2) gaps.push(now - last);
+    if (now - from > seconds * 1000) return done(gaps.sort((a, b) => a - b)[Math.floor(gaps.length * 0.95)] ?? 0);
+    last = performance.now();
+    port2.postMessage(null);
+  };
+  port2.postMessage(null);
+})
+"""
+
+
 class Gate(NamedTuple):
     """A figure and the bound it must keep: at most, or at least where `more`; None for what is only told."""
 
@@ -284,8 +302,10 @@ def measure_live(sheet: Sheet, playwright: Any, address: str, uri: str, seconds:
         page.wait_for_timeout(seconds * 1000)
         ticks = browser.requests("ui/curves") - asked
         busy = browser.main_thread() - busy
+        blocked = page.evaluate(BLOCKED, seconds)
     sheet.add("100 runs log 10 points/s: looks at them in a second", ticks / seconds, "", 1, more=True)
-    sheet.add("100 runs log 10 points/s: main thread a look", 1000 * busy / max(ticks, 1), "ms", 16)
+    sheet.add("100 runs log 10 points/s: main thread in a second", 1000 * busy / seconds, "ms cpu")
+    sheet.add("100 runs log 10 points/s: it is blocked, 95th percentile", blocked, "ms", 16)
 
 
 # --- all ---

@@ -6,6 +6,7 @@ import { getCurves, onReach } from "../core/api";
 import type { Following } from "../core/changes";
 import { CurveStore, type CurvesView } from "../core/curve_store";
 import type { Curve } from "../core/curves";
+import { frames } from "../core/frames";
 
 export interface Feed {
   curves: (metric: string) => ReadonlyMap<string, Curve>;
@@ -13,6 +14,8 @@ export interface Feed {
   enter: (metric: string) => void;
   leave: (metric: string) => void;
   retry: () => void;
+  /** Whether a question has been answered, so that others may take the server's time. */
+  answered: Accessor<boolean>;
 }
 
 export function createFeed(view: Accessor<CurvesView>, following: Accessor<Following | null>): Feed {
@@ -22,7 +25,15 @@ export function createFeed(view: Accessor<CurvesView>, following: Accessor<Follo
     if (!found) versions.set(metric, (found = createSignal(0)));
     return found;
   };
-  const store = new CurveStore(getCurves, (metric) => version(metric)[1]((n) => (n ?? 0) + 1));
+  const [answered, setAnswered] = createSignal(false);
+  const ask = (...asked: Parameters<typeof getCurves>): ReturnType<typeof getCurves> => getCurves(...asked).finally(() => setAnswered(true));
+  const store = new CurveStore(ask, (metric, grown) => {
+    const own = version(metric);
+    const show = (): void => void own[1]((n) => (n ?? 0) + 1);
+    // New points come all the time and for all charts at once: one chart after the other takes them in.
+    if (grown) frames.ask(own, show);
+    else show();
+  });
   createEffect(on(view, (now) => store.look(now)));
   stream(following, (change) => store.told(change));
   // A page that lost its server shows what it has, and asks again by itself when the server is back.
@@ -44,5 +55,6 @@ export function createFeed(view: Accessor<CurvesView>, following: Accessor<Follo
     enter: (metric) => store.enter(metric),
     leave: (metric) => store.leave(metric),
     retry: () => store.retry(),
+    answered,
   };
 }

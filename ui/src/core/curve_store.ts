@@ -63,8 +63,8 @@ export class CurveStore {
 
   constructor(
     readonly ask: Ask,
-    /** Called with a metric whose curves, or state, are others now. */
-    readonly changed: (key: string) => void,
+    /** Called with a metric whose curves, or state, are others now; `grown`: some curves only have more points. */
+    readonly changed: (key: string, grown: boolean) => void,
     pace = PACE,
   ) {
     this.#pacer = new Pacer(() => this.#tail(), pace);
@@ -204,7 +204,7 @@ export class CurveStore {
       for (const key of keys) this.#state(key, (held) => (held.error = error));
     }
     for (const key of keys) this.#state(key, (held) => (held.loading -= 1));
-    for (const key of keys) this.changed(key);
+    for (const key of keys) this.changed(key, false);
   }
 
   #state(key: string, change: (held: Held) => void): void {
@@ -245,7 +245,7 @@ export class CurveStore {
     if (own.signal.aborted) return;
     const places = new Map(runs.map((run, place) => [run, since[place] ?? null]));
     for (const fresh of found) this.#grow(fresh, places.get(fresh.run) ?? null);
-    for (const key of keys) this.changed(key);
+    for (const key of keys) this.changed(key, true);
   }
 
   /** The last x that all of the metrics have reached; null where one has no point yet. */

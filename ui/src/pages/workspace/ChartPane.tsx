@@ -90,7 +90,7 @@ export function ChartPane(props: Props): JSX.Element {
         <Board metrics={sorted()} runs={runs()} state={props.state} onState={props.onState} feed={feed} hot={props.hot} onHot={props.onHot}
           onOpen={(run) => go(runPath(run))} question={question} colorOf={(group) => colors().get(group) ?? "#2f6fde"} legend={props.state.pane === "charts"} />
       </Show>
-      <Media runs={runs()} find={finder(props.state.find)} hot={props.hot} onHot={props.onHot} />
+      <Show when={feed.answered() || sorted().length === 0}><Media runs={runs()} find={finder(props.state.find)} hot={props.hot} onHot={props.onHot} /></Show>
     </section>
   );
 }
