@@ -280,6 +280,15 @@ def test_charts_follow_the_rows_of_groups(watched: Watched, shared: Shared) -> N
     assert (watched.errors, watched.strangers) == ([], [])
 
 
+def test_table_and_charts_scroll_by_themselves_whatever_their_length(watched: Watched, shared: Shared) -> None:
+    watched.page.set_viewport_size({"width": 1280, "height": 420})
+    page = watched.open(f"e/{shared.experiment}")
+    expect(page.locator(".chart-card")).to_have_count(3)
+    panes = "[...document.querySelectorAll('.grid, .chart-pane')].map((pane) => pane.scrollHeight > pane.clientHeight)"
+    assert page.evaluate(f"[document.documentElement.scrollHeight, ...{panes}]") == [420, True, True]
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
 COLORS = """() => Object.fromEntries([...document.querySelectorAll(".grid-row.body:not([hidden])")].map((row) => {
   const eye = getComputedStyle(row.querySelector(".eye"));
   return [row.querySelector(".run-name").textContent, eye.getPropertyValue("--mark")];
