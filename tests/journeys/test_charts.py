@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from millstream.stores.open import open_store
 from millstream.tracking.client import MlflowClient
-from millstream.values.queries import MetricCurves
 from tests.journeys.pages import PHONE, Watched, in_browser, serving, watching
 
 pytestmark = in_browser
 RUNS, STEPS = 14, 40
-SPIKE, GAP = 3_500_001, 7_000_003
-LONG, PIECE = 10_000_000, 70_000
 
 
 class Shared:
     """A server, and the ids of what it serves."""
 
-    def __init__(self, address: str, experiment: str, runs: list[str], long: str) -> None:
+    def __init__(self, address: str, experiment: str, runs: list[str]) -> None:
         self.address = address
         self.experiment = experiment
         self.runs = runs
-        self.long = long
 
 
 def value(run: int, step: int) -> float:
     return (run + 1) * math.exp(-step / 15) + 0.1
 
 
-def fill(store: Path) -> tuple[str, list[str], str]:
+def fill(store: Path) -> tuple[str, list[str]]:
     client = MlflowClient(str(store))
     experiment = client.create_experiment("차트 charts")
     runs = []
@@ -53,37 +45,15 @@ def fill(store: Path) -> tuple[str, list[str], str]:
         client.log_metric(run, "system/cpu", 5.0, step=0, timestamp=1)
         client.set_terminated(run, end_time=1000 * (number + STEPS))
         runs.append(run)
-    long = client.create_run(client.create_experiment("long"), run_name="long").info.run_id
-    folder = next(store.glob(f"*/{long}")) / "metrics"
-    folder.mkdir(exist_ok=True)
-    with (folder / "loss").open("wb") as file:
-        for start in range(0, LONG, PIECE):
-            file.write(long_lines(start, min(start + PIECE, LONG)))
-    client.set_terminated(long)
-    # The first look at a file that nobody knows yet reads all of it, longer than a server lets a page wait.
-    open_store(str(store)).read(MetricCurves(run_ids=(long,), keys=("loss",)))
-    return experiment, runs, long
-
-
-USUAL = [repr(1 + rest / 10) for rest in range(7)]
-UNUSUAL = {SPIKE: "900.0", GAP: "nan"}
-
-
-def long_lines(start: int, stop: int) -> bytes:
-    """Points of the long series, one of which is far from all others, and one no number."""
-    lines = [f"{step} {USUAL[step % 7]} {step}\n" for step in range(start, stop)]
-    for step, value in UNUSUAL.items():
-        if start <= step < stop:
-            lines[step - start] = f"{step} {value} {step}\n"
-    return "".join(lines).encode()
+    return experiment, runs
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     store = tmp_path_factory.mktemp("charts") / "mlruns"
-    experiment, runs, long = fill(store)
+    experiment, runs = fill(store)
     with serving(store) as address:
-        yield Shared(address, experiment, runs, long)
+        yield Shared(address, experiment, runs)
 
 
 @pytest.fixture
@@ -100,63 +70,6 @@ def expect(thing: Any) -> Any:
 
 def chart(page: Any, metric: str) -> Any:
     return page.get_by_role("article", name=metric, exact=True).get_by_role("img", name=re.compile("^Line chart"))
-
-
-def pixels(png: bytes) -> tuple[int, int, list[bytes]]:
-    """Width, height, and rows of RGB of an 8-bit PNG without interlace (https://www.w3.org/TR/png-3/)."""
-    file = io.BytesIO(png)
-    file.read(8)
-    data = b""
-    width = height = channels = 0
-    while head := file.read(8):
-        size, kind = struct.unpack(">I4s", head)
-        body = file.read(size)
-        file.read(4)
-        if kind == b"IHDR":
-            width, height, _, color = struct.unpack(">IIBB", body[:10])
-            channels = {2: 3, 6: 4}[color]
-        elif kind == b"IDAT":
-            data += body
-    raw = zlib.decompress(data)
-    rows: list[bytes] = []
-    line = bytearray(width * channels)
-    for row in range(height):
-        start = row * (width * channels + 1)
-        line = unfilter(raw[start], raw[start + 1 : start + 1 + width * channels], line, channels)
-        rows.append(bytes(byte for place, byte in enumerate(line) if place % channels < 3))
-    return width, height, rows
-
-
-def unfilter(kind: int, line: bytes, above: bytearray, step: int) -> bytearray:
-    out = bytearray(line)
-    for place in range(len(line)):
-        left = out[place - step] if place >= step else 0
-        corner = above[place - step] if place >= step else 0
-        up = above[place]
-        if kind == 1:
-            guess = left
-        elif kind == 2:
-            guess = up
-        elif kind == 3:
-            guess = (left + up) // 2
-        elif kind == 4:
-            middle = left + up - corner
-            guess = min((left, up, corner), key=lambda each: abs(middle - each))
-        else:
-            guess = 0
-        out[place] = (out[place] + guess) & 255
-    return out
-
-
-def coloured(png: bytes, wanted: str) -> list[tuple[int, int]]:
-    """Where a picture has nearly a colour."""
-    red, green, blue = (int(wanted[place : place + 2], 16) for place in (1, 3, 5))
-    width, _, rows = pixels(png)
-
-    def near(row: bytes, x: int) -> bool:
-        return abs(row[3 * x] - red) + abs(row[3 * x + 1] - green) + abs(row[3 * x + 2] - blue) < 110
-
-    return [(x, y) for y, row in enumerate(rows) for x in range(width) if near(row, x)]
 
 
 def test_panels_by_metric_are_found_pointed_at_and_zoomed(watched: Watched, shared: Shared) -> None:
@@ -372,35 +285,6 @@ def test_the_editor_changes_a_chart(watched: Watched, shared: Shared) -> None:
     page.get_by_role("article", name="Box plot: acc").get_by_role("button", name="Panel menu").click()
     page.get_by_role("menuitem", name="Remove").click()
     expect(page.get_by_role("article", name="Box plot: acc")).to_have_count(0)
-    assert (watched.errors, watched.strangers) == ([], [])
-
-
-def zoomed(low: int, high: int) -> str:
-    return f"&c.zoom={low}~{high}"
-
-
-ZOOMS = {
-    "all": "",
-    "both": zoomed(SPIKE - 300_000, GAP + 90_000),
-    **{f"spike in {2 * half}": zoomed(SPIKE - half, SPIKE + half) for half in (1_000_000, 500, 20)},
-    **{f"NaN in {2 * half}": zoomed(GAP - half, GAP + half) for half in (1_000_000, 500, 20)},
-}
-
-
-def test_one_point_of_ten_million_and_a_nan_are_seen_at_every_zoom(watched: Watched, shared: Shared) -> None:
-    for name, zoom in ZOOMS.items():
-        page = watched.open(f"r/{shared.long}/metrics?c.full=loss{zoom}")
-        spikes, gaps = not name.startswith("NaN"), not name.startswith("spike")
-        panel = page.get_by_role("dialog", name="loss")
-        highest = "highest 900" if spikes else "highest 1.6"
-        expect(panel.get_by_role("img", name=re.compile(highest))).to_be_visible(timeout=60_000)
-        expect(panel.locator(".chart-note")).to_have_count(1 if gaps else 0)
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        picture = panel.locator(".chart-host").screenshot()
-        # The spike is the only thing in the upper half of the chart, the cross of the NaN the only thing in red.
-        if spikes:
-            assert [place for place in coloured(picture, "#2f6fde") if 20 < place[1] < 150], name
-        assert bool(coloured(picture, "#c42f42")) == gaps, name
     assert (watched.errors, watched.strangers) == ([], [])
 
 
