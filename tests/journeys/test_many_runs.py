@@ -192,4 +192,4 @@ def test_a_row_has_a_menu(watched: Watched, client: MlflowClient) -> None:
     expect(eye).to_have_attribute("aria-pressed", "false")
     page.reload()
     expect(eye).to_have_attribute("aria-pressed", "false")
-    assert eye.evaluate("eye => eye.style.getPropertyValue('--mark')") == mark == "#c9304f"
+    assert eye.evaluate("eye => eye.style.getPropertyValue('--mark')") == mark == "#a81065"

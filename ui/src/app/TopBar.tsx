@@ -28,12 +28,12 @@ export function TopBar(): JSX.Element {
           </For>
         </ol>
       </nav>
-      <button type="button" class="summon" aria-haspopup="dialog" aria-keyshortcuts="Control+K" aria-label={t("palette.title")} onClick={() => setOpened("palette")}>
+      <button type="button" class="summon" aria-haspopup="dialog" aria-keyshortcuts="Control+K" title={t("palette.title")} onClick={() => setOpened("palette")}>
         <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
           <path d="M7 2.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9M10.3 10.3 14 14" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" />
         </svg>
         <span class="summon-text">{t("palette.short")}</span>
-        <kbd>Ctrl K</kbd>
+        <kbd aria-hidden="true">Ctrl K</kbd>
       </button>
       <Show when={about()?.store.location}>
         {(place) => (

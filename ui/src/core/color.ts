@@ -1,9 +1,12 @@
 /** Run colours: they belong to a run's id, never to its place in a list. */
 
-/** Ten hues, each at least 3:1 against the page of its theme (checked by a test). */
+/**
+ * Ten colours, each at least 3:1 against the page of its theme, and as far from each other as can be for all eyes, those too
+ * that see no red, green or blue: they differ in lightness where hues fall together (checked by a test).
+ */
 export const PALETTE = {
-  light: ["#2f6fde", "#c2570c", "#0f8a5f", "#c9304f", "#7a4fd0", "#8a6d00", "#0b85a3", "#b5379b", "#5a7a1c", "#6b6f7a"],
-  dark: ["#6ea3ff", "#f59145", "#3ecb95", "#ff7a92", "#b394ff", "#d9b93a", "#4cc4e3", "#f07fd6", "#a3cf57", "#a7adba"],
+  light: ["#2f6fde", "#b65f54", "#1a5534", "#a81065", "#7305b6", "#785f02", "#156286", "#f740b0", "#979012", "#747d87"],
+  dark: ["#6ea3ff", "#af701a", "#c0eac2", "#d02e82", "#915aef", "#d0ad24", "#0a85b2", "#f1bffe", "#5cff43", "#9a9a9a"],
 } as const;
 
 export type Theme = keyof typeof PALETTE;

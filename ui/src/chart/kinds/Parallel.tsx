@@ -44,7 +44,7 @@ export function Parallel(props: KindProps): JSX.Element {
           <button type="button" class="link" onClick={() => setKept(new Map())}>{t("made.keep_all")}</button>
         </p>
       </Show>
-      <Picture label={t("made.parallel_label", { columns: columns().map((values) => values.name).join(", "), n: count() })}>
+      <Picture live label={t("made.parallel_label", { columns: columns().map((values) => values.name).join(", "), n: count() })}>
         {(size) => {
           const at = (i: number): number => SIDE + (columns().length > 1 ? (i * (size().width - 2 * SIDE)) / (columns().length - 1) : (size().width - 2 * SIDE) / 2);
           const scales = createMemo(() => columns().map((values) => scaleOf(values, size().height - BELOW, ABOVE)));

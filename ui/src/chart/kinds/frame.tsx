@@ -23,7 +23,7 @@ export interface Size {
 }
 
 /** An SVG as large as its place. */
-export function Picture(props: { label: string; children: (size: Accessor<Size>) => JSX.Element }): JSX.Element {
+export function Picture(props: { label: string; /** Parts of it take the focus. */ live?: boolean; children: (size: Accessor<Size>) => JSX.Element }): JSX.Element {
   const [size, setSize] = createSignal<Size>({ width: 300, height: 190 }, { equals: (a, b) => a.width === b.width && a.height === b.height });
   let host!: HTMLDivElement;
   onMount(() => {
@@ -35,7 +35,7 @@ export function Picture(props: { label: string; children: (size: Accessor<Size>)
   });
   return (
     <div class="picture-host" ref={host}>
-      <svg width={size().width} height={size().height} role="img" aria-label={props.label}>{props.children(size)}</svg>
+      <svg width={size().width} height={size().height} role={props.live ? "group" : "img"} aria-label={props.label}>{props.children(size)}</svg>
     </div>
   );
 }
