@@ -115,7 +115,7 @@ def places(folder: Path) -> Iterator[dict[str, str]]:
         print(f"PostgreSQL is left out: {reason}.", file=sys.stderr)
         yield found
         return
-    with servers.running() as uri:
+    with servers.running(servers.AS_INSTALLED) as uri:
         yield {**found, "postgresql": servers.new_schema(uri)}
 
 

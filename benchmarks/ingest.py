@@ -242,7 +242,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         compare(table, "SQLite", lambda: f"sqlite:///{folder}/{time.time_ns()}.db", *sizes)
     if servers.missing() is None:
-        with servers.running() as server:
+        with servers.running(servers.AS_INSTALLED) as server:
             compare(table, "PostgreSQL", lambda: servers.new_schema(server), *sizes)
     if options.json:
         print(json.dumps({"title": "ingest", "rows": table.rows}, indent=1))

@@ -232,7 +232,7 @@ def postgresql(source: str) -> Iterator[str | None]:
         print(f"Without PostgreSQL: {reason}.", file=sys.stderr)
         yield None
         return
-    with servers.running() as uri:
+    with servers.running(servers.AS_INSTALLED) as uri:
         print("Filling PostgreSQL …", file=sys.stderr)
         copy_tables(source, uri)
         yield uri

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,10 @@ from typing import Any
 import pytest
 
 USER = "postgres"
+# Data of tests need not outlive the machine, and several servers may run at once.
+FOR_TESTS = {"fsync": "off", "max_connections": "200", "shared_buffers": "32MB"}
+# As PostgreSQL comes, which is what measurements are about; only more may connect.
+AS_INSTALLED = {"max_connections": "200"}
 
 
 def programs() -> Path | None:
@@ -51,8 +55,8 @@ def demand() -> None:
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """The URI of a server that runs meanwhile."""
+def running(settings: Mapping[str, str] = FOR_TESTS) -> Iterator[str]:
+    """The URI of a server that runs meanwhile; what `settings` do not say is as PostgreSQL installs it."""
     folder = programs()
     assert folder is not None
     # Not below pytest's folder: the server's user must be able to pass through all folders above.
@@ -67,24 +71,18 @@ def running() -> Iterator[str]:
             [folder / "initdb", "-D", data, "-A", "trust", "-U", USER, "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"],
             check=True, capture_output=True, cwd=home, **account,
         )  # fmt: skip
-        with _server(folder, data, account) as port:
+        with _server(folder, data, account, settings) as port:
             yield f"postgresql://{USER}:geheim@127.0.0.1:{port}/postgres"
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
-def _server(folder: Path, data: Path, account: dict[str, Any]) -> Iterator[int]:
+def _server(folder: Path, data: Path, account: dict[str, Any], settings: Mapping[str, str]) -> Iterator[int]:
     for _ in range(5):
         port = _free_port()
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            "fsync": "off",
-            "max_connections": "200",
-            "shared_buffers": "32MB",
-        }
-        options = [word for item in settings.items() for word in ("-c", "=".join(item))]
+        told = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **settings}
+        options = [word for item in told.items() for word in ("-c", "=".join(item))]
         server = subprocess.Popen(
             [folder / "postgres", "-D", data, "-p", str(port), *options],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=data, **account,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ PAYLOADS = (
     "<a href=\"jav&#x09;ascript:canary()\" ping='https://evil.example/'>x</a>",
 )
 
+# What the browser says of a page that was logged: its frame runs no script.
+SANDBOXED = "Blocked script execution in 'blob:"
 # What would be run tells so, in every frame; and what the policy of the pages had to stop was let through by the pages.
 WATCH = """
 window.told = [];
@@ -82,7 +85,16 @@ def check(watched: Watched, stop: str) -> None:
     assert page.evaluate(STRANGERS) == [], stop
     assert len(page.context.pages) == 1, stop
     assert watched.strangers == [], stop
-    assert [error for error in watched.errors if "404" not in error and "400" not in error] == [], stop
+    known = ("404", "400", *((SANDBOXED,) if stop == "file html" else ()))
+    assert [error for error in watched.errors if not any(each in error for each in known)] == [], stop
+
+
+def until_told(page: Any) -> None:
+    """Wait until something was run. Playwright's own waiting evaluates texts, which the policy of the pages forbids."""
+    until = time.monotonic() + 20
+    while not page.evaluate("window.told.length"):
+        assert time.monotonic() < until, "nothing was run"
+        page.wait_for_timeout(50)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS[1:4])
@@ -95,7 +107,7 @@ def test_what_became_markup_would_be_seen(browser: Any, hostile: tuple[str, Plac
         page.evaluate(
             "html => document.querySelector('main').insertAdjacentHTML('beforeend', `<p ${html}>${html}`)", payload
         )
-        page.wait_for_function("window.told.length > 0")
+        until_told(page)
         with pytest.raises(AssertionError):
             check(watched, "after")
         assert page.evaluate(STRANGERS) != []

@@ -9,7 +9,7 @@ from millstream.drivers.sql import schema
 metadata = MetaData()
 
 # Raised with every change of these tables or of those in `schema`, together with a step in `migrations`.
-VERSION = 10
+VERSION = 11
 
 # One row a schema version that the database has had; the highest is what it has now.
 schema_version = Table(

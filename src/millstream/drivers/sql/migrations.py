@@ -23,6 +23,7 @@ from millstream.drivers.sql.steps import (
     add_numbers_and_first_points,
     add_registry,
     find_old_ids,
+    index_runs,
     note_requests,
 )
 from millstream.drivers.sql.storage import set_storage
@@ -64,6 +65,7 @@ STEPS: Mapping[int, Step] = {
     7: add_registry,
     8: note_requests,
     9: _log_changes,
+    10: index_runs,
 }
 
 # All programs that open a database at once wait for each other here.

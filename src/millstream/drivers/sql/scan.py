@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Strin
 metadata = MetaData()
 
 # Raised whenever the tables or the meaning of a column change: an index of another version is made anew.
-VERSION = 11
+VERSION = 12
 
 # One row: `generation` counts the changes, so that a process knows when another one changed the index.
 state = Table(

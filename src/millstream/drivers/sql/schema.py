@@ -53,6 +53,8 @@ runs = Table(
     Column("end_time", BigInteger),
     Column("artifact_uri", _TEXT, nullable=False),
     Index("runs_by_experiment", "experiment_id", "lifecycle_stage", "start_time"),
+    # SQLite reads runs by it in the order of their rids, in which the tables below lie: half the time of a search.
+    Index("runs_of_experiment", "experiment_id", "lifecycle_stage"),
 )
 
 # `number` is the number that the text is; NULL for other text.

@@ -164,3 +164,8 @@ def note_requests(connection: Connection) -> None:
     """What was asked is noted with the id of an op."""
     if "digest" not in {column["name"] for column in inspect(connection).get_columns("applied")}:
         connection.exec_driver_sql("ALTER TABLE applied ADD COLUMN digest VARCHAR(64)")
+
+
+def index_runs(connection: Connection) -> None:
+    """Runs of an experiment are found in the order in which they were made."""
+    connection.exec_driver_sql("CREATE INDEX runs_of_experiment ON runs (experiment_id, lifecycle_stage)")
