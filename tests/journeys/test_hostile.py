@@ -36,8 +36,8 @@ PAYLOADS = (
     "<a href=\"jav&#x09;ascript:canary()\" ping='https://evil.example/'>x</a>",
 )
 
-# What the browser says of a page that was logged: its frame runs no script.
-SANDBOXED = "Blocked script execution in 'blob:"
+# Of what is not there; and of a page that was logged, when its frame runs no script: that is said some time later.
+EXPECTED = ("404", "400", "Blocked script execution in 'blob:")
 # What would be run tells so, in every frame; and what the policy of the pages had to stop was let through by the pages.
 WATCH = """
 window.told = [];
@@ -85,8 +85,7 @@ def check(watched: Watched, stop: str) -> None:
     assert page.evaluate(STRANGERS) == [], stop
     assert len(page.context.pages) == 1, stop
     assert watched.strangers == [], stop
-    known = ("404", "400", *((SANDBOXED,) if stop == "file html" else ()))
-    assert [error for error in watched.errors if not any(each in error for each in known)] == [], stop
+    assert [error for error in watched.errors if not any(each in error for each in EXPECTED)] == [], stop
 
 
 def until_told(page: Any) -> None:
@@ -105,8 +104,10 @@ def test_what_became_markup_would_be_seen(browser: Any, hostile: tuple[str, Plac
         page.locator(".settings-facts").wait_for()
         check(watched, "before")
         page.evaluate(
-            "html => document.querySelector('main').insertAdjacentHTML('beforeend', `<p ${html}>${html}`)", payload
+            "html => document.querySelector('main').insertAdjacentHTML('beforeend', `<p title='${html}'>x</p>${html}`)",
+            payload,
         )
+        page.locator("main > p").last.dispatch_event("mouseover")
         until_told(page)
         with pytest.raises(AssertionError):
             check(watched, "after")

@@ -107,7 +107,7 @@ def opened(watched: Watched, query: str = "") -> Any:
     return page
 
 
-FIRST = ["Name", "Status", "Created", "Duration", "val/loss", "lr", "seed"]
+FIRST = ["Name", "Status", "val/loss", "lr", "seed", "Created", "Duration"]
 
 
 def test_columns_that_differ_show_first_and_the_others_can_be_seen(watched: Watched) -> None:
@@ -117,10 +117,10 @@ def test_columns_that_differ_show_first_and_the_others_can_be_seen(watched: Watc
     chooser = page.get_by_role("dialog", name="Columns of the table")
     expect(chooser.locator("label").filter(has_text="batch")).to_contain_text("= 32")
     chooser.get_by_role("button", name="Show the parameter that is equal in all runs").click()
-    expect_heads(page, [*FIRST, "batch"])
+    expect_heads(page, [*FIRST[:-2], "batch", *FIRST[-2:]])
     chooser.get_by_role("searchbox").fill("팀")
     chooser.get_by_role("checkbox").check()
-    expect_heads(page, [*FIRST, "batch", "팀 이름"])
+    expect_heads(page, [*FIRST[:-2], "batch", *FIRST[-2:], "팀 이름"])
     page.keyboard.press("Escape")
     expect(page.locator('[aria-rowindex="2"]')).to_contain_text("가")
     assert "col=t:" in page.url
@@ -130,14 +130,14 @@ def test_columns_are_hidden_pinned_moved_and_remembered(watched: Watched) -> Non
     page = opened(watched)
     choose(page, "Duration", "Hide column")
     choose(page, "seed", "Pin")
-    wanted = ["Name", "seed", "Status", "Created", "val/loss", "lr"]
+    wanted = ["Name", "seed", "Status", "val/loss", "lr", "Created"]
     expect_heads(page, wanted)
     page.get_by_role("button", name="lr", exact=True).focus()
     page.keyboard.press("Alt+ArrowLeft")
-    wanted = ["Name", "seed", "Status", "Created", "lr", "val/loss"]
+    wanted = ["Name", "seed", "Status", "lr", "val/loss", "Created"]
     expect_heads(page, wanted)
     page.keyboard.press("Alt+ArrowLeft")
-    wanted = ["Name", "seed", "Status", "lr", "Created", "val/loss"]
+    wanted = ["Name", "seed", "lr", "Status", "val/loss", "Created"]
     expect_heads(page, wanted)
     loss = page.locator('[data-column="m:val/loss"]')
     box, target = loss.bounding_box(), page.locator('[data-column="status"]').bounding_box()
@@ -147,7 +147,7 @@ def test_columns_are_hidden_pinned_moved_and_remembered(watched: Watched) -> Non
     page.mouse.move(target["x"] + 12, box["y"] + 10, steps=4)
     expect(page.locator(".drop-line")).to_be_visible()
     page.mouse.up()
-    wanted = ["Name", "seed", "val/loss", "Status", "lr", "Created"]
+    wanted = ["Name", "seed", "lr", "val/loss", "Status", "Created"]
     expect_heads(page, wanted)
     # What was dragged is not sorted by.
     assert "sort=" not in page.url
@@ -183,7 +183,7 @@ def test_columns_get_another_width(watched: Watched) -> None:
 def test_a_metric_shows_more_than_its_last_value(watched: Watched) -> None:
     page = opened(watched)
     choose(page, "val/loss", "Show of this metric", "min")
-    expect_heads(page, ["Name", "Status", "Created", "Duration", "val/loss", "val/loss min", "lr", "seed"])
+    expect_heads(page, ["Name", "Status", "val/loss", "val/loss min", "lr", "seed", "Created", "Duration"])
     row = page.locator('[aria-rowindex="2"]')
     expect(row.locator('[data-cell="min:val/loss"]')).to_have_text("2.3")
     expect(row.locator('[data-cell="m:val/loss"]')).to_have_text("24")

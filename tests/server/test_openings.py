@@ -69,11 +69,12 @@ def test_the_likeliest_columns_are_had_by_most_and_in_natural_order() -> None:
         counts = [runs[name] for name in names]
         return KeyColumns(names, counts, [name != "same" for name in names], [True] * len(names), [None] * len(names))
 
-    few = keys(m10=2, m2=2, M1=2, rare=1, same=2, **{"a b": 2})
+    few = keys(m10=2, m2=2, M1=2, rare=1, same=2, **{"a b": 2, "system/cpu": 2})
     nothing = keys()
     assert likely_columns(RunKeys(2, few, nothing, nothing), 4, 0) == (
         "metrics.`a b`", "metrics.M1", "metrics.m2", "metrics.m10",
     )  # fmt: skip
+    assert likely_columns(RunKeys(2, few, nothing, nothing), 6, 0)[4:] == ("metrics.rare", "metrics.`system/cpu`")
     # Of a single run nothing can vary.
     assert likely_columns(RunKeys(1, nothing, keys(same=1), nothing), 6, 8) == ("params.same",)
     assert likely_columns(RunKeys(2, few, nothing, nothing), -1, -1) == ()

@@ -82,8 +82,9 @@ def likely_columns(keys: outlines.RunKeys, metrics: int, params: int) -> tuple[s
 
 def _likeliest(kind: str, keys: outlines.KeyColumns, most: int, some: bool) -> tuple[str, ...]:
     rows = zip(keys.key, keys.runs, keys.varies, strict=True)
-    found = sorted((-runs, _parts(key), key) for key, runs, varies in rows if varies or some)
-    return tuple(f"{kind}.{_quoted(key)}" for _, _, key in found[: max(0, most)])
+    # What the machine measured beside a run comes last, as on the page.
+    found = sorted((key.startswith("system/"), -runs, _parts(key), key) for key, runs, varies in rows if varies or some)
+    return tuple(f"{kind}.{_quoted(key)}" for *_, key in found[: max(0, most)])
 
 
 def _quoted(key: str) -> str:

@@ -19,10 +19,14 @@ export function whenBack(work: () => void): void {
   createEffect(on(returns, work, { defer: true }));
 }
 
+const isLoss = (error: unknown): boolean => error instanceof ApiError && error.status === 0;
+
+/** `error` for a part of the page to tell; undefined when the server does not answer, which the page tells, once. */
+export const withoutLoss = (error: unknown): unknown => (isLoss(error) ? undefined : error);
+
 /** Calls `retry` when the server is back, if `error` is that it was gone. */
 export function retryWhenBack(error: Accessor<unknown>, retry: () => void): void {
   whenBack(() => {
-    const lost = error();
-    if (lost instanceof ApiError && lost.status === 0) retry();
+    if (isLoss(error())) retry();
   });
 }

@@ -5,6 +5,7 @@ import { load } from "../app/load";
 import { Link } from "../app/nav";
 import { Failure } from "../app/notices";
 import { t } from "../app/prefs";
+import { withoutLoss } from "../app/reach";
 import { ApiError, artifactAddress, listArtifacts } from "../core/api";
 import type { ChartRun } from "../core/lines";
 import { MEDIA_FOLDERS, mediaSets, mediumAt, readMedium, type MediaSet, type Medium } from "../core/media";
@@ -51,7 +52,7 @@ export function Media(props: Props): JSX.Element {
   const shown = createMemo(() => (sets.data() ?? []).filter((set) => props.find(set.key)));
   return (
     <section class="chart-group media" aria-label={t("media.title")} ref={setRoot}>
-      <Show when={sets.error()}><Failure what={t("error.artifacts")} error={sets.error()} retry={sets.reload} /></Show>
+      <Show when={withoutLoss(sets.error())}><Failure what={t("error.artifacts")} error={sets.error()} retry={sets.reload} /></Show>
       <Show when={shown().length}>
         <h2>{t("media.title")} <span class="quiet">{shown().length}</span></h2>
         <div class="cards wide">

@@ -2,8 +2,8 @@
 
 import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import { errorText } from "../app/notices";
+import { withoutLoss } from "../app/reach";
 import { t } from "../app/prefs";
-import { ApiError } from "../core/api";
 import type { CurvesQuestion } from "../core/curve_store";
 import { exactNumber, formatNumber } from "../core/format";
 import { lineFacts } from "../core/lines";
@@ -68,7 +68,7 @@ export function Panel(props: PanelProps): JSX.Element {
           </Show>
           <Show when={props.legend}><Legend model={props.model} cursor={props.cursor} onCursor={props.onCursor} /></Show>
         </Show>
-        <Show when={(filled() && told(props.state.error)) || failed()}>
+        <Show when={(filled() && withoutLoss(props.state.error)) || failed()}>
           {(error) => <p class="panel-error" role="alert">{errorText(error())} <button type="button" class="link" onClick={() => { setFailed(undefined); props.retry(); }}>{t("action.retry")}</button></p>}
         </Show>
       </div>
@@ -76,13 +76,10 @@ export function Panel(props: PanelProps): JSX.Element {
   );
 }
 
-/** That the server does not answer is said once, for the whole page. */
-const told = (error: unknown): unknown => (error instanceof ApiError && error.status === 0 ? undefined : error);
-
 function Waiting(props: PanelProps): JSX.Element {
   return (
     <div class="chart-wait quiet">
-      <Show when={!props.state.loading && told(props.state.error)} fallback={props.state.loading ? t("state.loading") : t("chart.no_points")}>
+      <Show when={!props.state.loading && withoutLoss(props.state.error)} fallback={props.state.loading ? t("state.loading") : t("chart.no_points")}>
         {(error) => <div role="alert"><p>{errorText(error())}</p><button type="button" onClick={() => props.retry()}>{t("action.retry")}</button></div>}
       </Show>
     </div>

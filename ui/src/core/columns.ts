@@ -97,16 +97,23 @@ export function factsOf(keys: RunKeys): KeyFacts {
   };
 }
 
-/** Status and times, the metrics that most runs have, and the parameters that differ; of a single run all it has. */
+/** What the machine measured beside the run comes last. */
+const ownFirst = (a: string, b: string): number => Number(a.startsWith("system/")) - Number(b.startsWith("system/"));
+
+/**
+ * What runs are told apart by comes first, beside charts too: status, the metrics that most have, the parameters that
+ * differ; then times. Of a single run all it has.
+ */
 export function defaultColumns(facts: KeyFacts, severalUsers = false): string[] {
   const few = facts.total < 2;
   const params = [...facts.params].filter(([, fact]) => few || fact.differs).sort(([a, x], [b, y]) => y.runs - x.runs || byName(a, b));
-  const metrics = [...facts.metrics].filter(([key]) => few || !facts.same.has(columnId("metric", key))).sort(([a, n], [b, m]) => m - n || byName(a, b));
+  const metrics = [...facts.metrics].filter(([key]) => few || !facts.same.has(columnId("metric", key))).sort(([a, n], [b, m]) => ownFirst(a, b) || m - n || byName(a, b));
   return [
-    "status", "start_time", "duration",
-    ...(severalUsers ? ["user_id"] : []),
+    "status",
     ...metrics.slice(0, DEFAULT_METRICS).map(([key]) => columnId("metric", key)),
     ...params.slice(0, DEFAULT_PARAMS).map(([key]) => columnId("param", key)),
+    ...(severalUsers ? ["user_id"] : []),
+    "start_time", "duration",
   ];
 }
 

@@ -28,9 +28,14 @@ describe("columns", () => {
   };
 
   test("parameters that differ and metrics by coverage show first; what is equal everywhere does not", () => {
-    expect(defaultColumns(factsOf(keys))).toEqual(["status", "start_time", "duration", "m:loss", "m:rare", "p:lr", "p:some"]);
+    expect(defaultColumns(factsOf(keys))).toEqual(["status", "m:loss", "m:rare", "p:lr", "p:some", "start_time", "duration"]);
     expect(factsOf(keys).same).toEqual(new Map([["m:flat", null], ["p:same", "1"], ["t:team", "b"]]));
     expect(factsOf(keys).numeric).toEqual(new Set(["lr", "same"]));
+  });
+
+  test("what the machine measured beside a run comes behind its own metrics", () => {
+    const metrics = { key: ["rare", "system/cpu"], runs: [1, 3], varies: [true, true], numeric: [true, true], value: [null, null] };
+    expect(defaultColumns(factsOf({ ...keys, metrics })).slice(0, 3)).toEqual(["status", "m:rare", "m:system/cpu"]);
   });
 
   test("a single run shows its parameters and metrics", () => {
