@@ -7,7 +7,7 @@ import { getLoggedModel, searchLoggedModels, searchVersions, type LoggedModel, t
 import type { DatasetUse, Run, RunTable } from "./wire";
 
 export const PARENT = "mlflow.parentRunId";
-const HISTORY = "mlflow.log-model.history";
+export const HISTORY = "mlflow.log-model.history";
 /** So many child runs are listed; the table shows all. */
 export const MOST_CHILDREN = 100;
 const MOST_ABOVE = 8;

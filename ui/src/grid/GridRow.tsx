@@ -133,7 +133,7 @@ function NameCell(props: NameProps): JSX.Element {
       >
         {(group) => (
           <>
-            <span class="group-name" title={groupName(group(), props.grid.groupedBy)}>{groupName(group(), props.grid.groupedBy)}</span>
+            <span class="group-name" title={groupName(group(), props.grid.groupedBy)}>{groupName(group(), props.grid.groupedBy, true)}</span>
             <span class="badge">{t("group.runs", { n: group().runs })}</span>
           </>
         )}

@@ -49,12 +49,12 @@ function formatSpread(std: number): string {
   return formatNumber(Number.isFinite(std) ? Number(std.toPrecision(2)) : std);
 }
 
-/** The values that make a group. */
-export function groupName(group: GroupPlace, by: readonly { name: string; label: string }[]): string {
+/** The values that make a group, each with what it is a value of; `brief`: where that is told beside, not of a single one. */
+export function groupName(group: GroupPlace, by: readonly { name: string; label: string }[], brief = false): string {
   const words = by.map(({ name, label }) => {
     const value = group.values[name] ?? null;
     const word = value === null ? t("group.none") : value === "" ? t("group.empty") : value;
-    return `${label}: ${word}`;
+    return brief && by.length === 1 ? word : `${label}: ${word}`;
   });
   return words.join(" · ");
 }

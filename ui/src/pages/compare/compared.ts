@@ -103,6 +103,13 @@ export function createCompared(state: Accessor<CompareState>): Compared {
       };
     });
   }, [], { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
+  // Beside each other in charts: runs of one experiment share one palette, as on its page.
+  createEffect(() => {
+    const found = table();
+    for (const experiment of new Set(found?.experiment_id)) {
+      marksOf(experiment).distinguish((found?.run_id ?? []).filter((_, at) => found?.experiment_id[at] === experiment));
+    }
+  });
   const missing = createMemo(() => (table() || !wanted() ? state().runs.filter((run) => !table()?.run_id.includes(run)) : []));
 
   const [asked, setAsked] = createSignal("");

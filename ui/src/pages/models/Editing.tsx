@@ -63,7 +63,7 @@ export function Tags(props: TagProps): JSX.Element {
     <section class="card" aria-label={t("run.tags")}>
       <div class="card-head"><h2>{t("run.tags")} <span class="quiet">{props.tags?.length ?? 0}</span></h2></div>
       <div class="card-inside">
-        <ul class="tag-list">
+        <ul class="model-tags">
           <For each={sorted()} fallback={<li class="quiet">{t("models.no_tags")}</li>}>
             {(tag) => (
               <li class="tag">

@@ -4,14 +4,14 @@ import { createMemo, Show, type JSX } from "solid-js";
 import type { Loaded } from "../../app/load";
 import { CopyButton } from "../../app/notices";
 import { t } from "../../app/prefs";
-import type { Above } from "../../core/related";
+import { HISTORY, type Above } from "../../core/related";
 import type { Run } from "../../core/wire";
 import { NOTE, Notes } from "./Notes";
 import { MetricList, PairList } from "./pairs";
 import { Children, Datasets, Models } from "./Related";
 
 export function OverviewTab(props: { run: Run; loaded: Loaded<Run>; above: Above }): JSX.Element {
-  const tags = createMemo(() => (props.run.data.tags ?? []).filter((tag) => tag.key !== NOTE));
+  const tags = createMemo(() => (props.run.data.tags ?? []).filter(({ key }) => key !== NOTE && key !== HISTORY));
   return (
     <div class="overview">
       <MetricList run={props.run} />
