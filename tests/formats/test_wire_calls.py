@@ -18,8 +18,9 @@ from millstream.formats.wire.calls.table import CALLS
 from millstream.formats.wire.decode import read_body, read_query
 from millstream.formats.wire.encode import write_body
 from millstream.formats.wire.route import Given, Route
-from millstream.formats.wire.table import ROUTES, Table
-from millstream.server.interface import Server, routes
+from millstream.formats.wire.table import Table
+from millstream.server.app import all_routes
+from millstream.server.interface import Server
 from millstream.values import entities, ops, outlines, overviews, queries
 from millstream.values.entities import Metric, Page, Param, RunTag
 from millstream.values.errors import DataDamaged, InvalidValue
@@ -27,7 +28,7 @@ from millstream.values.errors import DataDamaged, InvalidValue
 RUN, OTHER, MODEL = "a" * 32, "b" * 32, "m-" + "c" * 32
 T0 = 1_700_000_000_000
 TEXT = "값 %/?#&=+\"'\\\n끝"
-TABLE = Table(ROUTES + routes(Server("1", T0)))
+TABLE = Table(all_routes(Server("1", T0)))
 
 INFO = entities.RunInfo(RUN, "7", "지민", "FINISHED", T0, T0 + 1, "active", "file:///가/나", "이름")
 POINT = Metric("손실/a b", math.nan, T0, -3)

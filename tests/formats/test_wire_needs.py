@@ -14,11 +14,12 @@ from millstream.formats.wire.needs import Needs, Who, check_needs, named
 from millstream.formats.wire.route import Route
 from millstream.formats.wire.runs import ById
 from millstream.formats.wire.table import ROUTES, by_path
-from millstream.server.interface import Server, routes
+from millstream.server.app import all_routes
+from millstream.server.interface import Server
 from millstream.values import ops, queries
 from millstream.values.rights import Level
 
-ALL = ROUTES + routes(Server("1", 0))
+ALL = all_routes(Server("1", 0))
 
 
 def test_a_route_cannot_be_made_without_needs() -> None:

@@ -14,15 +14,14 @@ import pytest
 
 from millstream.formats.wire.answers import Error, Nothing
 from millstream.formats.wire.route import Route, reply_nothing
-from millstream.formats.wire.table import ROUTES
-from millstream.server import openings, overviews
+from millstream.server.app import all_routes
 from millstream.server.description import OTHERS, write_page
-from millstream.server.interface import Server, routes
+from millstream.server.interface import Server
 from millstream.values import queries
 from millstream.values.ops import Op
 from tests.server.conftest import Client
 
-ALL = ROUTES + routes(Server("0", 0)) + openings.ROUTES + overviews.ROUTES
+ALL = all_routes(Server("0", 0))
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from millstream.formats.wire.table import ROUTES
-from millstream.server.app import make_app
-from millstream.server.interface import Server, routes
+from millstream.server.app import all_routes, make_app
+from millstream.server.interface import Server
 from millstream.stores.open import close_stores, open_store
 from tests.server.conftest import Client
 
-ALL = ROUTES + routes(Server("0", 0))
+ALL = all_routes(Server("0", 0))
 NASTY = [
     "",
     ".",

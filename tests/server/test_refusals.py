@@ -18,13 +18,13 @@ from msgspec import Struct, UnsetType
 
 from millstream.formats.wire.decode import MAX_DEPTH
 from millstream.formats.wire.route import Route
-from millstream.formats.wire.table import ROUTES
+from millstream.server.app import all_routes
 from millstream.server.errors import MOST
-from millstream.server.interface import Server, routes
+from millstream.server.interface import Server
 from tests.server.conftest import Client
 from tests.server.started import Started, started
 
-ALL = ROUTES + routes(Server("0", 0))
+ALL = all_routes(Server("0", 0))
 NO_TEXT = ["5", "true", "1.5", "[]", "{}", r'"\ud800"', r'"a\udc00b"', "NaN"]
 NO_WHOLE = [
     *("9223372036854775808", "-9223372036854775809", "1e400", "-1e400", "1.5", "true", "[]", "{}", "NaN", "Infinity"),

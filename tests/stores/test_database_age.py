@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import delete, insert, inspect
+from sqlalchemy import Connection, delete, insert, inspect
 
 from millstream.drivers.sql import ledger
 from millstream.drivers.sql.apply import ids
@@ -73,15 +73,20 @@ def test_ids_are_forgotten_after_a_week_and_not_before(
     assert len(history(database, run, "m")) == 3 * ids.EVERY + 1
 
 
+def call_it(connection: Connection, version: int) -> None:
+    """Make the database one of `version` in name, and without what all of them lack."""
+    connection.exec_driver_sql("DROP INDEX runs_of_experiment")
+    connection.execute(delete(ledger.schema_version))
+    connection.execute(insert(ledger.schema_version), [{"version": version, "time": T0, "program": "0"}])
+
+
 @both
 def test_a_database_of_version_5_gets_the_index_by_age(open_database: Opener) -> None:
     first = open_database()
     run = new_run(first)
     with first._open().engine.begin() as connection:
         connection.exec_driver_sql("DROP INDEX applied_by_time")
-        table = ledger.schema_version
-        connection.execute(delete(table))
-        connection.execute(insert(table), [{"version": 5, "time": T0, "program": "0"}])
+        call_it(connection, 5)
     second = open_database()
     log(second, run, [("m", 1.0)])
     with second._reading() as connection:
@@ -112,9 +117,7 @@ def test_a_database_of_version_6_keeps_points_as_a_new_one_does(open_database: O
         for name, options, _ in new[::2]:
             named = [option.split("=")[0] for option in options]
             connection.exec_driver_sql(f"ALTER TABLE {name} RESET ({', '.join(named)})")
-        table = ledger.schema_version
-        connection.execute(delete(table))
-        connection.execute(insert(table), [{"version": 6, "time": T0, "program": "0"}])
+        call_it(connection, 6)
     second = open_database()
     log(second, run, [("m", 1.0)])
     assert kept(second) == new

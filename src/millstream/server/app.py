@@ -23,6 +23,7 @@ from millstream.formats.wire.logged_models import Fetch as ModelFetch
 from millstream.formats.wire.model_versions import Fetch as VersionFetch
 from millstream.formats.wire.model_versions import List as VersionList
 from millstream.formats.wire.needs import ANYONE, CALLER, edit, read
+from millstream.formats.wire.route import Route as Row
 from millstream.formats.wire.table import ROUTES
 from millstream.server import facts, interface, openings, overviews
 from millstream.server.artifacts import Files
@@ -49,6 +50,11 @@ from millstream.values.errors import MillstreamError, Unavailable
 from millstream.values.paths import Location
 
 NOBODY = Watch()
+
+
+def all_routes(server: interface.Server) -> tuple[Row, ...]:
+    """Every row that is served to whoever may, MLflow's and those of the pages; users have some more."""
+    return ROUTES + interface.routes(server) + openings.ROUTES + overviews.ROUTES
 
 
 def make_app(
@@ -83,7 +89,7 @@ def make_app(
     places = Places.of(store.uri, artifact_root, artifacts_destination, proxied=serve_artifacts)
     served = ServedStore(store, places)
     pages = Pages(static_prefix)
-    table = ROUTES + interface.routes(server) + openings.ROUTES + overviews.ROUTES + (gate.routes if gate else ())
+    table = all_routes(server) + (gate.routes if gate else ())
     doors = (
         *facts.doors(store, places, Description(table, server.version, pages.prefix), server.version),
         _changes(served, gate),

@@ -11,8 +11,8 @@ from msgspec import NODEFAULT, Struct, structs
 
 from millstream.formats.wire.needs import Needs, Who
 from millstream.formats.wire.route import Request, Route
-from millstream.formats.wire.table import ROUTES
-from millstream.server import interface, openings, overviews
+from millstream.server import interface
+from millstream.server.app import all_routes
 from millstream.server.doors import Door, Nothing
 from millstream.stores.accounts import now
 from millstream.values import accounts, ops
@@ -55,7 +55,7 @@ def ways(world: World) -> Iterator[Way]:
 
 
 def rows(world: World) -> tuple[Route, ...]:
-    return ROUTES + interface.routes(interface.Server("1", 0)) + openings.ROUTES + overviews.ROUTES + world.gate.routes
+    return all_routes(interface.Server("1", 0)) + world.gate.routes
 
 
 def doors(world: World) -> tuple[Door, ...]:
