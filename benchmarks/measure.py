@@ -38,12 +38,12 @@ def environment(home: Path) -> dict[str, str]:
 
 
 class Worker:
-    """A process of this script with ``--worker``; each call is one line to it and one JSON line back."""
+    """A process of a script with ``--worker``; each call is one line to it and one JSON line back."""
 
-    def __init__(self, python: Path, library: str, home: Path, *arguments: object) -> None:
-        """Start the running script's worker for `library`, with `home` as its working directory."""
+    def __init__(self, python: Path, library: str, home: Path, *arguments: object, script: str | None = None) -> None:
+        """Start the worker of `script`, or of the running one, for `library`; `home` is its working directory."""
         home.mkdir(parents=True, exist_ok=True)
-        command = [str(python), str(Path(sys.argv[0]).resolve()), "--worker", library, *map(str, arguments)]
+        command = [str(python), str(Path(script or sys.argv[0]).resolve()), "--worker", library, *map(str, arguments)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=home, env=environment(home)
         )

@@ -202,7 +202,7 @@ def prepare(folder: Path, runs: int) -> dict[str, str]:
     for name, library in (("sqlite", "millstream"), ("mlflow sqlite", "mlflow")):
         with made(folder, name, uris[name].removeprefix("sqlite:///")) as missing:
             if missing:
-                worker = Worker(found[library], library, folder, uris[name], runs)
+                worker = Worker(found[library], library, folder, uris[name], runs, script=__file__)
                 worker("make")
                 worker.stop()
     return uris

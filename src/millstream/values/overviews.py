@@ -40,9 +40,10 @@ class ListExperiments(Query[ExperimentColumns], frozen=True, kw_only=True):
 
 
 class FindRuns(Query[RunTable], frozen=True, kw_only=True):
-    """Active runs of all `seen` active experiments, the last to start first, at most `limit`; without their data.
+    """Active runs of all `seen` active experiments, at most `limit`; without their data.
 
-    Each word of `text` is in the name or the id of a run, whatever its case; with a `status` only runs that have it.
+    Each word of `text` is in the name of a run or begins its id, whatever its case; with a `status` only runs that
+    have it. Those with all words in their names come first, and of alike ones the last to start.
     """
 
     text: str = ""

@@ -74,6 +74,10 @@ class OverviewSuite:
         assert found(store, text="0%  실행") == ["큰 실행 100%"]
         assert found(store, text="_") == ["lauf_3"]
         assert found(store, text=run[:20].upper()) == ["Großer Lauf"]
+        assert found(store, text=run[1:20]) == []
+        named = new_run(store, run_name=f"like {run[:8]}", start_time=T0 - 1)
+        assert found(store, text=run[:8]) == [f"like {run[:8]}", "Großer Lauf"]
+        store.write(ops.DeleteRun(run_id=named, time=T0))
         assert found(store, text="' OR 1=1") == []
         assert found(store, status="FINISHED") == ["lauf_3"]
         table = store.read(overviews.FindRuns(text="gro"))

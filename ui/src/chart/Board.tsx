@@ -103,11 +103,17 @@ function Card(props: CardProps): JSX.Element {
         {(now) => (
           <Panel model={now()} state={props.feed.state(props.metric)} retry={props.feed.retry} cursor={props.cursor} onCursor={props.onCursor}
             onZoom={(range) => props.onState({ range })} onOpen={props.onOpen} full={full()} onFull={(on) => props.onState({ full: on ? props.metric : "" })}
-            question={props.question} last={props.last?.(props.metric)} legend={full() || (now().bands.length > 1 && now().bands.length <= 12) || (props.legend && now().bands.length === 0 && now().lines.length <= 12 && now().lines.length > 1)} />
+            question={props.question} last={props.last?.(props.metric)} legend={full() || (now().bands.length > 1 && now().bands.length <= 12) || (props.legend && now().bands.length === 0 && few(now()))} />
         )}
       </Show>
     </article>
   );
+}
+
+/** As many lines as can be told apart by a list of them. */
+function few({ lines }: ChartModel): boolean {
+  const shown = lines.filter((line) => line.look !== "raw").length;
+  return shown > 1 && shown <= 12;
 }
 
 export function axisName(x: string): string {

@@ -3,7 +3,7 @@
 import { createMemo, For, Show, type JSX } from "solid-js";
 import { t } from "../app/prefs";
 import { columnOf } from "../core/columns";
-import { KINDS, type Kind, type Made } from "../core/made";
+import { asKind, KINDS, type Kind, type Made } from "../core/made";
 
 interface Props {
   made: Made;
@@ -23,7 +23,7 @@ export function ChartEditor(props: Props): JSX.Element {
     props.onChange({ ...props.made, columns: on ? [...props.made.columns, id] : props.made.columns.filter((each) => each !== id) });
   return (
     <div class="chart-editor" on:keydown={(event) => { if (event.key === "Escape") { event.stopPropagation(); props.onClose(); } }}>
-      <Choice label={t("made.kind")} value={props.made.kind} onChange={(kind) => props.onChange({ ...props.made, kind: kind as Kind })} options={KINDS.map((kind) => ({ id: kind, name: t(`made.kind_${kind}`) }))} />
+      <Choice label={t("made.kind")} value={props.made.kind} onChange={(kind) => props.onChange(asKind(props.made, kind as Kind, props.columns))} options={KINDS.map((kind) => ({ id: kind, name: t(`made.kind_${kind}`) }))} />
       <For each={AXES[props.made.kind]}>
         {(axis) => (
           <Choice label={axisLabel(props.made.kind, axis)} value={props.made[axis]} onChange={(id) => props.onChange({ ...props.made, [axis]: id })}

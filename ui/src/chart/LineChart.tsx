@@ -10,6 +10,9 @@ import { exactValue } from "./exact";
 import type { ChartLine, ChartModel, ChartStyle, ChartSurface, Cursor, Hover } from "./model";
 import { pointing, type Brush } from "./pointing";
 
+/** Pixels that a tip needs for its distances from the point and from the edge, which would cut it off. */
+const TIP_AWAY = 16;
+
 export interface LineChartProps {
   model: ChartModel;
   /** Where the reader points, on this chart or on one beside it. */
@@ -82,7 +85,8 @@ export function LineChart(props: LineChartProps): JSX.Element {
         <Show when={brush()}>{(now) => <div class="chart-brush" style={{ left: `${now().left}px`, width: `${now().width}px`, top: `${now().top}px`, height: `${now().height}px` }} />}</Show>
         <Show when={hover()}>
           {(point) => (
-            <div class="chart-tip" classList={{ flip: point().left > host.clientWidth / 2 }} style={{ left: `${point().left}px`, top: `${point().top}px` }}>
+            <div class="chart-tip" classList={{ flip: point().left > host.clientWidth / 2 }}
+              style={{ left: `${point().left}px`, top: `${point().top}px`, "max-width": `${Math.max(point().left, host.clientWidth - point().left) - TIP_AWAY}px` }}>
               <span class="tip-run"><i class="dot" style={{ background: point().color }} />{point().label}</span>
               <span><span class="quiet">{xText(props.model.axis, point().x)}</span> <strong>{value()}</strong></span>
             </div>
@@ -104,17 +108,20 @@ function Notes(props: { model: ChartModel }): JSX.Element {
 /** Says what of the lines has no place between the axes. */
 export function gapText(model: ChartModel): string {
   const sums = { nan: 0, infinite: 0, notPositive: 0 };
-  for (const line of model.lines) {
+  let whole = true;
+  for (const line of [...model.lines, ...model.behind]) {
     if (line.look === "raw") continue;
     sums.nan += line.nan;
     const counted = endsOf(line, model.logY);
     sums.infinite += counted.infinite;
     sums.notPositive += counted.notPositive;
+    // Of thinned lines one such point a pixel column is here.
+    if (!line.whole && counted.infinite + counted.notPositive) whole = false;
   }
   const texts: string[] = [];
   if (sums.nan) texts.push(t("chart.gap_nan", { n: sums.nan }));
-  if (sums.infinite) texts.push(t("chart.gap_infinite", { n: sums.infinite }));
-  if (sums.notPositive) texts.push(t("chart.gap_log", { n: sums.notPositive }));
+  if (sums.infinite) texts.push(t(whole ? "chart.gap_infinite" : "chart.gap_infinite_least", { n: sums.infinite }));
+  if (sums.notPositive) texts.push(t(whole ? "chart.gap_log" : "chart.gap_log_least", { n: sums.notPositive }));
   return texts.length ? t("chart.gaps", { what: texts.join(", ") }) : "";
 }
 

@@ -7,7 +7,7 @@ import { t } from "../app/prefs";
 import { getRuns } from "../core/api";
 import { columnOf } from "../core/columns";
 import type { ChartRun } from "../core/lines";
-import { columnsOf, formatMade, NEW_CHART, parseMade, valuesOf, type Made, type Values } from "../core/made";
+import { causesOf, columnsOf, firstOf, formatMade, NEW_CHART, parseMade, valuesOf, type Made, type Values } from "../core/made";
 import type { RunsRequest, RunTable } from "../core/wire";
 import { openMenu } from "../parts/menu";
 import { ChartEditor } from "./ChartEditor";
@@ -90,13 +90,6 @@ export function MadeCharts(props: Props): JSX.Element {
   );
 }
 
-/** A first chart that shows something: the first metric over the first parameter. */
-function firstOf(columns: readonly string[]): Made {
-  const metric = columns.find((id) => id.startsWith("m:")) ?? "";
-  const params = columns.filter((id) => id.startsWith("p:"));
-  return { kind: "scatter", x: params[0] ?? "start_time", y: metric, z: "", columns: [...params.slice(0, 4), ...(metric ? [metric] : [])] };
-}
-
 function nameOf(id: string): string {
   const column = columnOf(id);
   return column ? (column.kind === "attribute" ? t(`column.${id}`) : column.name) : "";
@@ -112,7 +105,7 @@ export function titleOf(made: Made): string {
 /** Whether the reader has said all that the chart needs. */
 function ready(made: Made): boolean {
   if (made.kind === "parallel") return made.columns.length > 0;
-  if (made.kind === "importance") return made.y !== "" && made.columns.length > 0;
+  if (made.kind === "importance") return made.y !== "" && causesOf(made).length > 0;
   if (made.kind === "scatter") return made.x !== "" && made.y !== "";
   return made.kind === "contour" ? made.x !== "" && made.y !== "" && made.z !== "" : made.y !== "";
 }

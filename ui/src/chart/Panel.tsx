@@ -50,7 +50,7 @@ export function Panel(props: PanelProps): JSX.Element {
     null,
     { label: t("plot.png"), disabled: tabular() || !filled(), run: () => void saving((files) => { if (surface) files.savePng(props.model, surface); }) },
     { label: t("plot.svg"), disabled: tabular() || !filled(), run: () => void saving((files) => files.saveSvg(props.model, style(), body.clientWidth, body.clientHeight)) },
-    { label: t("plot.csv"), disabled: !filled(), run: () => void saving((files) => files.saveCsv(props.model, props.question(), new Map(props.model.lines.map((line) => [line.id, line.label])))) },
+    { label: t("plot.csv"), disabled: !filled(), run: () => void saving((files) => files.saveCsv(props.model, props.question(), new Map([...props.model.lines, ...props.model.behind].map((line) => [line.id, line.label])))) },
   ]);
   return (
     <>

@@ -3,7 +3,7 @@
 import { xBounds, yBounds } from "../core/extent";
 import { makeScale, shortNumber, tickText, ticksOf, type Scale } from "../core/scale";
 import { inSight, type Pen } from "./paths";
-import type { ChartModel, ChartStyle } from "./model";
+import type { ChartLine, ChartModel, ChartStyle } from "./model";
 
 export interface Layout {
   x: Scale;
@@ -85,22 +85,11 @@ const MARK = 4;
  * for what is outside of clipped axes). Each sign stands once a pixel column, in the colour of bad news.
  */
 export function drawMarks(context: Pen, model: ChartModel, layout: Layout, style: ChartStyle): void {
-  const { x, y } = layout;
-  const seen = { nan: new Set<number>(), high: new Set<number>(), low: new Set<number>() };
-  for (const line of model.lines) {
-    if (line.look === "raw") continue;
-    const [from, to] = inSight(line, x);
-    for (let i = from; i < to; i++) {
-      const value = line.y[i] as number;
-      if (value <= y.high && value >= y.low) continue;
-      const at = x.pixel(line.x[i] as number);
-      if (!(at >= x.from - 1 && at <= x.to + 1)) continue;
-      const pixel = Math.round(at / 3) * 3;
-      if (value !== value) seen.nan.add(pixel);
-      else if (value > y.high) seen.high.add(pixel);
-      else if (value === -Infinity || (model.clip && value < y.low)) seen.low.add(pixel);
-    }
-  }
+  const { y } = layout;
+  const seen: Seen = { nan: new Set(), high: new Set(), low: new Set() };
+  for (const line of model.lines) if (line.look !== "raw") seeUnplaced(line, layout, model.clip, seen);
+  // A number that a band leaves out lies outside of no axis.
+  for (const line of model.behind) seeUnplaced(line, layout, false, seen);
   context.save();
   context.strokeStyle = context.fillStyle = style.bad;
   context.lineWidth = 1.5;
@@ -117,6 +106,22 @@ export function drawMarks(context: Pen, model: ChartModel, layout: Layout, style
   for (const at of seen.low) triangle(context, at, y.from, -MARK);
   context.fill();
   context.restore();
+}
+
+type Seen = Record<"nan" | "high" | "low", Set<number>>;
+
+function seeUnplaced(line: ChartLine, { x, y }: Layout, outliers: boolean, seen: Seen): void {
+  const [from, to] = inSight(line, x);
+  for (let i = from; i < to; i++) {
+    const value = line.y[i] as number;
+    if (value <= y.high && value >= y.low) continue;
+    const at = x.pixel(line.x[i] as number);
+    if (!(at >= x.from - 1 && at <= x.to + 1)) continue;
+    const pixel = Math.round(at / 3) * 3;
+    if (value !== value) seen.nan.add(pixel);
+    else if (value === Infinity || (outliers && value > y.high)) seen.high.add(pixel);
+    else if (value === -Infinity || (outliers && value < y.low)) seen.low.add(pixel);
+  }
 }
 
 function triangle(context: Pen, at: number, tip: number, size: number): void {

@@ -34,6 +34,8 @@ export interface ChartModel {
   clip: boolean;
   lines: ChartLine[];
   bands: Band[];
+  /** Lines for which only bands stand: of them only what has no place in a band is drawn. */
+  behind: ChartLine[];
   /** Points are still coming: room is left for them, so that not every one moves the axis. */
   live: boolean;
 }

@@ -60,15 +60,27 @@ function paintBand(context: Pen, band: Band, { x, y }: Layout): void {
   context.fillStyle = context.strokeStyle = band.color;
   context.globalAlpha = 0.18;
   context.beginPath();
-  const at = (value: number): number => y.pixel(y.log ? Math.max(value, y.low) : value);
-  for (let i = 0; i < n; i++) context.lineTo(x.pixel(band.x[i] as number), at(band.high[i] as number));
-  for (let i = n - 1; i >= 0; i--) context.lineTo(x.pixel(band.x[i] as number), at(band.low[i] as number));
+  const at = (value: number): number => (y.log ? Math.max(value, y.low) : value);
+  for (let i = 0; i < n; i++) context.lineTo(x.pixel(band.x[i] as number), y.pixel(at(band.high[i] as number)));
+  for (let i = n - 1; i >= 0; i--) context.lineTo(x.pixel(band.x[i] as number), y.pixel(at(band.low[i] as number)));
   context.fill();
   context.globalAlpha = 1;
   context.lineWidth = 1.8;
   context.beginPath();
   trace(context, { x: band.x, y: band.mid, n, whole: true }, x, y, 0, n);
   context.stroke();
+  if (n === 1) paintStretch(context, x.pixel(band.x[0] as number), [band.low, band.mid, band.high].map((values) => y.pixel(at(values[0] as number))));
+}
+
+/** One stretch alone has no area: a whisker, and a dot in its middle. */
+function paintStretch(context: Pen, left: number, [low = 0, middle = 0, high = 0]: number[]): void {
+  context.beginPath();
+  context.moveTo(left, low);
+  context.lineTo(left, high);
+  context.stroke();
+  context.beginPath();
+  dot(context, left, middle, 3);
+  context.fill();
 }
 
 export function dot(context: Pen, left: number, top: number, radius: number): void {

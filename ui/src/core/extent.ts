@@ -16,7 +16,7 @@ const SAMPLE = 20_000;
 export function xBounds(model: ChartModel): Bounds {
   if (model.range) return [model.range[0], model.range[1]];
   let [low, high] = [Infinity, -Infinity];
-  for (const line of [...model.lines, ...model.bands.map((band) => ({ x: band.x, n: band.x.length }))]) {
+  for (const line of [...model.lines, ...model.behind, ...model.bands.map((band) => ({ x: band.x, n: band.x.length }))]) {
     let first = 0;
     if (model.logX) first = placeOf(line.x, line.n, Number.MIN_VALUE);
     if (first >= line.n) continue;

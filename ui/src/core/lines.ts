@@ -50,26 +50,37 @@ export function makeModel(from: LinesOf): ChartModel {
   });
   const span = spanOf(found.map((each) => each.curve), state.range);
   const lines: ChartLine[] = [];
+  const behind: ChartLine[] = [];
   const bands = state.draw === "bands" || (state.draw === "auto" && found.length > MANY) ? bandsOf(from, found, span) : [];
-  if (state.draw !== "bands") {
+  if (state.draw === "bands") behind.push(...found.map(({ run, curve }): ChartLine => ({ ...lineOf(run, curve, from.colorOf(run.group)), y: curve.y, stamp: curve.stamp, look: "pale" })));
+  else {
     found.forEach(({ run, curve }, place) => {
       const pale = found.length > MOST_COLOURED && (run.group !== "" || place >= MOST_COLOURED);
       const color = run.group ? from.colorOf(run.group) : pale ? GREY : run.color;
-      const line = { id: run.id, label: run.name, color, x: curve.x, n: curve.n, whole: curve.whole, nan: curve.nan };
+      const line = lineOf(run, curve, color);
       if (state.smoothing === "none" || state.strength === 0) {
         lines.push({ ...line, y: curve.y, stamp: curve.stamp, look: pale ? "pale" : "line" });
         return;
       }
       if (!pale) lines.push({ ...line, y: curve.y, stamp: curve.stamp, look: "raw" });
-      const y = smooth(state.smoothing, state.strength, curve.x, curve.y, curve.n, span[1] - span[0]);
+      const y = smooth(state.smoothing, state.strength, curve.x, curve.y, curve.n, state.smoothing === "gaussian" ? reachOf(curve, span) : span[1] - span[0]);
       // Of a Gaussian the end moves with every point; and the span that strength is measured by with most.
       lines.push({ ...line, y, stamp: `${curve.stamp} ${curve.n} ${span.join()}`, look: pale ? "pale" : "line" });
     });
   }
   return {
     title: from.metric, axis: axisOf(state.x), axisName: from.axisName, logX: state.logX && state.x !== "time", logY: state.logY, range: state.range,
-    clip: state.clip, lines, bands, live: found.some(({ run }) => run.live),
+    clip: state.clip, lines, bands, behind, live: found.some(({ run }) => run.live),
   };
+}
+
+function lineOf(run: ChartRun, curve: Curve, color: string): Omit<ChartLine, "y" | "stamp" | "look"> {
+  return { id: run.id, label: run.name, color, x: curve.x, n: curve.n, whole: curve.whole, nan: curve.nan };
+}
+
+/** How much of `span` a curve covers: by that a window is measured, so that a short run is no flat stub beside a long one. */
+function reachOf(curve: Pick<Curve, "x" | "n">, [low, high]: [number, number]): number {
+  return Math.max(0, Math.min(high, curve.x[curve.n - 1] as number) - Math.max(low, curve.x[0] as number));
 }
 
 function spanOf(curves: readonly Pick<Curve, "x" | "n">[], range: ChartState["range"]): [number, number] {

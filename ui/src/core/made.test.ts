@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { quantile } from "./bands";
 import { pearson, ratio, weigh } from "./importance";
 import type { ChartRun } from "./lines";
-import { binsOf, boxOf, formatMade, parseMade, ramp, surfaceOf, valuesOf, type Made } from "./made";
+import { asKind, binsOf, boxOf, causesOf, firstOf, formatMade, parseMade, ramp, surfaceOf, valuesOf, type Made } from "./made";
 import { mediaSets, mediumAt, readMedium } from "./media";
 
 const runs = (n: number): ChartRun[] => Array.from({ length: n }, (_, i) => ({ id: `r${i}`, name: `run ${i}`, color: "#123456", group: i % 2 ? "odd" : "even", live: false }));
@@ -16,6 +16,19 @@ describe("charts of runs", () => {
   test("what is none is none", () => {
     expect([parseMade(""), parseMade("pie~m:a"), parseMade("bar~%E0%A4%A")]).toEqual([null, null, null]);
     expect(parseMade("bar~~nonsense~")).toEqual({ kind: "bar", x: "", y: "", z: "", columns: [] });
+  });
+
+  test("another kind begins with what it needs, and no metric is its own cause", () => {
+    const columns = ["p:lr", "m:acc", "p:opt", "m:loss"];
+    const first = firstOf(columns);
+    expect(first).toEqual({ kind: "scatter", x: "p:lr", y: "m:acc", z: "", columns: ["p:lr", "p:opt", "m:acc"] });
+    expect(causesOf(asKind(first, "importance", columns))).toEqual(["p:lr", "p:opt"]);
+    expect(causesOf(asKind({ ...first, columns: ["m:loss"] }, "importance", columns))).toEqual(["p:lr", "p:opt"]);
+    expect(causesOf({ ...first, kind: "importance", y: "p:lr" })).toEqual(["p:opt"]);
+    expect(asKind(first, "contour", columns)).toMatchObject({ x: "p:lr", y: "p:opt", z: "m:acc" });
+    expect(asKind({ ...first, y: "p:opt" }, "contour", columns)).toMatchObject({ x: "p:lr", y: "p:opt", z: "m:acc" });
+    expect(asKind({ ...first, columns: [] }, "parallel", columns).columns).toEqual(first.columns);
+    expect(asKind(firstOf([]), "bar", columns)).toMatchObject({ kind: "bar", y: "m:acc" });
   });
 
   test("columns are numbers when all that is there are, else texts in order", () => {

@@ -20,6 +20,36 @@ export interface Made {
 
 export const NEW_CHART: Made = { kind: "scatter", x: "", y: "", z: "", columns: [] };
 
+/** A first chart that shows something: the first metric over the first parameter. */
+export function firstOf(columns: readonly string[]): Made {
+  const { metrics, params } = partedOf(columns);
+  return { kind: "scatter", x: params[0] ?? "start_time", y: metrics[0] ?? "", z: "", columns: [...params.slice(0, 4), ...metrics.slice(0, 1)] };
+}
+
+/** `made` as another kind: what was chosen stays, and what the kind needs besides is filled in from `columns`. */
+export function asKind(made: Made, kind: Kind, columns: readonly string[]): Made {
+  const { metrics, params } = partedOf(columns);
+  const y = made.y || (metrics[0] ?? "");
+  const next = { ...made, kind };
+  if (kind === "importance") return { ...next, y, columns: causesOf({ ...next, y }).length ? next.columns : params };
+  if (kind === "parallel") return { ...next, columns: next.columns.length ? next.columns : firstOf(columns).columns };
+  if (kind !== "contour") return { ...next, y, x: kind === "scatter" ? made.x || (params[0] ?? "start_time") : made.x };
+  if (made.z) return next;
+  // Heights are a metric over two parameters; a scatter chart has the metric as its y.
+  const x = made.x || (params[0] ?? "");
+  const other = params.find((id) => id !== x) ?? "";
+  return made.y.startsWith("m:") || !made.y ? { ...next, x, y: other, z: y } : { ...next, x, z: metrics[0] ?? "" };
+}
+
+/** The parameters that may be causes of what an importance chart looks at; no metric is a cause, of itself least of all. */
+export function causesOf(made: Made): string[] {
+  return made.columns.filter((id) => id.startsWith("p:") && id !== made.y);
+}
+
+function partedOf(columns: readonly string[]): { metrics: string[]; params: string[] } {
+  return { metrics: columns.filter((id) => id.startsWith("m:")), params: columns.filter((id) => id.startsWith("p:")) };
+}
+
 export function formatMade(made: Made): string {
   return [made.kind, made.x, made.y, made.z, ...made.columns].map((part) => part.replace(/[%~]/g, encodeURIComponent).replaceAll("~", "%7E")).join("~");
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NO_FACTS, type KeyFacts } from "./columns";
-import { bothFilters, clausesOf, complete, completionAt, errorPlace, operatorsOf, quoteValue, suggestionsFor } from "./query";
+import { bothFilters, clausesOf, complete, completionAt, errorPlace, operatorsOf, quoteValue, suggestionsFor, wordsFilter } from "./query";
 
 const facts: KeyFacts = {
   ...NO_FACTS, total: 9,
@@ -24,6 +24,11 @@ describe("clauses", () => {
     expect(bothFilters(" ", ["x = 'y'", "z = 'w'"])).toBe("x = 'y' AND z = 'w'");
     expect(bothFilters("a", [])).toBe("a");
   });
+
+  test.each<[string, string | null]>([
+    ["resnet 50", "text CONTAINS 'resnet 50'"], [" 첫-실행.v2 ", "text CONTAINS '첫-실행.v2'"], ["", null], ["lr=0.1", null], ["metrics.loss", null],
+    ["status", null], ["a and b", null], ["'quoted'", null], ["datasets.name", null], ["(a)", null],
+  ])("plain words are looked for: %j", (text, filter) => expect(wordsFilter(text)).toBe(filter));
 
   test("values are quoted by what they do not hold", () => {
     expect(["a", "it's", `both ' and "`].map(quoteValue)).toEqual(["'a'", `"it's"`, null]);

@@ -57,6 +57,18 @@ export function quoteValue(text: string): string | null {
   return text.includes('"') ? null : `"${text}"`;
 }
 
+const JOINING = /^(and|or|not|is|in|null|r?like|ilike|contains)$/i;
+
+/** Plain words as a filter that looks for them; null for what is, or begins to be, a filter. */
+export function wordsFilter(text: string): string | null {
+  const tokens = tokensOf(text);
+  const isWord = ({ kind, text: word }: Token): boolean =>
+    kind === "word" && !JOINING.test(word) && kindOf(word) === "attribute" && ![...TEXT_KEYS, ...TIME_KEYS, "text"].includes(word) && !/^(attributes?|datasets?)\./i.test(word);
+  if (tokens.length === 0 || !tokens.every(isWord)) return null;
+  const quoted = quoteValue(text.trim());
+  return quoted && `text CONTAINS ${quoted}`;
+}
+
 /** The character (from 0) that an error of the server speaks of, or null. */
 export function errorPlace(message: string): number | null {
   const found = /character (\d+)/.exec(message);

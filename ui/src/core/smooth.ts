@@ -5,7 +5,7 @@ export type Smoothing = "none" | "ema" | "gaussian";
 /**
  * Smoothed `y` of the first `n` points. `strength` is 0 to 1. The average is exponential over x, not over points, so
  * that runs which log more often look alike; its weights add up to one from the first point on (Adam's correction).
- * The Gaussian one has a standard deviation of `strength` ** 2 times 10 % of the span in sight.
+ * The Gaussian one has a standard deviation of `strength` ** 2 times 10 % of `span`.
  */
 export function smooth(kind: Smoothing, strength: number, x: ArrayLike<number>, y: ArrayLike<number>, n: number, span: number): Float64Array {
   if (kind === "gaussian") return gaussian(strength, x, y, n, span);

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from millstream.drivers.sql import schema, tables
 from millstream.drivers.sql.conditions import of_seen
-from millstream.drivers.sql.functions import Contains
+from millstream.drivers.sql.functions import AsciiLower, Contains
 from millstream.formats.filters import Columns
 from millstream.values.entities import ACTIVE, RunStatus
 from millstream.values.names import NOTE_TAG
@@ -88,23 +88,28 @@ def _last_runs(seen: Seen) -> Select[Any]:
 
 
 def runs(connection: Connection, text: str, status: str, limit: int, seen: Seen) -> RunTable:
-    """Active runs of active experiments, the last to start first, with `text` in their names or ids."""
+    """Active runs of active experiments with the words of `text`: by name first, then the last to start."""
     columns, home = schema.runs.c, schema.experiments.c
+    words = list(dict.fromkeys(text.split()))
+    named = [Contains.word(columns.run_name, word) for word in words]
     conditions = [
         columns.lifecycle_stage == ACTIVE,
         columns.experiment_id.in_(select(home.experiment_id).where(home.lifecycle_stage == ACTIVE)),
         *of_seen(columns.experiment_id, seen),
-        *(
-            or_(Contains.word(columns.run_name, word), Contains.word(columns.run_id, word))
-            for word in dict.fromkeys(text.split())
-        ),
+        *(or_(by_name, _begins(columns.run_id, word)) for by_name, word in zip(named, words, strict=True)),
         *([columns.status == status] if status else []),
     ]
+    # A short word begins many ids: whoever types one means a name.
+    by_words = [case((and_(*named), 0), else_=1)] if named else []
     statement = (
         select(columns.rid)
         .where(*conditions)
-        .order_by(columns.start_time.desc().nulls_last(), columns.run_id.asc())
+        .order_by(*by_words, columns.start_time.desc().nulls_last(), columns.run_id.asc())
         .limit(limit)
     )
     rids = [row[0] for row in connection.execute(statement)]
     return tables.table(connection, rids, len(rids), _NO_DATA)
+
+
+def _begins(run_id: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    return func.substr(AsciiLower(run_id), 1, len(word)) == word.lower()

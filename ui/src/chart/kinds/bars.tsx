@@ -5,7 +5,7 @@ import { t } from "../../app/prefs";
 import { quantile } from "../../core/bands";
 import { exactNumber, formatNumber } from "../../core/format";
 import { LEAST_RUNS, weigh } from "../../core/importance";
-import { binsOf, boxOf } from "../../core/made";
+import { binsOf, boxOf, causesOf } from "../../core/made";
 import { byName } from "../../core/order";
 import { makeScale, withAir } from "../../core/scale";
 import { Axes, BOTTOM, LEFT, Picture, TOP, type KindProps } from "./frame";
@@ -114,7 +114,7 @@ export function Histogram(props: KindProps): JSX.Element {
 /** What parameters have to do with a metric. */
 export function Importances(props: KindProps): JSX.Element {
   const weights = createMemo(() => weigh(
-    props.made.columns.map((id) => { const values = props.values(id); return { name: values.name, at: values.at, texts: values.texts !== null }; }),
+    causesOf(props.made).map((id) => { const values = props.values(id); return { name: values.name, at: values.at, texts: values.texts !== null }; }),
     props.values(props.made.y).at,
   ));
   return (

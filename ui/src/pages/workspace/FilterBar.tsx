@@ -7,7 +7,7 @@ import { t } from "../../app/prefs";
 import { getFacets, type WhichRuns } from "../../core/api";
 import type { KeyFacts } from "../../core/columns";
 import { exactNumber } from "../../core/format";
-import { complete, completionAt, errorPlace, kindOf, quoteValue, suggestionsFor, type Completion, type Suggestion } from "../../core/query";
+import { complete, completionAt, errorPlace, kindOf, quoteValue, suggestionsFor, wordsFilter, type Completion, type Suggestion } from "../../core/query";
 import { toNumber } from "../../core/wire";
 
 const MOST_VALUES = 100;
@@ -62,7 +62,8 @@ export function FilterBar(props: Props): JSX.Element {
   const apply = (event: Event): void => {
     event.preventDefault();
     setOpen(false);
-    props.onApply(text().trim());
+    const said = text().trim();
+    props.onApply(wordsFilter(said) ?? said);
   };
   const keys = (event: KeyboardEvent): void => {
     if (event.isComposing) return;
@@ -117,7 +118,7 @@ export function FilterBar(props: Props): JSX.Element {
             <pre class="filter-place"><code>{props.filter.slice(0, place() ?? 0)}<mark>{props.filter.slice(place() ?? 0, (place() ?? 0) + 1) || " "}</mark>{props.filter.slice((place() ?? 0) + 1)}</code></pre>
           </Show>
           {errorText(props.error)}{" "}
-          <Show when={props.onDropSort}><button type="button" class="link" onClick={() => props.onDropSort?.()}>{t("filter.drop_sort")}</button></Show>
+          <Show when={place() === null && props.onDropSort}><button type="button" class="link" onClick={() => props.onDropSort?.()}>{t("filter.drop_sort")}</button></Show>
         </div>
       </Show>
     </form>

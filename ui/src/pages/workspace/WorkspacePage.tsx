@@ -245,7 +245,7 @@ function Workspace(props: { experiment: string; loaded: Loaded<Experiment>; name
           which={{ experiment_ids: [props.experiment], filter: query().filter, view: query().view, order_by: query().order }} />
         <PaneButtons pane={pane()} onPane={(next) => changeCharts({ pane: next })} />
         <span class="count" role="status">
-          <Show when={runs.total() !== null} fallback={runs.loading() ? t("state.loading") : ""}>{t(filtered() ? "count.match" : "count.runs", { n: runs.count() ?? 0 })}</Show>
+          <Show when={runs.total() !== null && !badFilter()} fallback={runs.loading() ? t("state.loading") : ""}>{t(filtered() ? "count.match" : "count.runs", { n: runs.count() ?? 0 })}</Show>
         </span>
       </div>
       <Show when={experiment.error()}><Failure what={t("error.experiment", { id: props.experiment })} error={experiment.error()} retry={experiment.reload} /></Show>
@@ -260,6 +260,9 @@ function Workspace(props: { experiment: string; loaded: Loaded<Experiment>; name
         </button>
       </Show>
       <Show when={nothing() && about()}>{(now) => <NothingLogged about={now()} experiment={name()} />}</Show>
+      <Show when={runs.total() === null && badFilter()}>
+        <div class="empty"><h2>{t("runs.unread")}</h2><p><button type="button" onClick={() => change({ filter: "", sort: [] })}>{t("runs.show_all")}</button></p></div>
+      </Show>
       <Show when={runs.total() === 0 && !nothing() && !runs.error()}>
         <Suspense><NoneMatch experiment={props.experiment} state={state()} onChange={change} /></Suspense>
       </Show>
