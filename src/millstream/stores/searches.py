@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from msgspec import Struct, structs
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from millstream.drivers.sql import key_lists, read, schema, search, tables
 from millstream.drivers.sql import outlines as layouts
@@ -103,12 +103,7 @@ class Searches:
         asked = _Asked.of(query)
         with self._reading() as connection:
             asked = asked.settled(connection)
-            statement = asked.statement().offset(query.offset).limit(query.limit)
-            rids = [row[0] for row in connection.execute(statement)]
-            total = query.offset + len(rids)
-            if len(rids) == query.limit or not rids:
-                # A window that is not full ends with the last run.
-                total = asked.count(connection)
+            rids, total = asked.window(connection, query.offset, query.limit)
             return tables.table(connection, rids, total, asked.wanted)
 
     def _count_runs(self, query: queries.CountRuns) -> int:
@@ -211,6 +206,21 @@ class _Asked(Struct, frozen=True):
     def statement(self) -> Select[int]:
         """`rid`s of all matching runs in order."""
         return search.runs_statement(self.ids, self.node, self.order, self.stages)
+
+    def window(self, connection: Connection, offset: int, limit: int) -> tuple[list[int], int]:
+        """`rid`s of the matching runs from place `offset` on, at most `limit`, and how many runs match."""
+        statement: Select[Any] = self.statement()
+        # A sort looks at all that match, which is most of the work and not done twice. Runs in order of time need none.
+        counts = self.node is not None and len(self.order) > 0 and limit > 0
+        if counts:
+            statement = statement.add_columns(func.count().over())
+        rows = connection.execute(statement.offset(offset).limit(limit)).all()
+        rids = [row[0] for row in rows]
+        if counts and rows:
+            return rids, int(rows[0][1])
+        # A window that is not full ends with the last run.
+        full = len(rids) == limit or not rids
+        return rids, self.count(connection) if full else offset + len(rids)
 
     def count(self, connection: Connection) -> int:
         """How many runs match."""

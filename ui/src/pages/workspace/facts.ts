@@ -27,7 +27,8 @@ export interface Facts {
 /** A filter has no say: it must not take away the columns it speaks of. Nothing is asked before `begin`. */
 export function createFacts(experiment: string, view: Accessor<ViewType>, beat: Accessor<unknown>, severalUsers: Accessor<boolean>): Facts {
   let last = 0;
-  const keys = load(view, async (which, signal) => {
+  // Whatever else of the table's state changes, the keys stay the same.
+  const keys = load(createMemo(view), async (which, signal) => {
     const found = factsOf(await getKeys({ experiment_ids: [experiment], filter: "", view: which }, signal));
     last = performance.now();
     return found;
