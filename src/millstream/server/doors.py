@@ -10,6 +10,7 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -98,7 +99,20 @@ def http_route(door: Door, gate: Gate | None) -> HttpRoute:
             await to_thread.run_sync(gate.admit, caller_of(request.scope), door.needs, fields)
         return await door.answer(request)
 
-    return HttpRoute(door.path, answer, methods=list(door.methods))
+    return DoorRoute(door.path, answer, methods=list(door.methods))
+
+
+class DoorRoute(HttpRoute):
+    """A route that is not looked at closely for a path that begins otherwise."""
+
+    def __init__(self, path: str, endpoint: Callable[..., object], *, methods: list[str] | None = None) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self._beginning = path.partition("{")[0]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if not scope["path"].startswith(self._beginning):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 class WrongMethod:
@@ -120,7 +134,7 @@ def http_routes(doors: tuple[Door, ...], gate: Gate | None) -> list[HttpRoute]:
     methods: dict[str, set[str]] = {}
     for door in doors:
         methods.setdefault(door.path, set()).update(door.methods)
-    wrong = [HttpRoute(path, WrongMethod(path, known)) for path, known in methods.items()]
+    wrong = [DoorRoute(path, WrongMethod(path, known)) for path, known in methods.items()]
     return [*(http_route(door, gate) for door in doors), *wrong]
 
 

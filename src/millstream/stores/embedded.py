@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from msgspec import structs
 
 from millstream.drivers.artifacts.base import Artifacts
-from millstream.drivers.artifacts.local import LocalArtifacts
-from millstream.drivers.artifacts.open import open_artifacts
 from millstream.drivers.files import bells, experiments, imports, movement, reader
 from millstream.drivers.files import models as model_files
 from millstream.drivers.files.appender import Appender
@@ -27,14 +25,13 @@ from millstream.drivers.files.registry import RegistryFiles
 from millstream.drivers.files.registry_imports import put_registered
 from millstream.drivers.files.runs import RunFiles
 from millstream.drivers.files.tree import Tree
-from millstream.formats.mlruns import layout
 from millstream.stores.locations import settle_source
 from millstream.stores.lookups import Lookups
+from millstream.stores.tree_places import TreePlaces
 from millstream.stores.tree_purges import TreePurges
 from millstream.values import names, ops, refusals
 from millstream.values.entities import Experiment, LoggedModel, Run, RunData, RunInfo
-from millstream.values.errors import NotSupported
-from millstream.values.paths import Location, RelPath
+from millstream.values.paths import Location
 from millstream.values.queries import Query, WasDone
 from millstream.values.rules import check, check_batch
 from millstream.values.settings import text_setting
@@ -73,6 +70,7 @@ class EmbeddedStore:
 
     def _start(self) -> None:
         self._tree = Tree(self.root)
+        self._places = TreePlaces(self.root.parent)
         self._appender = Appender()
         self._runs = RunFiles(self._tree, self._appender)
         self._models = ModelFiles(self._tree, self._appender)
@@ -167,37 +165,17 @@ class EmbeddedStore:
     def artifacts(self, run_id: str) -> Artifacts:
         """The run's artifacts; those of a tree that was moved are found beside the run."""
         directory = self._tree.run_dir(run_id)
-        beside = Path(directory, layout.ARTIFACTS)
-        return self._artifacts_at(reader.read_info(directory).artifact_uri, beside)
+        return self._places.find(directory, lambda: reader.read_info(directory).artifact_uri)
 
     def model_artifacts(self, model_id: str, *, deleted: bool = False) -> Artifacts:
         """The logged model's artifacts; those of a tree that was moved are found beside its meta.yaml."""
         location = self._models.get(model_id, deleted=deleted).artifact_location
-        return self._artifacts_at(location, Path(self._models.directory(model_id), layout.ARTIFACTS))
-
-    def _artifacts_at(self, text: str, beside: Path) -> Artifacts:
-        if not text:
-            return LocalArtifacts(Location("file", "", beside.as_posix()))
-        location = Location.parse(text, base=self.root.parent)
-        if location.scheme == "mlflow-artifacts":
-            return self._proxied(location, beside)
-        if location.local is not None and not location.local.is_dir() and _belong_beside(location, beside):
-            return LocalArtifacts(location, beside)
-        return open_artifacts(location)
+        return self._places.look(location, self._models.directory(model_id))
 
     def logged_model(self, run_id: str, name: str) -> Artifacts | None:
         """The newest logged model of this name among the run's outputs, None when there is none."""
         found = model_files.find_by_name(self._tree.run_dir(run_id), name)
         return None if found is None else self.model_artifacts(found)
-
-    def _proxied(self, location: Location, beside: Path) -> Artifacts:
-        # An MLflow server keeps these below ./mlartifacts, which usually lies beside its mlruns.
-        kept = self.root.parent.joinpath("mlartifacts", *RelPath.parse(location.path.strip("/")).segments)
-        for candidate in (kept, beside):
-            if candidate.is_dir():
-                return LocalArtifacts(location, candidate)
-        said = f"The artifacts at {location} belong to an MLflow server"
-        raise NotSupported(f"{said}; they are not at {kept}.", told=f"{said}.")
 
     @property
     def tree(self) -> Tree:
@@ -352,12 +330,6 @@ class EmbeddedStore:
         self._models.append(op.run_id, op.metrics)
         for model_id in {metric.model_id for metric in op.metrics if metric.model_id}:
             self._tree.touch_model(model_id)
-
-
-def _belong_beside(location: Location, beside: Path) -> bool:
-    """Whether artifacts that are not at `location` are those of a tree that was moved, and not of one to be made."""
-    inside = "/".join(("", *beside.parts[-3:]))
-    return beside.is_dir() and (location.path.endswith(inside) or next(beside.iterdir(), None) is not None)
 
 
 def index_path(root: Path) -> Path:

@@ -6,6 +6,7 @@ Each is parsed once; what was parsed is what is stored and opened, never the str
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -102,6 +103,10 @@ class Location(Struct, frozen=True):
 
         Refuses query, fragment, user names and passwords in the URI, and `..` in its path.
         """
+        return _parsed(text, base)
+
+    @classmethod
+    def _read(cls, text: str, base: Path | None) -> Location:
         if not text or _CONTROL.search(text):
             raise InvalidValue(f"{text!r} is not a location: give a directory or a URI such as s3://bucket/dir.")
         if not _SCHEME.match(text) or (_WINDOWS_DRIVE.match(text[:2]) and len(text.split(":")[0]) == 1):
@@ -152,3 +157,9 @@ class Location(Struct, frozen=True):
             return self
         tail = str(relative) if self.scheme == "file" else quote(str(relative))
         return Location(self.scheme, self.authority, f"{self.path.rstrip('/')}/{tail}")
+
+
+# A server is asked for the same few places again and again.
+@lru_cache(maxsize=1024)
+def _parsed(text: str, base: Path | None) -> Location:
+    return Location._read(text, base)

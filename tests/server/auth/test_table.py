@@ -9,12 +9,12 @@ import os
 from pathlib import Path
 
 import pytest
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 
 from millstream.formats.wire.needs import Who
 from millstream.server import change_stream
 from millstream.server.app import refuse
-from millstream.server.doors import WrongMethod
+from millstream.server.doors import DoorRoute, WrongMethod
 from millstream.server.routes import Known
 from millstream.server.static import Pages
 from tests.server.auth import everyone
@@ -93,10 +93,10 @@ def is_read(way: Way) -> bool:
 
 def test_nothing_is_served_beside_doors_and_rows(world: World) -> None:
     served = world.app.app.routes
-    assert {type(route) for route in served} == {Known, Route, Mount}
+    assert {type(route) for route in served} == {Known, DoorRoute, Mount}
     mounts = [route for route in served if isinstance(route, Mount) and route.app is not refuse]
     # The last one refuses what is no door's.
     assert [route.path for route in mounts] == ["/api", "/ajax-api", ""]
     assert getattr(mounts[-1].app, "__func__", None) is Pages.refuse
-    answering = [route for route in served if isinstance(route, Route) and not isinstance(route.app, WrongMethod)]
+    answering = [route for route in served if isinstance(route, DoorRoute) and not isinstance(route.app, WrongMethod)]
     assert [route.path for route in answering] == [door.path for door in everyone.doors(world)]

@@ -75,9 +75,13 @@ def reach(root: str, segments: Sequence[str], *, make: bool = False, follow: boo
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
     if not _ABLE:
         return _reach_checked(root, path, make=make, follow=follow)
-    if make:
+    try:
+        walk = _Walk(root)
+    except FileNotFoundError:
+        if not make:
+            raise
         os.makedirs(root, exist_ok=True)
-    walk = _Walk(root)
+        walk = _Walk(root)
     try:
         return walk.go(list(reversed(segments)), make=make, follow=follow)
     finally:

@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,7 +38,7 @@ class LocalDraft:
         self._there = True
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            self.file = os.fdopen(Spot(self._temporary, spot.directory).open(flags), "wb", buffering=0)
+            self.file = FileIO(Spot(self._temporary, spot.directory).open(flags), "wb")
         except OSError as error:
             spot.close()
             raise failure("write", target, error) from error
