@@ -66,11 +66,11 @@ class EmbeddedStore:
         self.root = root
         #: Called with how many of how many changed runs the index has read, for whoever waits for it.
         self.progress: Progress | None = None
+        self._places = TreePlaces(root.parent)
         self._start()
 
     def _start(self) -> None:
         self._tree = Tree(self.root)
-        self._places = TreePlaces(self.root.parent)
         self._appender = Appender()
         self._runs = RunFiles(self._tree, self._appender)
         self._models = ModelFiles(self._tree, self._appender)
