@@ -22,7 +22,8 @@ export function bindKeys(handlers: Handlers): void {
     const target = event.target as HTMLElement;
     const typing = target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
     if (typing && event.key !== "Escape") return;
-    if (target.closest(OWN_KEYS)) return;
+    // A click beside the fields of a dialog leaves the focus nowhere, but the dialog is still what is in front.
+    if (target.closest(OWN_KEYS) || document.querySelector("dialog[open]")) return;
     // Enter and space on a control belong to the control.
     if ((event.key === "Enter" || event.key === " ") && target.closest("a, button, summary, input")) return;
     const both = first && event.timeStamp - pressed < PATIENCE ? handlers[`${first} ${event.key}`] : undefined;

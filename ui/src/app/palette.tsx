@@ -1,15 +1,14 @@
 /** The command palette: what the page can do, and every experiment, run and model by a few letters of its name. */
 
-import { Dialog as Base } from "@kobalte/core/dialog";
 import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
 import { experimentPath, matchRoute, modelPath, runPath } from "../core/router";
 import { seek, type Found } from "../core/seek";
+import { Modal } from "../parts/Modal";
 import { commands, setOpened, type Command } from "./commands";
 import { go } from "./nav";
 import { errorText } from "./notices";
 import { setTheme, t, theme } from "./prefs";
 import { recentRuns } from "./visited";
-import "../parts/parts.css";
 import "./overlays.css";
 import "./shell_texts";
 
@@ -68,38 +67,31 @@ export function Palette(): JSX.Element {
   };
   createEffect(() => document.getElementById(`palette-${active()}`)?.scrollIntoView({ block: "nearest" }));
   return (
-    <Base open onOpenChange={(open) => { if (!open) close(); }}>
-      <Base.Portal>
-        <Base.Overlay class="dialog-back" />
-        <div class="dialog-place">
-          <Base.Content class="dialog palette" aria-label={t("palette.title")}>
-            <input type="text" role="combobox" autofocus aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list" aria-label={t("palette.find")}
-              aria-activedescendant={items().length ? `palette-${active()}` : undefined} placeholder={t("palette.find")} autocomplete="off" spellcheck={false}
-              value={text()} onInput={(event) => setText(event.currentTarget.value)} onKeyDown={key} />
-            <ul id="palette-list" class="palette-list" role="listbox" aria-label={t("palette.results")}>
-              <For each={items()}>
-                {(item, at) => (
-                  <>
-                    <Show when={item.section !== items()[at() - 1]?.section}><li class="palette-section" role="presentation">{item.section}</li></Show>
-                    <li id={`palette-${at()}`} role="option" aria-selected={active() === at()} classList={{ active: active() === at() }}
-                      onPointerMove={() => setActive(at())} onClick={() => take(item)}>
-                      <span class="palette-label"><bdi>{item.label}</bdi></span>
-                      <Show when={item.place}><span class="quiet palette-place"><bdi>{item.place}</bdi></span></Show>
-                      <Show when={item.keys}><kbd>{item.keys}</kbd></Show>
-                    </li>
-                  </>
-                )}
-              </For>
-            </ul>
-            <p class="quiet palette-state" role="status">
-              <Show when={failure()} fallback={state() === "asking" ? t("palette.asking") : state() === "done" && found().length === 0 ? t("palette.nothing", { text: words() }) : ""}>
-                {errorText(failure())}
-              </Show>
-            </p>
-          </Base.Content>
-        </div>
-      </Base.Portal>
-    </Base>
+    <Modal class="palette" label={t("palette.title")} onClose={close}>
+      <input type="text" role="combobox" autofocus aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list" aria-label={t("palette.find")}
+        aria-activedescendant={items().length ? `palette-${active()}` : undefined} placeholder={t("palette.find")} autocomplete="off" spellcheck={false}
+        value={text()} onInput={(event) => setText(event.currentTarget.value)} onKeyDown={key} />
+      <ul id="palette-list" class="palette-list" role="listbox" aria-label={t("palette.results")}>
+        <For each={items()}>
+          {(item, at) => (
+            <>
+              <Show when={item.section !== items()[at() - 1]?.section}><li class="palette-section" role="presentation">{item.section}</li></Show>
+              <li id={`palette-${at()}`} role="option" aria-selected={active() === at()} classList={{ active: active() === at() }}
+                onPointerMove={() => setActive(at())} onClick={() => take(item)}>
+                <span class="palette-label"><bdi>{item.label}</bdi></span>
+                <Show when={item.place}><span class="quiet palette-place"><bdi>{item.place}</bdi></span></Show>
+                <Show when={item.keys}><kbd>{item.keys}</kbd></Show>
+              </li>
+            </>
+          )}
+        </For>
+      </ul>
+      <p class="quiet palette-state" role="status">
+        <Show when={failure()} fallback={state() === "asking" ? t("palette.asking") : state() === "done" && found().length === 0 ? t("palette.nothing", { text: words() }) : ""}>
+          {errorText(failure())}
+        </Show>
+      </p>
+    </Modal>
   );
 }
 

@@ -1,9 +1,8 @@
-/** A dialog drawn by Kobalte: focus stays inside, Escape closes, focus goes back. Load it lazily. */
+/** A dialog with a title and a button that closes it. Load it lazily. */
 
-import { Dialog as Base } from "@kobalte/core/dialog";
-import type { JSX } from "solid-js";
+import { createUniqueId, type JSX } from "solid-js";
 import { t } from "../app/prefs";
-import "./parts.css";
+import { Modal } from "./Modal";
 
 interface Props {
   title: string;
@@ -14,20 +13,14 @@ interface Props {
 }
 
 export function Dialog(props: Props): JSX.Element {
+  const title = createUniqueId();
   return (
-    <Base open onOpenChange={(open) => { if (!open) props.onClose(); }}>
-      <Base.Portal>
-        <Base.Overlay class="dialog-back" />
-        <div class="dialog-place">
-          <Base.Content class="dialog" classList={{ wide: props.wide }}>
-            <header class="dialog-head">
-              <Base.Title>{props.title}</Base.Title>
-              <Base.CloseButton class="icon-button" aria-label={t("parts.close")}>✕</Base.CloseButton>
-            </header>
-            {props.children}
-          </Base.Content>
-        </div>
-      </Base.Portal>
-    </Base>
+    <Modal class={props.wide ? "wide" : ""} labelledBy={title} onClose={props.onClose}>
+      <header class="dialog-head">
+        <h2 id={title}>{props.title}</h2>
+        <button type="button" class="icon-button" aria-label={t("parts.close")} onClick={() => props.onClose()}>✕</button>
+      </header>
+      {props.children}
+    </Modal>
   );
 }

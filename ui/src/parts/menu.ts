@@ -16,6 +16,8 @@ export interface MenuItem {
   color?: string;
   /** What else does the same, such as `Alt+←`. */
   keys?: string;
+  /** The menu stays open, for the next of several choices; then `checked` is read anew. */
+  stays?: boolean;
   /** A menu of its own; then there is no `run`. */
   items?: MenuItem[];
 }
@@ -36,7 +38,9 @@ export { menu };
 
 /** Opens a menu at `anchor`, which gets the focus back when it closes. */
 export function openMenu(anchor: HTMLElement, items: MenuItems, point?: OpenMenu["point"]): void {
-  setMenu({ anchor, items, point });
+  // The button of a menu that is open closes it.
+  const now = menu();
+  setMenu(!point && now && !now.point && now.anchor === anchor ? null : { anchor, items, point });
 }
 
 export function closeMenu(): void {

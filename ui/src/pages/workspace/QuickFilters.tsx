@@ -14,10 +14,10 @@ interface Props {
 export function QuickFilters(props: Props): JSX.Element {
   const statuses = (anchor: HTMLElement): void => openMenu(anchor, [
     ...STATUSES.map((status) => {
-      const on = props.state.status.includes(status);
+      const on = (): boolean => props.state.status.includes(status);
       return {
-        label: statusWord(status), checked: on,
-        run: () => props.onChange({ status: on ? props.state.status.filter((each) => each !== status) : [...props.state.status, status] }),
+        label: statusWord(status), get checked() { return on(); }, stays: true,
+        run: () => props.onChange({ status: on() ? props.state.status.filter((each) => each !== status) : [...props.state.status, status] }),
       };
     }),
     null,
