@@ -21,6 +21,11 @@ function precompress(): Plugin {
   };
 }
 
+/** Modules, as parts of expressions, that go into one file, without what they need: other pages may need that alone. */
+const together = (name: string, ...paths: string[]): { name: string; test: RegExp; includeDependenciesRecursively: boolean } => ({
+  name, test: new RegExp(`[\\\\/]src[\\\\/](?:${paths.join("|").replaceAll("/", "[\\\\/]")})\\.`), includeDependenciesRecursively: false,
+});
+
 // Asset addresses stay relative so that the pages work below any path prefix: the server rewrites the
 // `<base href="/">` of index.html, and every chunk finds its siblings next to itself.
 export default defineConfig({
@@ -40,6 +45,18 @@ export default defineConfig({
             // Each file costs a way to the server: what every page needs is one, what every line chart needs another.
             { name: "index", tags: ["$initial"], priority: 2 },
             { name: "charts", test: /[\\/]src[\\/](chart[\\/](?!kinds|save|svg|ChartEditor|MadeCharts)|pages[\\/]workspace[\\/]ChartPane)/, priority: 1 },
+            // Many small files weigh more than few: what is opened at one place, or needed by the same pages, is one.
+            together("base", "core/(files|preview|throttle|registry|requirements)"),
+            together("dialogs", "parts/(Modal|Dialog)"),
+            together("palette", "app/(Help|palette)", "core/seek"),
+            together("models", "pages/models/(ModelsPage|ModelPage|VersionTable|Dialogs|Editing|StageSelect|edits)"),
+            together("compare", "pages/compare/(?!CompareCharts|ValueDialog).*", "i18n/compare", "core/shared_files"),
+            together("bulk", "pages/workspace/(BulkDialogs|SelectionBar|NoneMatch)"),
+            together("views", "pages/workspace/(views_menu|ViewDialog)"),
+            together("media", "preview/(Preview|ImageView|MediaView|PdfView|HtmlView)"),
+            together("text", "preview/(TextView|HexView)", "core/(highlight|binary_files)"),
+            together("tables", "preview/(CsvView|NpyView|ZipView|JsonView)"),
+            together("kinds", "chart/kinds/.*", "core/importance"),
           ],
         },
       },
