@@ -25,7 +25,8 @@ interface Props {
 }
 
 interface Sub {
-  item: MenuItem & { items: MenuItem[] };
+  item: MenuItem;
+  items: MenuItem[];
   element: HTMLElement;
   enter: boolean;
 }
@@ -42,7 +43,7 @@ export function MenuLayer(props: Props): JSX.Element {
   const showSub = (item: MenuItem, element: HTMLElement, enter: boolean): void => {
     clearTimeout(rest);
     if (!item.items || item.disabled) return void setSub(null);
-    if (sub()?.element !== element) setSub({ item: { ...item, items: item.items }, element, enter });
+    if (sub()?.element !== element) setSub({ item, items: item.items, element, enter });
     else if (enter) root.nextElementSibling?.querySelector<HTMLElement>('[role^="menuitem"]')?.focus();
   };
   const leaveSub = (): void => {
@@ -105,14 +106,14 @@ export function MenuLayer(props: Props): JSX.Element {
         <For each={props.items}>
           {(item) => (
             <Show when={item} fallback={<hr class="menu-line" />}>
-              {(found) => <Item item={found()} open={sub()?.item.label === found().label} onTake={(element) => take(found(), element, false)} onRest={(element) => rested(found(), element)} />}
+              {(found) => <Item item={found()} open={sub()?.item === found()} onTake={(element) => take(found(), element, false)} onRest={(element) => rested(found(), element)} />}
             </Show>
           )}
         </For>
       </div>
       <Show when={sub()} keyed>
-        {({ item, element, enter }) => (
-          <MenuLayer items={item.items} label={item.label} box={() => element.getBoundingClientRect()} place={placeBeside} enter={enter}
+        {({ item, items, element, enter }) => (
+          <MenuLayer items={items} label={item.label} box={() => element.getBoundingClientRect()} place={placeBeside} enter={enter}
             onClose={props.onClose} onBack={leaveSub} onPointer={() => { clearTimeout(rest); props.onPointer?.(); }} />
         )}
       </Show>
