@@ -40,7 +40,7 @@ def test_csv_has_every_matching_run_and_column(
     assert [row["run_name"] for row in rows] == ["a", '나, "둘"', "c\nd"]
     assert [row["metrics.val loss"] for row in rows] == ["0.1", "NaN", ""]
     assert [row["params.lr"] for row in rows] == ["", "1e-3", ""]
-    assert rows[2]["tags.팀"] == "=1+1"
+    assert rows[2]["tags.팀"] == "'=1+1"
     few = ask(
         client,
         order_by="start_time DESC",
@@ -51,6 +51,23 @@ def test_csv_has_every_matching_run_and_column(
     assert few.startswith("\ufeff".encode())
     (row,) = csv.reader(io.StringIO(few.decode("utf-8-sig").split("\n", 1)[1]))
     assert (row[0], row[-2:]) == (runs[1], ["NaN", "1e-3"])
+
+
+def test_csv_has_no_text_that_a_spreadsheet_would_run(client: Client) -> None:
+    texts = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "-", "-0.5", "+1", "-1e-3", "-.5", "-inf", "a=1", "'=1"]
+    ids = [client.new_run(run_name=text, start_time=start) for start, text in enumerate(texts)]
+    for run, text in zip(ids, texts, strict=True):
+        client.api("runs/log-parameter", run_id=run, key="p", value=text)
+        client.api("runs/set-tag", run_id=run, key="t", value=text)
+    client.api("runs/log-metric", run_id=ids[0], key="m", value="-Infinity", timestamp=1)
+    client.api("runs/log-metric", run_id=ids[1], key="m", value=-0.5, timestamp=1)
+    rows = list(csv.DictReader(io.StringIO(ask(client, order_by="start_time").decode(), newline="")))
+    guarded = [f"'{text}" for text in texts[:6]] + texts[6:]
+    for column in ("run_name", "params.p", "tags.t"):
+        assert [row[column] for row in rows] == guarded
+    assert [row["metrics.m"] for row in rows[:2]] == ["-Infinity", "-0.5"]
+    found = json.loads(ask(client, format="json", order_by="start_time"))
+    assert [run["params"]["p"] for run in found] == texts
 
 
 def test_json_has_what_each_run_has(client: Client, runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -26,6 +27,10 @@ WINDOW = 1000
 """Runs that are read at a time."""
 INFO = ("run_id", "run_name", "experiment_id", "status", "lifecycle_stage", "user_id", "start_time", "end_time")
 _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+_FORMULA = re.compile(
+    r"(?![+-](?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\Z|[+-](?:inf|infinity|nan)\Z)[=+\-@\t\r]", re.ASCII | re.I
+)
+"""What a spreadsheet would run: a text that begins like a formula and is no number."""
 
 
 class Export(Request, frozen=True, kw_only=True):
@@ -115,15 +120,24 @@ def _data(table: queries.RunTable) -> Iterator[tuple[str, dict[str, list[Any]]]]
     yield from (("metrics", numbers), ("params", table.params), ("tags", table.tags))
 
 
+def _inert(column: list[Any]) -> list[Any]:
+    """`column` with a single quote before each text that a spreadsheet would run."""
+    return [f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value for value in column]
+
+
 def _csv(tables: Iterable[queries.RunTable], bom: bool) -> Iterator[bytes]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for number, table in enumerate(tables):
-        data = {f"{kind}.{key}": column for kind, columns in _data(table) for key, column in columns.items()}
+        data = {
+            f"{kind}.{key}": column if kind == "metrics" else _inert(column)
+            for kind, columns in _data(table)
+            for key, column in columns.items()
+        }
         if number == 0:
             text.write("\ufeff" if bom else "")
             writer.writerow([*INFO, *data])
-        info = [getattr(table, name) for name in INFO]
+        info = [_inert(getattr(table, name)) for name in INFO]
         writer.writerows(zip(*info, *data.values(), strict=True))
         yield text.getvalue().encode()
         text.seek(0)

@@ -336,6 +336,7 @@ test("drawing rests when a frame's time is used up, and does what was asked last
 });
 
 test("tables as CSV", () => {
-  expect(toCsv([["a", 'say "x", y'], [0.1, null], ["=1+1", "-1"]])).toBe('a,"say ""x"", y"\r\n0.1,\r\n\'=1+1,\'-1\r\n');
+  expect(toCsv([["a", 'say "x", y'], [0.1, null], ["=1+1", "@a"], ["-0.5", "+1e-3"], ["-1+1", "-inf"], [-0.5, "-"]]))
+    .toBe('a,"say ""x"", y"\r\n0.1,\r\n\'=1+1,\'@a\r\n-0.5,+1e-3\r\n\'-1+1,-inf\r\n-0.5,\'-\r\n');
   expect(fileName("val/acc 한", "csv")).toBe("val_acc_한.csv");
 });

@@ -7,10 +7,13 @@ export function toCsv(rows: Iterable<readonly (string | number | null)[]>): stri
   return text;
 }
 
+/** Texts that a spreadsheet would run: those that begin like a formula and are no number. */
+const FORMULA = /^(?![+-](?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$|[+-](?:inf|infinity|nan)$)[=+\-@\t\r]/i;
+
 function cell(value: string | number | null): string {
   if (value === null) return "";
   if (typeof value === "number") return String(value);
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  const safe = FORMULA.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
