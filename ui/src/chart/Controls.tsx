@@ -1,8 +1,8 @@
 /** What all line charts of a page share: axes, smoothing, outliers, which runs, how they are drawn. Stays in sight. */
 
-import { createSignal, For, Show, type JSX } from "solid-js";
+import { createEffect, createSignal, For, on, Show, type JSX } from "solid-js";
 import { t } from "../app/prefs";
-import type { ChartState, Drawing, Scope } from "../core/chart_state";
+import { NO_GROUPS, type ChartState, type Drawing, type Scope } from "../core/chart_state";
 import type { Smoothing } from "../core/smooth";
 import type { Spread } from "../core/bands";
 
@@ -12,12 +12,15 @@ interface Props {
   metrics: readonly string[];
   /** Columns that runs can be grouped by: id and name; none on the page of one run. */
   groups?: readonly { id: string; name: string }[];
+  /** What the rows beside the charts are grouped by, as people call it. */
+  grouped?: string;
   field?: (field: HTMLInputElement) => void;
   children?: JSX.Element;
 }
 
 export function Controls(props: Props): JSX.Element {
   const [typed, setTyped] = createSignal(props.state.strength);
+  createEffect(on(() => props.state.strength, setTyped, { defer: true }));
   let timer: ReturnType<typeof setTimeout> | undefined;
   const strength = (value: number): void => {
     setTyped(value);
@@ -59,7 +62,7 @@ export function Controls(props: Props): JSX.Element {
         <button type="button" aria-pressed={props.state.logX} disabled={props.state.x === "time"} onClick={() => props.onState({ logX: !props.state.logX })}>{t("plot.log_x")}</button>
         <button type="button" aria-pressed={props.state.clip} title={t("plot.clip_why")} onClick={() => props.onState({ clip: !props.state.clip })}>{t("plot.clip")}</button>
       </span>
-      <Show when={props.groups}>{(groups) => <Which state={props.state} onState={props.onState} groups={groups()} />}</Show>
+      <Show when={props.groups}>{(groups) => <Which state={props.state} onState={props.onState} groups={groups()} grouped={props.grouped ?? ""} />}</Show>
       <Show when={props.state.range}><button type="button" onClick={() => props.onState({ range: null })}>{t("plot.reset_zoom")}</button></Show>
       {props.children}
     </div>
@@ -69,7 +72,7 @@ export function Controls(props: Props): JSX.Element {
 const FIRST = [5, 10, 25, 50, 100, 200];
 
 /** Which runs, and how many of them become one. */
-function Which(props: { state: ChartState; onState: Props["onState"]; groups: readonly { id: string; name: string }[] }): JSX.Element {
+function Which(props: { state: ChartState; onState: Props["onState"]; groups: readonly { id: string; name: string }[]; grouped: string }): JSX.Element {
   const scope = (): string => (props.state.scope === "first" ? `first~${props.state.first}` : props.state.scope);
   const choose = (value: string): void => {
     const [scope, first] = value.split("~");
@@ -102,8 +105,11 @@ function Which(props: { state: ChartState; onState: Props["onState"]; groups: re
       </label>
       <label class="field">
         <span class="quiet">{t("plot.group")}</span>
-        <select value={props.state.group} onChange={(event) => props.onState({ group: event.currentTarget.value })}>
-          <option value="">{t("plot.group_none")}</option>
+        <select value={props.grouped || props.state.group !== NO_GROUPS ? props.state.group : ""} onChange={(event) => props.onState({ group: event.currentTarget.value })}>
+          <Show when={props.grouped} fallback={<option value="">{t("plot.group_none")}</option>}>
+            <option value="">{t("plot.group_rows", { key: props.grouped })}</option>
+            <option value={NO_GROUPS} selected={props.state.group === NO_GROUPS}>{t("plot.group_none")}</option>
+          </Show>
           <For each={props.groups}>{(each) => <option value={each.id} selected={props.state.group === each.id}>{each.name}</option>}</For>
         </select>
       </label>

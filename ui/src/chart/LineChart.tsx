@@ -68,11 +68,13 @@ export function LineChart(props: LineChartProps): JSX.Element {
     if (cursor.x === null && cursor.run === null) setHover(null);
   }, { defer: true }));
 
+  // All charts of a page look at the same stretch; around a single x there is nothing to come closer to.
+  const zoom = (range: readonly [number, number] | null): void => { if (!range || hasStretch(props.model)) props.onZoom(range); };
   const pointer = pointing({
-    surface: () => surface, show, brush: setBrush, zoom: (range) => props.onZoom(range), open: (run) => props.onOpen?.(run),
+    surface: () => surface, show, brush: (brush) => setBrush(hasStretch(props.model) ? brush : null), zoom, open: (run) => props.onOpen?.(run),
   });
   const keys = chartKeys({
-    model: () => props.model, surface: () => surface, hover, show, zoom: (range) => props.onZoom(range), open: (run) => props.onOpen?.(run),
+    model: () => props.model, surface: () => surface, hover, show, zoom, open: (run) => props.onOpen?.(run),
     say: (point) => setSaid(`${point.label}, ${xText(props.model.axis, point.x)}, ${formatNumber(point.value)}`),
   });
   const value = exactValue(hover, () => props.model.title, () => (props.model.axis === "number" ? null : props.model.axis));
@@ -98,6 +100,13 @@ export function LineChart(props: LineChartProps): JSX.Element {
       <Notes model={props.model} />
     </div>
   );
+}
+
+/** Whether points lie at different x. */
+function hasStretch({ lines, behind, range }: ChartModel): boolean {
+  const all = [...lines, ...behind];
+  const first = all[0]?.x[0];
+  return range !== null || all.some(({ x, n }) => x[0] !== first || x[n - 1] !== first);
 }
 
 function Notes(props: { model: ChartModel }): JSX.Element {

@@ -21,7 +21,7 @@ export interface ChartState {
   first: number;
   draw: Drawing;
   spread: Spread;
-  /** A parameter, tag or attribute by which bands and colours go: `p:lr`. */
+  /** A parameter, tag or attribute by which bands and colours go: `p:lr`; `none` for none, "" for what the table is grouped by. */
   group: string;
   range: readonly [number, number] | null;
   find: string;
@@ -36,6 +36,14 @@ export const FIRST_CHARTS: ChartState = {
   x: "step", smoothing: "none", strength: 0.6, logX: false, logY: false, clip: false, scope: "selected", first: 10, draw: "auto", spread: "minmax",
   group: "", range: null, find: "", full: "", pane: "", made: [],
 };
+
+/** The choice of no groups, whatever the table is grouped by. */
+export const NO_GROUPS = "none";
+
+/** What charts are grouped by beside a table that is grouped by `rows`; "" for nothing. */
+export function groupOfCharts(state: Pick<ChartState, "group">, rows: readonly string[]): string {
+  return state.group === NO_GROUPS ? "" : state.group || (rows[0] ?? "");
+}
 
 const PREFIX = "c.";
 

@@ -72,6 +72,13 @@ export async function readPart(address: string, start: number, length: number, s
   return { bytes, total: total ?? (bytes.length < length ? whole.length : null) };
 }
 
+/** At most `length` bytes from the beginning of a file that may be empty: of such a one no range can be asked for. */
+export async function readHead(address: string, length: number, signal?: AbortSignal): Promise<Part> {
+  const response = await send(address, { signal, cache: "no-cache" });
+  const told = response.headers.get("content-length");
+  return { bytes: await readUpTo(response, length), total: told === null ? null : Number(told) };
+}
+
 /** The whole file when it has at most `limit` bytes, else null. */
 export async function readWhole(address: string, limit: number, signal?: AbortSignal): Promise<Uint8Array | null> {
   const { bytes, total } = await readPart(address, 0, limit, signal);

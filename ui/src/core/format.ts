@@ -96,7 +96,7 @@ export function exactMoment(ms: number | null, language: string): string {
   const date = new Date(ms);
   // Calendars end; a time that somebody made up need not.
   if (Number.isNaN(date.getTime())) return exactNumber(ms);
-  return formatter(language, { dateStyle: "medium", timeStyle: "long" }).format(date);
+  return formatter(language, { dateStyle: "medium", timeStyle: "long", hourCycle: "h23" }).format(date);
 }
 
 /** A mark of a time axis (ms) as short as the `spread` of its marks allows, by the reader's clock. */

@@ -67,7 +67,7 @@ h1{font-size:18px;margin:0 0 8px}h2{font-size:14px;margin:24px 0 8px}h3{font-siz
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 16px;margin:0}dt,.quiet{color:var(--quiet)}dd{margin:0}
 .scroll{overflow-x:auto;border:1px solid var(--grid);border-radius:6px;background:var(--surface)}
 table{border-collapse:collapse;width:100%;font-size:12px}
-th,td{padding:4px 10px;border-bottom:1px solid var(--grid);text-align:left;vertical-align:top;max-width:420px}
+th,td{overflow-wrap:break-word;word-break:keep-all;padding:4px 10px;border-bottom:1px solid var(--grid);text-align:left;vertical-align:top;max-width:420px}
 thead th{background:var(--page);color:var(--quiet);font-weight:500;white-space:nowrap}
 tbody th{font-weight:500;min-width:140px}.n{text-align:right;white-space:nowrap}
 i{display:inline-block;width:9px;height:9px;border-radius:3px;margin-right:7px}

@@ -4,9 +4,10 @@ import { createEffect, createMemo, createSignal, For, Index, on, onCleanup, Show
 import { load, repeat } from "../app/load";
 import { CopyButton, errorText, tell } from "../app/notices";
 import { t } from "../app/prefs";
-import { findLines, readAnsi, Tail, type Span, type Style } from "../core/console";
-import { readPart } from "../core/files";
+import { findLines, Tail } from "../core/console";
+import { readHead, readPart } from "../core/files";
 import { formatBytes } from "../core/format";
+import { AnsiPiece, spansOf } from "./ansi";
 import { addressOf, createSwitch, FileFailure, Toggle, type ViewProps } from "./view";
 
 const FIRST = 256 * 1024;
@@ -21,21 +22,28 @@ interface Read {
   end: number;
 }
 
-export function LogView(props: ViewProps & { live: boolean }): JSX.Element {
+interface LogProps extends ViewProps {
+  /** Whether more of it may come. */
+  live: boolean;
+  /** Known to have been empty when the page came. */
+  empty: boolean;
+}
+
+export function LogView(props: LogProps): JSX.Element {
   const tail = new Tail(MOST);
   const stop = new AbortController();
   onCleanup(() => stop.abort());
   const now = (): Read => ({ lines: tail.lines(), from: tail.from, end: tail.end });
   const begin = async (signal: AbortSignal): Promise<Read> => {
-    const { bytes, total } = await readPart(addressOf(props), -FIRST, FIRST, signal);
-    tail.restart(bytes, (total ?? bytes.length) - bytes.length);
+    const { bytes, total } = await (props.empty ? readHead(addressOf(props), STEP, signal) : readPart(addressOf(props), -FIRST, FIRST, signal));
+    tail.restart(bytes, props.empty ? 0 : (total ?? bytes.length) - bytes.length);
     return now();
   };
   const log = load(() => addressOf(props), (_, signal) => begin(signal));
   const grow = async (signal: AbortSignal): Promise<void> => {
     const end = tail.end;
     // The last byte that is known is asked for too: without it, a file that is shorter now cannot be told from one that did not grow.
-    const { bytes, total } = end ? await readPart(addressOf(props), end - 1, STEP + 1, signal) : await readPart(addressOf(props), 0, STEP, signal);
+    const { bytes, total } = end ? await readPart(addressOf(props), end - 1, STEP + 1, signal) : await readHead(addressOf(props), STEP, signal);
     if (end && (!bytes.length || (total !== null && total < end))) log.set(await begin(signal));
     else if (bytes.length > (end ? 1 : 0)) {
       tail.add(end ? bytes.subarray(1) : bytes);
@@ -64,7 +72,7 @@ export function LogView(props: ViewProps & { live: boolean }): JSX.Element {
   );
 }
 
-function Lines(props: ViewProps & { live: boolean; read: Read; onEarlier: () => void }): JSX.Element {
+function Lines(props: LogProps & { read: Read; onEarlier: () => void }): JSX.Element {
   const [follow, setFollow] = createSignal(true);
   const [wrap, setWrap] = createSwitch("preview.log_wrap", true);
   const [wanted, setWanted] = createSignal("");
@@ -138,14 +146,7 @@ function Lines(props: ViewProps & { live: boolean; read: Read; onEarlier: () => 
 function Block(props: { lines: string[]; start: number; hit: ReadonlySet<number>; current: number }): JSX.Element {
   const same = (a: string[], b: string[]): boolean => a.length === b.length && a.every((line, i) => line === b[i]);
   const lines = createMemo(() => props.lines, undefined, { equals: same });
-  const spans = createMemo(() => {
-    let style: Style = {};
-    return lines().map((line) => {
-      const read = readAnsi(line, style);
-      style = read.style;
-      return read.spans;
-    });
-  });
+  const spans = createMemo(() => spansOf(lines()));
   return (
     <code class="code-block" style={{ "contain-intrinsic-size": `auto ${lines().length * 18}px` }}>
       <For each={spans()}>
@@ -153,21 +154,12 @@ function Block(props: { lines: string[]; start: number; hit: ReadonlySet<number>
           const at = (): number => props.start + i();
           return (
             <span class="log-line" data-n={at()} classList={{ hit: props.hit.has(at()), current: props.current === at() }}>
-              <For each={line}>{(span) => <Piece span={span} />}</For>
+              <For each={line}>{(span) => <AnsiPiece span={span} />}</For>
               {"\n"}
             </span>
           );
         }}
       </For>
     </code>
-  );
-}
-
-function Piece(props: { span: Span }): JSX.Element {
-  const { span } = props;
-  const color = (value: number | string | undefined): string | undefined => (typeof value === "number" ? `var(--ansi-${value})` : value);
-  const plain = Object.values(span).filter((value) => value !== undefined && value !== false).length === 1;
-  return plain ? <>{span.text}</> : (
-    <span classList={{ bold: span.bold, dim: span.dim, italic: span.italic, under: span.underline }} style={{ color: color(span.color), "background-color": color(span.back) }}>{span.text}</span>
   );
 }

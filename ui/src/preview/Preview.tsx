@@ -56,13 +56,13 @@ export function Preview(props: Props): JSX.Element {
           </span>
         </Show>
       </PreviewHead>
-      <Show when={file()} keyed>
+      <Show when={props.size !== 0} fallback={<p class="quiet pad">{t("artifact.empty_file")}</p>}><Show when={file()} keyed>
         {(shown) => (
           <Suspense fallback={<p class="quiet pad">{t("state.loading")}</p>}>
             <Dynamic component={shown.view} source={shown.source} path={shown.path} />
           </Suspense>
         )}
-      </Show>
+      </Show></Show>
     </section>
   );
 }

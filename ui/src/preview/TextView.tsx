@@ -5,8 +5,10 @@ import { errorText, tell } from "../app/notices";
 import { t } from "../app/prefs";
 import { readPart } from "../core/files";
 import { formatBytes } from "../core/format";
+import { isLog, lastState, type Span } from "../core/console";
 import { colour, languageOf, type Piece } from "../core/highlight";
 import { looksBinary, STEP_BYTES } from "../core/preview";
+import { AnsiPiece, spansOf } from "./ansi";
 import { addressOf, createSwitch, Loading, loadFile, Toggle, type ViewProps } from "./view";
 
 const HexView = lazy(() => import("./HexView").then((module) => ({ default: module.HexView })));
@@ -46,7 +48,7 @@ export function TextView(props: ViewProps): JSX.Element {
       {(data) => (
         <Show when={!data().binary} fallback={<HexView source={props.source} path={props.path} />}>
           <Show when={data().text} fallback={<p class="quiet pad">{t("artifact.empty_file")}</p>}>
-            <Code text={data().text} language={languageOf(props.path)} />
+            <Code text={data().text} language={languageOf(props.path)} console={isConsole(props.path, data().text)} />
             <MoreOf end={data().end} total={data().total} onMore={() => void more()} />
           </Show>
         </Show>
@@ -68,11 +70,12 @@ export function MoreOf(props: { end: number; total: number | null; onMore: () =>
 }
 
 /** A text with numbers of lines and a few colours; its blocks are laid out when they come into sight. */
-export function Code(props: { text: string; language: string; plain?: boolean }): JSX.Element {
+export function Code(props: { text: string; language: string; plain?: boolean; console?: boolean }): JSX.Element {
   const [wrap, setWrap] = createSwitch("preview.wrap", false);
   const blocks = createMemo(() => {
-    const lines = colour(props.text.endsWith("\n") ? props.text.slice(0, -1) : props.text, props.language);
-    const found: { start: number; lines: Piece[][] }[] = [];
+    const text = props.text.endsWith("\n") ? props.text.slice(0, -1) : props.text;
+    const lines: Line[] = props.console ? spansOf(text.split("\n").map((line) => cut(lastState(line)))) : colour(text, props.language).map(short);
+    const found: { start: number; lines: Line[] }[] = [];
     for (let start = 0; start < lines.length; start += BLOCK) found.push({ start, lines: lines.slice(start, start + BLOCK) });
     return found;
   });
@@ -84,20 +87,25 @@ export function Code(props: { text: string; language: string; plain?: boolean })
           <Toggle on={wrap()} label={t("preview.wrap")} onChange={setWrap} />
         </div>
       </Show>
-      <pre class="code" classList={{ wrap: wrap() || props.plain }} tabindex="0" style={{ "--digits": digits() }}>
+      <pre class="code" classList={{ wrap: wrap() || props.plain, console: props.console }} tabindex="0" style={{ "--digits": digits() }}>
         <For each={blocks()}>{(block) => <Block start={block.start} lines={block.lines} />}</For>
       </pre>
     </>
   );
 }
 
-function Block(props: { start: number; lines: Piece[][] }): JSX.Element {
+type Line = readonly (Piece | Span)[];
+
+/** Output of a console: by its name, or as it holds colours of one. */
+const isConsole = (path: string, text: string): boolean => isLog(path) || text.includes("\x1b[");
+
+function Block(props: { start: number; lines: Line[] }): JSX.Element {
   return (
     <code class="code-block" style={{ "contain-intrinsic-size": `auto ${props.lines.length * 19}px` }}>
       <For each={props.lines}>
         {(line, i) => (
           <span class="code-line" data-n={props.start + i() + 1}>
-            <For each={short(line)}>{(piece) => (piece.kind ? <span class={`tok-${piece.kind}`}>{piece.text}</span> : piece.text)}</For>
+            <For each={line}>{(piece) => ("kind" in piece ? (piece.kind ? <span class={`tok-${piece.kind}`}>{piece.text}</span> : piece.text) : <AnsiPiece span={piece} />)}</For>
             {"\n"}
           </span>
         )}
@@ -105,6 +113,8 @@ function Block(props: { start: number; lines: Piece[][] }): JSX.Element {
     </code>
   );
 }
+
+const cut = (line: string): string => (line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)} … ${t("preview.long_line", { n: line.length - MOST_OF_A_LINE })}` : line);
 
 /** A line of which not more is shown than a browser can lay out. */
 function short(line: Piece[]): Piece[] {

@@ -3,6 +3,7 @@
 import "./texts";
 import { createMemo, createSignal, Show, Suspense, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
+import { Gone } from "../../app/Gone";
 import { later, Overlay } from "../../app/later";
 import { load } from "../../app/load";
 import { go, Link, place } from "../../app/nav";
@@ -55,7 +56,7 @@ export function ModelPage(props: { model: string }): JSX.Element {
     void edit(model, (was) => ({ ...was, tags: withTag(was.tags, key, value) }), () => (value === null ? deleteModelTag(props.model, key) : setModelTag(props.model, key, value)));
   return (
     <section class="page model-page">
-      <Show when={model.error() && !model.data()}><Failure what={t("models.failed", { name: props.model })} error={model.error()} retry={model.reload} /></Show>
+      <Show when={model.error() && !model.data()}><Gone kind="model" id={props.model} error={model.error()} retry={model.reload} failed={t("models.failed", { name: props.model })} list={{ to: "/models", label: t("models.all") }} /></Show>
       <Show when={model.loading() && !model.data() && !model.error()}><p class="quiet">{t("state.loading")}</p></Show>
       <Show when={model.data()}>
         {(data) => (

@@ -3,10 +3,11 @@
 import "./texts";
 import { createMemo, createSignal, For, Show, Suspense, type JSX } from "solid-js";
 import { showCrumbs } from "../../app/crumbs";
+import { Gone } from "../../app/Gone";
 import { later, Overlay } from "../../app/later";
 import { load } from "../../app/load";
 import { go, Link } from "../../app/nav";
-import { CopyButton, errorText, Failure, tell } from "../../app/notices";
+import { CopyButton, errorText, tell } from "../../app/notices";
 import { language, t } from "../../app/prefs";
 import { getRun } from "../../core/api";
 import { readPart } from "../../core/files";
@@ -65,7 +66,8 @@ export function VersionPage(props: { model: string; version: string }): JSX.Elem
   return (
     <section class="page model-page">
       <Show when={version.error() && !version.data()}>
-        <Failure what={t("models.version_failed", { name: props.model, n: props.version })} error={version.error()} retry={version.reload} />
+        <Gone kind="version" id={`${props.model} ${props.version}`} error={version.error()} retry={version.reload}
+          failed={t("models.version_failed", { name: props.model, n: props.version })} list={{ to: modelPath(props.model), label: t("models.all_versions_of", { name: props.model }) }} />
       </Show>
       <Show when={version.loading() && !version.data() && !version.error()}><p class="quiet">{t("state.loading")}</p></Show>
       <Show when={version.data()}>

@@ -9,7 +9,7 @@ import { isLog, LOG_FOLDERS } from "../../core/console";
 import { runFiles } from "../../core/files";
 import { byName } from "../../core/order";
 import { runPath } from "../../core/router";
-import type { ArtifactFile, Run } from "../../core/wire";
+import { toInteger, type ArtifactFile, type Run } from "../../core/wire";
 import { LogView } from "../../preview/LogView";
 
 const MOST_FOLDERS = 8;
@@ -48,7 +48,7 @@ export function LogsTab(props: { run: Run }): JSX.Element {
           </select>
         </label>
       </Show>
-      <Show when={shown()} keyed>{(path) => <LogView source={source()} path={path} live={live()} />}</Show>
+      <Show when={shown()} keyed>{(path) => <LogView source={source()} path={path} live={live()} empty={toInteger(found.data()?.find((file) => file.path === path)?.file_size) === 0} />}</Show>
     </>
   );
 }

@@ -13,6 +13,7 @@ import { exactNumber, formatNumber } from "../../core/format";
 import { axisOf, type ChartRun } from "../../core/lines";
 import { isSystem } from "../../core/metric_names";
 import { byName } from "../../core/order";
+import { matchRoute } from "../../core/router";
 import { toNumber, type Run } from "../../core/wire";
 
 interface Props {
@@ -24,18 +25,19 @@ interface Props {
 export function MetricsTab(props: Props): JSX.Element {
   let field: HTMLInputElement | undefined;
   bindKeys({ "/": (event) => { event.preventDefault(); field?.focus(); }, Escape: () => field?.blur() });
-  const [search, setSearch] = createSignal(place().search);
+  const id = createMemo(() => props.run.info.run_id);
+  // The address is that of another page before this one is gone.
+  const search = createMemo((last: string) => {
+    const route = matchRoute(place().path);
+    return route.page === "run" && route.run === id() && route.tab === (props.system ? "system" : "metrics") ? place().search : last;
+  }, place().search);
   const state = createMemo(() => parseCharts(search()));
-  const change = (part: Partial<ChartState>, replace = false): void => {
-    setSearch(withCharts(search(), { ...state(), ...part }));
-    go(place().path + search(), replace);
-  };
+  const change = (part: Partial<ChartState>, replace = false): void => go(place().path + withCharts(search(), { ...state(), ...part }), replace);
   const latest = createMemo(() => new Map((props.run.data.metrics ?? []).map((metric) => [metric.key, metric])));
   const metrics = createMemo(() => [...latest().keys()].sort(byName), undefined, {
     equals: (a, b) => a.length === b.length && a.every((key, i) => key === b[i]),
   });
   const shown = createMemo(() => metrics().filter((key) => isSystem(key) === (props.system ?? false)));
-  const id = createMemo(() => props.run.info.run_id);
   const name = createMemo(() => props.run.info.run_name || id());
   const live = createMemo(() => props.run.info.status === "RUNNING");
   const runs = createMemo((): ChartRun[] => [{ id: id(), name: name(), color: PALETTE[theme()][0], group: "", live: live() }]);

@@ -53,6 +53,10 @@ export function RunHeader(props: { run: Run; loaded: Loaded<Run>; above: Above }
           <button type="button" class="icon-button" title={t("run.rename")} aria-label={t("run.rename")} onClick={() => setRenaming(true)}><Pencil /></button>
         </Show>
         <button type="button" class="icon-button" aria-haspopup="menu" aria-label={t("run.menu")} onClick={(event) => menu(event.currentTarget)}>⋯</button>
+        <span class="run-links">
+          <Link to={comparePath([info().run_id], [info().experiment_id])}>{t("compare.with_others")}</Link>
+          <button type="button" class="link" onClick={() => setRegistering(true)}>{t("run.register")}</button>
+        </span>
       </div>
       <dl class="facts">
         <div><dt class="hidden">{t("column.status")}</dt><dd><Status status={info().status} /></dd></div>
@@ -63,8 +67,6 @@ export function RunHeader(props: { run: Run; loaded: Loaded<Run>; above: Above }
           <dt>{t("column.run_id")}</dt>
           <dd class="mono">{info().run_id} <CopyButton text={info().run_id} label={t("run.copy_id")} /></dd>
         </div>
-        <div><dt class="hidden">{t("compare.title")}</dt><dd><Link to={comparePath([info().run_id], [info().experiment_id])}>{t("compare.with_others")}</Link></dd></div>
-        <div><dt class="hidden">{t("run.register")}</dt><dd><button type="button" class="link" onClick={() => setRegistering(true)}>{t("run.register")}</button></dd></div>
       </dl>
       <Show when={registering()}><Overlay onFail={() => setRegistering(false)}><RegisterDialog run={props.run} onClose={() => setRegistering(false)} /></Overlay></Show>
       <Show when={deleted()}>

@@ -10,14 +10,15 @@ import { Controls } from "../../chart/Controls";
 import { createFeed } from "../../chart/feed";
 import { Media } from "../../chart/Media";
 import { MadeCharts } from "../../chart/MadeCharts";
-import type { ChartState } from "../../core/chart_state";
+import { groupOfCharts, type ChartState } from "../../core/chart_state";
 import { assignColors } from "../../core/color";
 import { columnId, columnOf, type Column } from "../../core/columns";
-import { axisOf, MOST_COLOURED, type ChartRun } from "../../core/lines";
+import { axisOf, GREY, MOST_COLOURED, type ChartRun } from "../../core/lines";
 import { finder } from "../../core/metric_names";
 import { byName } from "../../core/order";
 import { runPath } from "../../core/router";
 import type { RunsRequest, RunTable } from "../../core/wire";
+import { columnLabel } from "../../grid/Grid";
 import { createCharted, MOST_CHARTED, type ChartedFrom } from "./charted";
 
 interface Props extends ChartedFrom {
@@ -31,13 +32,15 @@ interface Props extends ChartedFrom {
   onHot: (run: string | null) => void;
   /** Ticks runs. */
   onPick: (runs: string[]) => void;
-  /** Told of what is charted. */
-  onRuns: (runs: readonly ChartRun[]) => void;
+  /** Columns that the table is grouped by. */
+  grouped: readonly string[];
+  /** Told of what is charted, and of colours that are not the runs' own. */
+  onRuns: (runs: readonly ChartRun[], tints: ReadonlyMap<string, string>) => void;
 }
 
 export function ChartPane(props: Props): JSX.Element {
   const marks = createMemo(() => marksOf(props.experiment));
-  const column = createMemo(() => (props.state.group ? columnOf(props.state.group) : null));
+  const column = createMemo(() => columnOf(groupOfCharts(props.state, props.grouped)));
   const charted = createCharted(props, column);
   const runs = createMemo((): ChartRun[] => {
     const by = column();
@@ -48,7 +51,6 @@ export function ChartPane(props: Props): JSX.Element {
       }] : [];
     });
   }, [], { equals: (a, b) => JSON.stringify(a) === JSON.stringify(b) });
-  createEffect(() => props.onRuns(runs()));
   const wanted = createMemo(() => runs().map((run) => run.id), undefined, { equals: sameIds });
   createEffect(() => marks().distinguish(wanted().slice(0, MOST_COLOURED)));
   /** What asks for more of the same runs. */
@@ -58,6 +60,7 @@ export function ChartPane(props: Props): JSX.Element {
   }));
   const names = createMemo(() => [...new Set(runs().map((run) => run.group))].sort(byName));
   const colors = createMemo(() => assignColors(names(), theme()));
+  createEffect(() => props.onRuns(runs(), new Map(column() ? runs().map((run) => [run.id, colors().get(run.group) ?? GREY]) : [])));
   const axis = (): "step" | "relative" | "time" => { const kind = axisOf(props.state.x); return kind === "number" ? "step" : kind; };
   const view = createMemo(() => ({
     // Another metric's values are no stretch of steps.
@@ -73,14 +76,14 @@ export function ChartPane(props: Props): JSX.Element {
     const { scope } = props.state;
     const n = wanted().length;
     if (scope === "selected" && props.selected.size) return t(n < props.selected.size ? "plot.note_part" : "chart.picked", { n, all: props.selected.size });
-    if (scope === "selected") return t("chart.first_runs", { n });
+    if (scope === "selected") return t(props.state.pane === "charts" ? "chart.first_only" : "chart.first_runs", { n });
     return t("plot.note_part", { n, all: props.total });
   };
   const columns = createMemo(() => [...props.metrics.map((key) => columnId("metric", key)).sort(byName), ...props.groups, "start_time", "duration", "status", "user_id"]);
   const sorted = createMemo(() => [...props.metrics].sort(byName));
   return (
     <section class="chart-pane" aria-label={t("plot.charts")}>
-      <Controls state={props.state} onState={props.onState} metrics={sorted()} groups={props.groups.map((id) => ({ id, name: columnOf(id)?.key ?? id }))}>
+      <Controls state={props.state} onState={props.onState} metrics={sorted()} groups={props.groups.map((id) => ({ id, name: nameOf(id) }))} grouped={props.grouped[0] === undefined ? "" : nameOf(props.grouped[0])}>
         <span class="quiet scope">{note()}</span>
       </Controls>
       <Show when={charted.error()}><Failure what={t("error.runs")} error={charted.error()} retry={charted.reload} /></Show>
@@ -93,6 +96,11 @@ export function ChartPane(props: Props): JSX.Element {
       <Show when={feed.answered() || sorted().length === 0}><Media runs={runs()} find={finder(props.state.find)} hot={props.hot} onHot={props.onHot} /></Show>
     </section>
   );
+}
+
+function nameOf(id: string): string {
+  const column = columnOf(id);
+  return column ? columnLabel(column) : id;
 }
 
 function groupOf(table: RunTable, at: number, column: Column): string {

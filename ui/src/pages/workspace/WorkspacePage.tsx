@@ -105,6 +105,9 @@ function Workspace(props: { experiment: string; loaded: Loaded<Experiment>; name
   /** The runs that the charts show. */
   let charted: readonly ChartRun[] = [];
   const marks = marksOf(props.experiment);
+  // Beside charts a row has the colour of its line.
+  const [tints, setTints] = createSignal<ReadonlyMap<string, string>>(new Map());
+  const shownMarks: typeof marks = { ...marks, color: (run) => (pane() === "table" ? undefined : tints().get(run)) ?? marks.color(run) };
   const severalUsers = (): boolean => new Set(runs.tables().flatMap((table) => table.user_id).filter(Boolean)).size > 1;
   const { facts, suggested, nests, informed, begin: beginFacts } = createFacts(props.experiment, () => state().view, () => [runs.beat(), runs.count()], severalUsers);
   const columns = createColumns(props.experiment, state, change, suggested);
@@ -276,14 +279,14 @@ function Workspace(props: { experiment: string; loaded: Loaded<Experiment>; name
               someSelected={selection.ids().size > 0}
               onSelectAll={() => (selection.ids().size ? selection.clear() : selection.take(runs.tables().flatMap((table) => table.run_id)))}
               active={active()} onActive={setActive} onToggle={tree.toggle} isOpen={tree.isOpen} nested={query().nested || query().group.length > 0} groupedBy={groupedBy()} onRowMenu={rowMenuAt}
-              marks={marks} eyes={pane() !== "table"} hot={hot()} onHot={setHot} onSideways={columns.sideways}
+              marks={shownMarks} eyes={pane() !== "table"} hot={hot()} onHot={setHot} onSideways={columns.sideways}
               firstTop={top} onTop={(now) => (top = now)} onSpan={setSpan} onHold={setHeld} stale={runs.error() !== undefined || runs.loading()} />
           }
           end={
             <Suspense fallback={<p class="quiet pad">{t("state.loading")}</p>}>
               <Show when={painted()} fallback={<p class="quiet pad">{t("state.loading")}</p>}><ChartPane experiment={props.experiment} query={query()} table={runs} following={following()} total={runs.count() ?? 0}
-                selected={selection.ids()} metrics={[...facts().metrics.keys()]} groups={groupable()}
-                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} onPick={selection.take} onRuns={(shown) => (charted = shown)} /></Show>
+                selected={selection.ids()} metrics={[...facts().metrics.keys()]} groups={groupable()} grouped={state().group}
+                state={charts()} onState={changeCharts} hot={hot()} onHot={setHot} onPick={selection.take} onRuns={(shown, colors) => { charted = shown; setTints(colors); }} /></Show>
             </Suspense>
           } />
       </Show>
