@@ -290,6 +290,24 @@ def test_the_editor_changes_a_chart(watched: Watched, shared: Shared) -> None:
     assert (watched.errors, watched.strangers) == ([], [])
 
 
+def test_a_new_chart_is_drawn_at_once_and_no_metric_is_its_own_cause(watched: Watched, shared: Shared) -> None:
+    page = watched.open(f"e/{shared.experiment}?c.scope=all&c.pane=charts")
+    expect(chart(page, "val/loss")).to_have_attribute("aria-label", re.compile(f"{RUNS} lines"))
+    page.get_by_role("button", name="Add chart").click()
+    page.get_by_label("Kind").select_option("importance")
+    made = page.get_by_role("article", name="Importance: acc")
+    rows = made.get_by_role("rowheader")
+    expect(rows).to_have_count(2)
+    assert sorted(rows.all_inner_texts()) == ["lr", "opt"]
+    expect(made.get_by_role("group", name="Parameters").get_by_role("checkbox", name="acc")).to_have_count(0)
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Add chart").click()
+    page.get_by_label("Kind").select_option("contour")
+    contour = page.get_by_role("article", name="Contour: acc / lr, opt")
+    expect(contour.get_by_role("img", name="14 runs by lr and opt")).to_be_visible()
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
 def test_new_points_come_alone_and_soon(browser: Any, tmp_path: Path) -> None:
     store = tmp_path / "mlruns"
     client = MlflowClient(str(store))

@@ -150,6 +150,41 @@ def test_a_wrong_filter_is_told_in_place_and_keeps_its_text(watched: Watched, st
     assert [error for error in watched.errors if "400" not in error] == []
 
 
+def test_a_filter_that_cannot_be_read_has_no_count_and_a_way_out(watched: Watched, store: Path) -> None:
+    experiment = log_runs(store)[0]
+    page = watched.open(f"e/{experiment}?q=metrics.loss+%3C&sort=-start_time")
+    expect(page.get_by_role("heading", name="The question could not be read")).to_be_visible()
+    expect(page.get_by_role("alert").locator(".filter-place")).to_be_visible()
+    expect(page.locator(".count")).to_be_empty()
+    expect(page.get_by_role("button", name="Drop the sorting")).to_have_count(0)
+    page.get_by_role("button", name="Show all runs").click()
+    expect_names(page, ["third", "tenth", "half"])
+    expect(page.locator(".count")).to_have_text("3 runs")
+    # Of a filter that is spoilt later on the runs stay, but no count of them is told.
+    field = page.get_by_label("Filter runs")
+    field.fill("metrics.loss <")
+    field.press("Enter")
+    expect(page.get_by_role("alert").locator(".filter-place")).to_be_visible()
+    expect(page.locator(".count")).to_be_empty()
+    assert [error for error in watched.errors if "400" not in error] == []
+
+
+def test_plain_words_look_for_runs(watched: Watched, store: Path) -> None:
+    experiment = log_runs(store)[0]
+    page = watched.open(f"e/{experiment}")
+    expect_names(page, ["third", "tenth", "half"])
+    field = page.get_by_label("Filter runs")
+    field.fill("tenth")
+    field.press("Enter")
+    expect_names(page, ["tenth"])
+    expect(field).to_have_value("text CONTAINS 'tenth'")
+    expect(page.locator(".count")).to_have_text("1 run matches")
+    field.fill("no such words")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="No run matches")).to_be_visible()
+    assert (watched.errors, watched.strangers) == ([], [])
+
+
 def test_runs_are_deleted_and_come_back(watched: Watched, store: Path) -> None:
     experiment = log_runs(store)[0]
     page = watched.open(f"e/{experiment}")

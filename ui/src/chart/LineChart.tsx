@@ -78,6 +78,9 @@ export function LineChart(props: LineChartProps): JSX.Element {
     say: (point) => setSaid(`${point.label}, ${xText(props.model.axis, point.x)}, ${formatNumber(point.value)}`),
   });
   const value = exactValue(hover, () => props.model.title, () => (props.model.axis === "number" ? null : props.model.axis));
+  // How high a tip is follows from its words, of which a narrow card has many lines; the card would cut off what sticks out.
+  const [half, setHalf] = createSignal(0);
+  createEffect(on([hover, value], () => setHalf((host.querySelector<HTMLElement>(".chart-tip")?.offsetHeight ?? 0) / 2)));
   const label = createMemo(() => summary(props.model));
   return (
     <div class="chart">
@@ -88,7 +91,7 @@ export function LineChart(props: LineChartProps): JSX.Element {
         <Show when={hover()}>
           {(point) => (
             <div class="chart-tip" classList={{ flip: point().left > host.clientWidth / 2 }}
-              style={{ left: `${point().left}px`, top: `${point().top}px`, "max-width": `${Math.max(point().left, host.clientWidth - point().left) - TIP_AWAY}px` }}>
+              style={{ left: `${point().left}px`, top: `clamp(${half()}px, ${point().top}px, 100% - ${half()}px)`, "max-width": `${Math.max(point().left, host.clientWidth - point().left) - TIP_AWAY}px` }}>
               <span class="tip-run"><i class="dot" style={{ background: point().color }} />{point().label}</span>
               <span><span class="quiet">{xText(props.model.axis, point().x)}</span> <strong>{value()}</strong></span>
             </div>
