@@ -99,6 +99,39 @@ def test_the_list_is_searched_sorted_and_goes_on_as_it_is_scrolled(watched: Watc
     expect(page.get_by_text("No model has")).to_be_visible()
 
 
+def test_what_is_not_in_the_registry_says_so_and_where_to_go(browser: Any, place: Place) -> None:
+    with watching(browser, place.address) as watched:
+        page = watched.open("models/NOPE")
+        expect(page.get_by_role("heading", name="There is no such model here")).to_be_visible()
+        expect(page.locator(".failure")).to_have_count(0)
+        page.get_by_role("link", name="All models").click()
+        expect(page.get_by_role("link", name="many 00000")).to_be_visible()
+        page = watched.open(f"{MODEL}/v/99")
+        expect(page.get_by_role("heading", name="There is no such version here")).to_be_visible()
+        expect(page.locator(".failure")).to_have_count(0)
+        page.get_by_role("link", name=f"All versions of {DIGITS}").click()
+        expect(page.get_by_role("link", name="Version 2").or_(page.get_by_role("link", name="2")).first).to_be_visible()
+        assert ([error for error in watched.errors if "404" not in error], watched.strangers) == ([], [])
+
+
+def test_an_alias_that_is_too_long_ends_in_dots(editing: Watched, changing: Place) -> None:
+    client = changing.client
+    for alias in ("the-best-of-all-that-we-have-trained-so-far", "challenger"):
+        client.set_registered_model_alias(DIGITS, alias, "1")
+    page = editing.open("models?q=digits")
+    aliases = page.locator("tbody .aliases").first.locator(".alias")
+    expect(aliases).to_have_count(3)
+    expect(aliases.last).to_have_text("+1")
+    inside = """(aliases) => aliases.every((each) => {
+      const [own, around] = [each, each.parentElement].map((element) => element.getBoundingClientRect());
+      const whole = each.scrollWidth <= each.clientWidth;
+      return own.right <= around.right && (whole || getComputedStyle(each).textOverflow === "ellipsis");
+    })"""
+    assert aliases.evaluate_all(inside)
+    for alias in ("the-best-of-all-that-we-have-trained-so-far", "challenger"):
+        client.delete_registered_model_alias(DIGITS, alias)
+
+
 def test_two_versions_are_compared(watched: Watched, place: Place) -> None:
     page = watched.open(MODEL)
     expect(page.get_by_role("button", name="Choose two to compare")).to_be_disabled()

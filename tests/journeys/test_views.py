@@ -174,6 +174,10 @@ def test_a_page_is_a_file_that_opens_by_itself(
         expect(sheet.locator("tbody tr").first.locator("td").first).to_have_text("10.25")
         expect(sheet.locator("td").filter(has_text=EVIL)).to_have_count(1)
         expect(sheet.locator("figure svg")).to_be_visible()
+        # In a narrow window the table is scrolled; its words stay whole.
+        sheet.set_viewport_size({"width": 320, "height": 600})
+        words = sheet.locator("tbody td:last-child bdi")
+        assert words.evaluate_all("(words) => words.every((word) => word.getClientRects().length === 1)")
         assert sheet.locator("figure svg path").count() >= 8
         assert sheet.evaluate("window.taken") is None
         assert sheet.locator("script, img, link, iframe").count() == 0
