@@ -67,6 +67,18 @@ def cells(page: Any, key: str) -> Any:
     return row.locator(".run-cell")
 
 
+@pytest.mark.parametrize("smoothing", ["none", "ema"])
+def test_the_first_row_of_charts_is_whole_beside_the_values(watched: Watched, place: Place, smoothing: str) -> None:
+    watched.page.set_viewport_size({"width": 760, "height": 800})
+    page = watched.open(place.of("first", "second", **{"c.smooth": f"{smoothing}~0.5"}))
+    expect(page.locator(".compare-charts .chart-card canvas").first).to_be_visible()
+    row, pane = (
+        page.locator(".compare-charts .chart-card").first.bounding_box(),
+        page.locator(".compare-charts").bounding_box(),
+    )
+    assert row["y"] + row["height"] <= pane["y"] + pane["height"]
+
+
 def test_what_differs_is_shown_and_marked_against_the_baseline(watched: Watched, place: Place) -> None:
     page = watched.open(place.of("first", "second", THIRD, charts="0"))
     expect(cells(page, "lr")).to_have_count(3)
