@@ -196,6 +196,8 @@ def test_a_run_is_renamed_deleted_and_restored(watched: Watched, runs: dict[str,
     expect(page.get_by_text("This run is deleted.")).to_be_visible()
     page.locator(".toast").get_by_role("button", name="Undo").click()
     expect(page.get_by_text("This run is deleted.")).to_have_count(0)
+    # The page shows what was asked for before the server has done it; the notice comes after.
+    expect(page.locator(".toast")).to_contain_text("The run is back")
     found = client.get_run(run)
     assert (found.info.run_name, found.info.lifecycle_stage) == ("이름 after", "active")
     assert (watched.errors, watched.strangers) == ([], [])

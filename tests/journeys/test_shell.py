@@ -238,11 +238,11 @@ def test_settings_hold_for_every_page(watched: Watched, browser: Any, made: dict
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         run = client.search_runs([made["plain"]])[0].info.run_id
         page = phone.open(f"r/{run}")
-        expect(page.locator(".facts").first).to_contain_text("오전 7시 13분 20초 GMT+9")
+        expect(page.locator(".facts").first).to_contain_text("7시 13분 20초 GMT+9")
         page.get_by_role("navigation", name="페이지").get_by_role("link", name="설정").click()
         page.get_by_role("radio", name="UTC", exact=True).check()
         page.go_back()
-        expect(page.locator(".facts").first).to_contain_text("오후 10시 13분 20초 UTC")
+        expect(page.locator(".facts").first).to_contain_text("22시 13분 20초 UTC")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert (phone.errors, phone.strangers) == ([], [])
 

@@ -20,8 +20,8 @@ const NameDialog = later(() => import("./Dialogs").then((module) => module.NameD
 const [FIRST, MORE] = [100, 500];
 const ROW = 45;
 const SPARE_ROWS = 10;
-/** Aliases that are named in a row. */
-const MOST_ALIASES = 2;
+/** Aliases that are named in a row, of which a phone has no room for two. */
+const mostAliases = (): number => (innerWidth < 700 ? 1 : 2);
 const ORDERS = ["name ASC", "name DESC", "last_updated_timestamp DESC", "last_updated_timestamp ASC"] as const;
 const SNIPPET = 'import millstream\nmillstream.register_model("runs:/RUN_ID/model", "digits")';
 
@@ -190,8 +190,8 @@ function ModelRow(props: { model: RegisteredModel; now: number; index: number })
         <Show when={last()} fallback={<span class="quiet">{t("models.no_versions")}</span>}>{(version) => <Link to={versionPath(props.model.name, version().version)}>{t("models.version_n", { n: version().version })}</Link>}</Show>
         <For each={stages()}>{(version) => <span class={`stage ${version.current_stage?.toLowerCase()}`} title={t("models.version_n", { n: version.version })}>{version.current_stage}</span>}</For>
       </td>
-      <td><span class="aliases"><For each={aliases().slice(0, MOST_ALIASES)}>{(each) => <Link class="alias" to={versionPath(props.model.name, each.version)} title={`@${each.alias}: ${t("models.version_n", { n: each.version })}`}>@{each.alias}</Link>}</For>
-        <Show when={aliases().length > MOST_ALIASES}><Link class="alias more" to={modelPath(props.model.name)} title={aliases().map((each) => `@${each.alias}`).join(" ")}>+{aliases().length - MOST_ALIASES}</Link></Show></span></td>
+      <td><span class="aliases"><For each={aliases().slice(0, mostAliases())}>{(each) => <Link class="alias" to={versionPath(props.model.name, each.version)} title={`@${each.alias}: ${t("models.version_n", { n: each.version })}`}>@{each.alias}</Link>}</For>
+        <Show when={aliases().length > mostAliases()}><Link class="alias more" to={modelPath(props.model.name)} title={aliases().map((each) => `@${each.alias}`).join(" ")}>+{aliases().length - mostAliases()}</Link></Show></span></td>
       <td class="wide"><span class="aliases"><For each={(props.model.tags ?? []).slice(0, 4)}>{(tag) => <span class="tag" title={`${tag.key}: ${tag.value}`}><span class="quiet">{tag.key}</span> <span class="tag-value">{tag.value}</span></span>}</For></span></td>
       <td class="wide">{last()?.user_id}</td>
       <td class="wide quiet" title={exactMoment(changed(), language())}>{formatMoment(changed(), language(), props.now)}</td>
