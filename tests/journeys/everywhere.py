@@ -168,6 +168,11 @@ class Way:
                 yield name
         for _ in self.menu(row, button="right"):
             yield "menu of a row"
+            page.locator(".menu [aria-haspopup]").first.press("ArrowRight")
+            page.locator(".menu").nth(1).wait_for()
+            yield "menu of a row and its sub-menu"
+            page.keyboard.press("ArrowLeft")
+            page.locator(".menu").nth(1).wait_for(state="detached")
         page.locator(".grid-head .cell").nth(1).hover()
         for _ in self.menu(".grid-head .cell:nth-child(2) .head-menu, .grid-head .head-menu >> nth=1"):
             yield "menu of a column"
