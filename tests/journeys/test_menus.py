@@ -191,6 +191,8 @@ def test_a_finger_opens_a_menu_its_sub_menu_and_takes_an_item(browser: Any, addr
     with watching(browser, address, viewport=PHONE, has_touch=True) as watched:
         page = watched.open()
         page.get_by_role("link", name="beta").tap()
+        # The menu offers what is known of the runs when it opens.
+        expect(page.locator(".count")).to_have_text("3 runs")
         page.get_by_role("button", name="Group").tap()
         page.get_by_role("menuitem", name="Parameters").tap()
         sub = page.locator("[role=menu][aria-label=Parameters]")
