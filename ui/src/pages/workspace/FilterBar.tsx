@@ -1,6 +1,6 @@
 /** The filter: completes keys, operators and values; Enter applies it; what is wrong stands below, at its character. */
 
-import { createEffect, createMemo, createSignal, For, on, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, type Accessor, type JSX } from "solid-js";
 import { load } from "../../app/load";
 import { errorText } from "../../app/notices";
 import { t } from "../../app/prefs";
@@ -12,6 +12,8 @@ import { toNumber } from "../../core/wire";
 
 const MOST_VALUES = 100;
 const MOST_SHOWN = 40;
+/** Milliseconds. */
+const VALUES_PAUSE = 150;
 
 interface Props {
   ref: (field: HTMLInputElement) => void;
@@ -39,7 +41,8 @@ export function FilterBar(props: Props): JSX.Element {
     const now = at();
     return open() && now.expects === "value" && now.key && (kindOf(now.key) !== "attribute" || /status|user_id|run_name/.test(now.key)) ? now.key : null;
   });
-  const values = load(valueKey, async (key, signal) => (key === null ? [] : valuesOf(key, props.which, signal)));
+  // Counting the values of many runs takes the server's time, which is not spent for who types on and sends the filter.
+  const values = load(resting(valueKey, VALUES_PAUSE), async (key, signal) => (key === null ? [] : valuesOf(key, props.which, signal)));
   const suggestions = createMemo((): Suggestion[] => {
     if (!open()) return [];
     if (at().expects !== "value") return suggestionsFor(at(), props.facts, MOST_SHOWN);
@@ -123,6 +126,17 @@ export function FilterBar(props: Props): JSX.Element {
       </Show>
     </form>
   );
+}
+
+/** `source` once it has been the same for `pause` ms; null at once. */
+function resting<T>(source: Accessor<T | null>, pause: number): Accessor<T | null> {
+  const [value, setValue] = createSignal<T | null>(null);
+  createEffect(on(source, (now) => {
+    if (now === null) return void setValue(null);
+    const timer = setTimeout(() => setValue(() => now), pause);
+    onCleanup(() => clearTimeout(timer));
+  }));
+  return value;
 }
 
 function Options(props: { at: Completion; suggestions: Suggestion[]; active: number; onTake: (suggestion: Suggestion) => void }): JSX.Element {
