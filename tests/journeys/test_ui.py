@@ -229,10 +229,11 @@ def test_a_running_run_grows_on_the_page(watched: Watched, store: Path) -> None:
     assert (watched.errors, watched.strangers) == ([], [])
 
 
-# Takes away every wait of a second and more: what pages ask by themselves from time to time.
+# Takes away every wait of two seconds and more: what pages ask by themselves from time to time. A page that was told of
+# something while it was asking waits a little more than one.
 NO_POLLING = """
 const wait = window.setTimeout.bind(window);
-window.setTimeout = (work, pause, ...given) => (pause > 1000 ? 0 : wait(work, pause, ...given));
+window.setTimeout = (work, pause, ...given) => (pause >= 2000 ? 0 : wait(work, pause, ...given));
 """
 
 
